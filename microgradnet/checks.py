@@ -1,0 +1,66 @@
+"""What is accepted as a number or as data, and how the rest is refused: what arrived, what was wanted, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_HINTS = {
+    "Value": "a Value holds one number, not a Value: use it as it is, or take its .data",
+    "str": "convert it with float(...)",
+    "bool": "convert it with int(...) if 0 and 1 are meant",
+    "bool_": "convert it with int(...) if 0 and 1 are meant",
+    "complex": "only real numbers are differentiated: take its .real or .imag",
+    "ndarray": "a Value holds one number: make one Value per element, or take one with .item()",
+    "list": "a Value holds one number: make one Value per element",
+    "tuple": "a Value holds one number: make one Value per element",
+}
+
+
+def as_number(x: Any) -> float:
+    """A float from an int, a float or a NumPy real scalar; a TypeError for anything else."""
+    if isinstance(x, (float, int, np.floating, np.integer)) and not isinstance(x, bool):
+        try:
+            return float(x)
+        except OverflowError:
+            raise OverflowError("an integer beyond 1.8e308 does not fit a float") from None
+    hint = _HINTS.get(type(x).__name__, "convert it to a float")
+    raise TypeError(f"{describe(x)} arrived where a real number was wanted: {hint}")
+
+
+def describe(x: object) -> str:
+    """Type and value in a few words, for an error message."""
+    if isinstance(x, np.ndarray):
+        return f"an array of shape {x.shape}"
+    text = repr(x)
+    if text.startswith(type(x).__name__):
+        return text
+    return f"{type(x).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Data as a float array with one row per sample; a flat sequence is a single column.
+
+    A TypeError for what is not numbers; a ValueError for rows of different lengths, for no rows at all, and for NaN
+    or infinite entries (naming the first).
+    """
+    try:
+        array = np.asarray(numbers)
+    except ValueError:
+        raise ValueError(f"the rows of {name} differ in length: every sample needs as many numbers") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} holds {array.dtype} where numbers were wanted: convert it with .astype(float)")
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}: wanted is (samples, numbers per sample)")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}): at least one sample with one number is wanted")
+    table = array.astype(np.float64)
+    if not np.isfinite(table).all():
+        row, column = np.argwhere(~np.isfinite(table))[0]
+        raise ValueError(
+            f"{name}[{row}, {column}] is {table[row, column]}: the data must be finite; drop or mend that sample"
+        )
+    return table

@@ -1,0 +1,69 @@
+"""The lecture's costs, for one sample; the mean over the samples is taken by whoever has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import TypeAlias
+
+from . import ops
+from .value import Operand, Value, as_values
+
+Several: TypeAlias = "Operand | Sequence[Operand]"
+
+
+def quadratic(outputs: Several, targets: Several) -> Value:
+    """½ |f(x) − r|² = ½ Σ_j (y_j − r_j)².
+
+    outputs: what a net gives, a Value or a sequence of them; targets: as many numbers r. A ValueError if the numbers
+    differ.
+
+    >>> quadratic([Value(1.0), Value(0.5)], [0.0, 0.5]).data
+    0.5
+    """
+    y, r = _pairs(outputs, targets)
+    return 0.5 * reduce(add, [(y_j - r_j) ** 2 for y_j, r_j in zip(y, r, strict=True)])
+
+
+def cross_entropy(outputs: Several, targets: Several) -> Value:
+    """−Σ_j [r_j ln a_j + (1 − r_j) ln(1 − a_j)].
+
+    outputs: a Value or a sequence of them, each in [0, 1]; targets: as many numbers r in [0, 1]. A ValueError if the
+    numbers differ or leave that range.
+
+    An output a = σ(z) is looked through and the cost computed from z, where it is exact for every float:
+    r ln(1 + e⁻ᶻ) + (1 − r) ln(1 + eᶻ), with the derivative σ(z) − r (the lecture's miracle).
+
+    >>> z = Value(100.0)
+    >>> cost = cross_entropy(z.sigmoid(), 0)
+    >>> cost.backward()
+    >>> cost.data, z.grad
+    (100.0, 1.0)
+    """
+    y, r = _pairs(outputs, targets)
+    return reduce(add, [_cross_entropy(y_j, r_j) for y_j, r_j in zip(y, r, strict=True)])
+
+
+def _cross_entropy(a: Value, r: Value) -> Value:
+    if not 0.0 <= r.data <= 1.0:
+        raise ValueError(f"cross-entropy met the target {r.data}: targets lie between 0 and 1; try the quadratic cost")
+    if a.op is ops.sigmoid:
+        return ops.cross_entropy(a.first, r)  # type: ignore[no-any-return]
+    if not 0.0 <= a.data <= 1.0:
+        raise ValueError(
+            f"cross-entropy met the output {a.data} of '{a.op}': outputs must lie between 0 and 1, as those of a "
+            "sigmoid do"
+        )
+    return -(ops.xlogy(r, a) + ops.xlogy(1.0 - r, 1.0 - a))  # type: ignore[no-any-return]
+
+
+def _pairs(outputs: Several, targets: Several) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
+    y, r = _several(outputs), _several(targets)
+    if len(y) != len(r) or not y:
+        raise ValueError(f"{len(y)} outputs met {len(r)} targets: a cost wants one target per output")
+    return y, r
+
+
+def _several(numbers: Several) -> tuple[Value, ...]:
+    return as_values(numbers if hasattr(numbers, "__len__") else [numbers])  # type: ignore[arg-type]

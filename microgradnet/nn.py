@@ -1,0 +1,320 @@
+"""Neurons, layers and nets of Values.
+
+A neuron is one `dot` node z = w·x + b and one activation y = σ(z), so that the recorded graph holds just the
+lecture's z and y, and after `backward` a z node's `grad` is the lecture's δ. The weights of layer q as a matrix are
+A⁽q⁾, its biases b⁽q⁾; layers and neurons count from 1 in labels, as in the lecture, and from 0 in Python.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .checks import as_number, describe
+from .value import Operand, Value, dot, dots
+
+Array = npt.NDArray[np.float64]
+Seed: TypeAlias = int | np.random.Generator | None
+
+ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
+    "sigmoid": Value.sigmoid,
+    "tanh": Value.tanh,
+    "relu": Value.relu,
+    "softplus": Value.softplus,
+    "linear": Value.__pos__,
+    "step": Value.step,
+}
+
+_FORMAT = "microgradnet MLP, version 1"
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Module:
+    """What has parameters."""
+
+    def parameters(self) -> list[Value]:
+        """All weights and biases, neuron by neuron: each neuron's weights, then its bias."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Set the gradients of all parameters to 0."""
+        for parameter in self.parameters():
+            parameter.grad = 0.0
+
+
+class Neuron(Module):
+    """y = σ(w·x + b).
+
+    nin: number of inputs. activation: "sigmoid", "tanh", "relu", "softplus", "linear" or "step". seed: an int or a
+    NumPy Generator for the weights, which are drawn from N(0, 1/nin); the bias starts at 0.
+
+    Calling it takes nin numbers or Values and gives a Value. `.w` are the weights, `.b` the bias.
+    """
+
+    def __init__(self, nin: int, activation: str = "sigmoid", seed: Seed = None) -> None:
+        self.nin = _count(nin, "inputs")
+        self.nout = 1
+        self.activation = _known(activation)
+        scale = 1.0 / np.sqrt(self.nin)
+        self.w = [Value(w) for w in np.random.default_rng(seed).normal(0.0, scale, self.nin).tolist()]
+        self.b = Value(0.0)
+        self.name(1, 1)
+
+    def name(self, q: int, i: int) -> None:
+        """Label weights, bias, z and y as those of neuron i of layer q."""
+        layer = f"⁽{q}⁾".translate(_SUPERSCRIPTS)
+        for j, w in enumerate(self.w, 1):
+            w.label = f"a{layer}{_index(i, j)}"
+        self.b.label = f"b{layer}{_index(i)}"
+        self.z_label = f"z{layer}{_index(i)}"
+        self.y_label = f"y{layer}{_index(i)}"
+
+    def __call__(self, x: Sequence[Operand]) -> Value:
+        return _activate([self], _inputs(x, self.nin, self))[0]
+
+    def parameters(self) -> list[Value]:
+        """The weights, then the bias."""
+        return [*self.w, self.b]
+
+    def __repr__(self) -> str:
+        return f"Neuron({self.nin}, {self.activation!r})"
+
+
+class Layer(Module):
+    """Neurons that share their inputs: y = σ(A x + b).
+
+    nin, nout: numbers of inputs and of neurons; the rest as for `Neuron`. Calling it gives a list of nout Values, or
+    the Value itself when nout is 1. `.neurons` are its neurons.
+    """
+
+    def __init__(self, nin: int, nout: int, activation: str = "sigmoid", seed: Seed = None) -> None:
+        rng = np.random.default_rng(seed)
+        self.nin, self.nout = _count(nin, "inputs"), _count(nout, "neurons")
+        self.neurons = [Neuron(nin, activation, rng) for _ in range(self.nout)]
+        self.name(1)
+
+    def name(self, q: int) -> None:
+        """Label everything in it as part of layer q."""
+        for i, neuron in enumerate(self.neurons, 1):
+            neuron.name(q, i)
+
+    def __call__(self, x: Sequence[Operand]) -> Any:
+        return _lone(_activate(self.neurons, _inputs(x, self.nin, self)))
+
+    def parameters(self) -> list[Value]:
+        """Those of each neuron in turn: its weights, then its bias."""
+        return [p for neuron in self.neurons for p in neuron.parameters()]
+
+    def weights(self) -> Array:
+        """The matrix A, shape (nout, nin): a copy."""
+        widths = {len(neuron.w) for neuron in self.neurons}
+        if len(widths) != 1:
+            raise ValueError(f"neurons with {sorted(widths)} weights form no matrix: read each neuron's .w instead")
+        return np.array([[w.data for w in neuron.w] for neuron in self.neurons])
+
+    def biases(self) -> Array:
+        """The vector b, shape (nout,): a copy."""
+        return np.array([neuron.b.data for neuron in self.neurons])
+
+    def __repr__(self) -> str:
+        return f"Layer({self.nin}, {self.nout}, {self.neurons[0].activation!r})"
+
+
+class MLP(Module):
+    """A net of layers: y⁽⁰⁾ = x, y⁽q⁾ = σ(A⁽q⁾ y⁽q⁻¹⁾ + b⁽q⁾), f(x) = y⁽p⁾.
+
+    nin: number of inputs. sizes: neurons per layer, [n1, …, np]. activation: of all layers; output_activation: of
+    the last, if it differs. seed: an int or a NumPy Generator; the same seed gives the same net.
+
+    Calling it with nin numbers or Values gives a list of n_p Values, or a lone Value when n_p is 1.
+
+    >>> net = MLP(3, [4, 4, 1], seed=1)
+    >>> net
+    MLP(3, [4, 4, 1], 'sigmoid'): 41 parameters
+    >>> [a.shape for a in net.weights()]
+    [(4, 3), (4, 4), (1, 4)]
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        sizes: Sequence[int],
+        activation: str = "sigmoid",
+        output_activation: str | None = None,
+        seed: Seed = None,
+    ) -> None:
+        if isinstance(sizes, (str, int)) or len(sizes) == 0:
+            raise ValueError(f"{describe(sizes)} arrived where the sizes of the layers were wanted, as in [30, 10]")
+        rng = np.random.default_rng(seed)
+        self.nin, self.nout = _count(nin, "inputs"), _count(sizes[-1], "neurons")
+        widths = [nin, *sizes]
+        kinds = [_known(activation)] * (len(sizes) - 1) + [_known(output_activation or activation)]
+        self.layers = [Layer(n, m, kind, rng) for n, m, kind in zip(widths, sizes, kinds, strict=False)]
+        for q, layer in enumerate(self.layers, 1):
+            layer.name(q)
+
+    def __call__(self, x: Sequence[Operand]) -> Any:
+        y: Sequence[Operand] = _inputs(x, self.nin, self)
+        for layer in self.layers:
+            y = _activate(layer.neurons, y)
+        return _lone(y)
+
+    def parameters(self) -> list[Value]:
+        """Those of each layer in turn, neuron by neuron: its weights, then its bias."""
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def weights(self) -> list[Array]:
+        """The matrices A⁽¹⁾ … A⁽p⁾, shapes (n_q, n_{q-1}): copies."""
+        return [layer.weights() for layer in self.layers]
+
+    def biases(self) -> list[Array]:
+        """The vectors b⁽¹⁾ … b⁽p⁾, shapes (n_q,): copies."""
+        return [layer.biases() for layer in self.layers]
+
+    def set_weights(self, weights: Iterable[npt.ArrayLike], biases: Iterable[npt.ArrayLike]) -> None:
+        """Write the matrices A⁽q⁾ and the vectors b⁽q⁾ into the net: all of them or, on an error, none.
+
+        weights: p arrays of shapes (n_q, n_{q-1}); biases: p arrays of shapes (n_q,). A ValueError for other shapes
+        or numbers that are not finite.
+        """
+        A, b = _arrays(weights, self.weights(), "weights"), _arrays(biases, self.biases(), "biases")
+        for layer, a_q, b_q in zip(self.layers, A, b, strict=True):
+            for neuron, row, bias in zip(layer.neurons, a_q.tolist(), b_q.tolist(), strict=True):
+                for w, number in zip(neuron.w, row, strict=True):
+                    w.data = number
+                neuron.b.data = bias
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write architecture, weights and biases to a file, bit for bit; an existing file is replaced at the end."""
+        path = Path(path)
+        arrays = {f"A{q}": a for q, a in enumerate(self.weights(), 1)}
+        arrays |= {f"b{q}": b for q, b in enumerate(self.biases(), 1)}
+        activations = [layer.neurons[0].activation for layer in self.layers]
+        header = json.dumps({"format": _FORMAT, "activations": activations})
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, header=np.array(header), **arrays)  # type: ignore[arg-type]  # a stub without **kwds
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o666 & ~_umask())  # a temporary file is its owner's alone, a saved net is not
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> MLP:
+        """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(str(file["header"]))
+                if header["format"] != _FORMAT:
+                    raise ValueError(f"its format is {header['format']!r}, not {_FORMAT!r}")
+                activations = header["activations"]
+                A = [file[f"A{q}"] for q in range(1, len(activations) + 1)]
+                b = [file[f"b{q}"] for q in range(1, len(activations) + 1)]
+            net = cls(A[0].shape[1], [len(a) for a in A])
+            net.set_weights(A, b)
+            for layer, activation in zip(net.layers, activations, strict=True):
+                for neuron in layer.neurons:
+                    neuron.activation = _known(activation)
+        except (ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{os.fspath(path)} is damaged or not a net saved by MLP.save: {error}") from error
+        return net
+
+    def __repr__(self) -> str:
+        kinds = [layer.neurons[0].activation for layer in self.layers]
+        output = "" if kinds[-1] == kinds[0] else f", output_activation={kinds[-1]!r}"
+        sizes = [len(layer.neurons) for layer in self.layers]
+        return f"MLP({self.nin}, {sizes}, {kinds[0]!r}{output}): {len(self.parameters())} parameters"
+
+
+class Perceptron:
+    """The lecture's threshold unit: 1 if w·x + b ≥ 0, else 0.
+
+    weights: n numbers; bias: a number. Calling it with n numbers gives the int 0 or 1; with Values among them, a
+    Value.
+
+    >>> nand = Perceptron([-2, -2], 3)
+    >>> [nand([p, q]) for p in (0, 1) for q in (0, 1)]
+    [1, 1, 1, 0]
+    """
+
+    def __init__(self, weights: Sequence[float], bias: float) -> None:
+        self.weights = [as_number(w) for w in weights]
+        self.bias = as_number(bias)
+
+    def __call__(self, x: Sequence[Operand]) -> Any:
+        y = dot(self.weights, x, self.bias).step()
+        return y if any(isinstance(x_j, Value) for x_j in x) else int(y.data)
+
+    def __repr__(self) -> str:
+        return f"Perceptron({self.weights}, {self.bias})"
+
+
+def _activate(neurons: list[Neuron], x: Sequence[Operand]) -> list[Value]:
+    outputs = []
+    for neuron, z in zip(neurons, dots([(neuron.w, neuron.b) for neuron in neurons], x), strict=True):
+        z.label = neuron.z_label
+        y = ACTIVATIONS[neuron.activation](z)
+        if y is not z:
+            y.label = neuron.y_label
+        outputs.append(y)
+    return outputs
+
+
+def _inputs(x: Any, nin: int, net: Module) -> Any:
+    if not hasattr(x, "__iter__"):
+        x = [x]  # one number for one input
+    elif not hasattr(x, "__len__"):
+        x = list(x)
+    if len(x) != nin:
+        raise ValueError(f"{len(x)} numbers arrived where this {type(net).__name__} takes {nin} inputs")
+    return x
+
+
+def _lone(y: Any) -> Any:
+    return y[0] if len(y) == 1 else y
+
+
+def _index(*numbers: int) -> str:
+    comma = "," if max(numbers) > 9 else ""
+    return comma.join([str(n).translate(_SUBSCRIPTS) for n in numbers])
+
+
+def _count(n: Any, what: str) -> int:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"{describe(n)} arrived where the number of {what} was wanted: a whole number, at least 1")
+    return int(n)
+
+
+def _known(activation: str) -> str:
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"{describe(activation)} is no activation: choose one of {', '.join(ACTIVATIONS)}")
+    return activation
+
+
+def _arrays(new: Iterable[npt.ArrayLike], old: list[Array], name: str) -> list[Array]:
+    arrays = [np.asarray(a, dtype=np.float64) for a in new]
+    shapes, wanted = [a.shape for a in arrays], [a.shape for a in old]
+    if shapes != wanted:
+        raise ValueError(f"{name} of shapes {shapes} arrived where {wanted} were wanted")
+    if not all(np.isfinite(a).all() for a in arrays):
+        raise ValueError(f"the {name} hold NaN or infinite numbers")
+    return arrays
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,158 @@
+"""The table of operations: the only home of values and of derivatives.
+
+A row states an operation once: its name, its value on floats, its partial derivatives, and where it is defined.
+Reverse mode, forward mode, second derivatives and the picture all read the row; none of them knows an operation by
+name, so a new row is all that a new operation needs.
+
+A rule of partials reads like the calculus table. It gets the operands and then the result `y`, and returns one
+partial per operand. It is written in operators and in the table's own operations, which work on plain numbers and
+on whatever records them (a `Value`, say): fed numbers it gives numbers, fed Values it gives more graph, and that
+graph can be differentiated again.
+
+Kinks are decided here and nowhere else: relu'(0) = 0, |·|'(0) = 0, step' = 0 everywhere, and a tie in `maximum` or
+`minimum` belongs to the first operand. A slope that jumps is written with `step`, never with an `if`, so that a
+replayed graph does not keep the branch of the numbers it was recorded with.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+Partials = Callable[..., tuple[Any, ...]]
+
+
+class Op(str):
+    """An operation, known by its name: `value.op == "tanh"`. A leaf's operation is the empty name.
+
+    Calling it with numbers gives a number; with anything else (a `Value`) it is recorded by that operand's own
+    `_record`.
+    """
+
+    value: Callable[..., float]
+    partials: Partials
+    domain: str
+
+    def __new__(cls, name: str, value: Callable[..., float], partials: Partials, domain: str = "") -> Op:
+        op = super().__new__(cls, name)
+        op.value, op.partials, op.domain = value, partials, domain
+        return op
+
+    def __call__(self, *operands: Any) -> Any:
+        for operand in operands:
+            if not isinstance(operand, (float, int)):
+                return operand._record(self, operands)
+        return self.value(*operands)
+
+    def __reduce__(self) -> Any:  # functions do not pickle; the name says which row it is
+        return named, (str(self),)
+
+
+# Values on floats that Python's `math` does not have. Each is right to the last digits for every float.
+
+
+def _sigmoid(x: float) -> float:
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)  # x < 0: exp(-x) could overflow, exp(x) cannot
+    return e / (1.0 + e)
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def _step(x: float) -> float:
+    return x if x != x else float(x >= 0.0)  # NaN stays NaN, here and in the three below
+
+
+def _relu(x: float) -> float:
+    return x if x > 0.0 or x != x else 0.0
+
+
+def _maximum(a: float, b: float) -> float:
+    return a if a >= b or a != a else b
+
+
+def _minimum(a: float, b: float) -> float:
+    return a if a <= b or a != a else b
+
+
+def _pow(a: float, b: float) -> float:
+    if not a > 0.0:
+        raise ValueError("a base that is not positive")
+    return math.pow(a, b)
+
+
+def _xlogy(x: float, y: float) -> float:
+    return 0.0 if x == 0.0 and y == 0.0 else x * math.log(y)
+
+
+def _cross_entropy(z: float, r: float) -> float:
+    return r * _softplus(-z) + (1.0 - r) * _softplus(z)
+
+
+_dot: Callable[..., float] = getattr(math, "sumprod", lambda w, x: sum(map(operator.mul, w, x)))  # from Python 3.12
+
+
+TABLE: dict[str, Op] = {}
+
+
+def _row(name: str, value: Callable[..., float], partials: Partials, domain: str = "") -> Op:
+    TABLE[name] = op = Op(name, value, partials, domain)
+    return op
+
+
+# fmt: off
+#                        name             value on floats    partials                                                        defined where
+add: Op           = _row("+",             operator.add,      lambda a, b, y: (1.0, 1.0))
+sub: Op           = _row("-",             operator.sub,      lambda a, b, y: (1.0, -1.0))
+mul: Op           = _row("*",             operator.mul,      lambda a, b, y: (b, a))
+div: Op           = _row("/",             operator.truediv,  lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
+neg: Op           = _row("neg",           operator.neg,      lambda x, y: (-1.0,))
+pow_: Op          = _row("**",            _pow,              lambda a, b, y: (b * a ** (b - 1.0), y * log(a)),               "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
+exp: Op           = _row("exp",           math.exp,          lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
+log: Op           = _row("log",           math.log,          lambda x, y: (1.0 / x,),                                        "x is positive")
+sqrt: Op          = _row("sqrt",          math.sqrt,         lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
+sin: Op           = _row("sin",           math.sin,          lambda x, y: (cos(x),),                                         "x is finite")
+cos: Op           = _row("cos",           math.cos,          lambda x, y: (-sin(x),),                                        "x is finite")
+tanh: Op          = _row("tanh",          math.tanh,         lambda x, y: (4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),))     # 1 - y², but exact where y is near ±1
+sigmoid: Op       = _row("sigmoid",       _sigmoid,          lambda x, y: (y * sigmoid(-x),))                                # y (1 - y), but exact where y is near 1
+softplus: Op      = _row("softplus",      _softplus,         lambda x, y: (sigmoid(x),))
+relu: Op          = _row("relu",          _relu,             lambda x, y: (1.0 - step(-x),))
+step: Op          = _row("step",          _step,             lambda x, y: (0.0,))
+abs_: Op          = _row("abs",           math.fabs,         lambda x, y: (step(x) - step(-x),))
+maximum: Op       = _row("maximum",       _maximum,          lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
+minimum: Op       = _row("minimum",       _minimum,          lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
+xlogy: Op         = _row("xlogy",         _xlogy,            lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
+# -[r ln σ(z) + (1 - r) ln(1 - σ(z))] and its ∂/∂z = σ(z) - r, the lecture's miracle, with nothing cancelled
+cross_entropy: Op = _row("cross_entropy", _cross_entropy,    lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
+# on tuples: w holds the weights and then the bias, x the inputs and then a 1
+dot: Op           = _row("dot",           _dot,              lambda w, x, y: (x, w))
+# fmt: on
+
+# What a leaf is made by: nothing, or a plain number that met a Value.
+leaf = Op("", float, lambda y: ())
+constant = Op("constant", float, lambda y: ())
+
+
+@lru_cache(maxsize=1024)
+def power(n: float) -> Op:
+    """The row of xⁿ for a fixed number n: exact for every base where the result is real."""
+    return Op(
+        f"**{repr(float(n)).removesuffix('.0')}",
+        lambda x: math.pow(x, n),
+        lambda x, y: (n * x ** (n - 1.0) if n != 0.0 else 0.0,),
+        "the result is real and at most 1.8e308 (a negative base takes whole exponents, 0 takes none below 0)",
+    )
+
+
+def named(name: str) -> Op:
+    """The row with this name; "**3" names a member of the family of powers."""
+    for op in (leaf, constant):
+        if name == op:
+            return op
+    return TABLE.get(name) or power(float(name.removeprefix("**")))

@@ -1,0 +1,420 @@
+"""`Value`: one number that remembers how it was computed.
+
+An operator or a method on Values records a node: its operation, its operands, its number, and its local
+derivatives at that number. This module knows how a node is made, copied and refused; what the operations compute is
+in `ops`, how gradients travel is in `autodiff`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+
+from . import ops
+from .autodiff import backpropagate, topological_order
+from .checks import as_number, describe
+from .ops import Op
+
+Number: TypeAlias = "float | int | np.floating[Any] | np.integer[Any]"
+Operand: TypeAlias = "Value | Number"
+
+_ARITHMETIC = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
+
+
+# How a node is made. Without `__init__`, whose checks only a user's numbers need.
+
+_new = object.__new__
+
+
+def _fill(node: Value, op: Op, data: float, label: str = "") -> None:
+    node._data = data
+    node.grad = 0.0
+    node.label = label
+    node.op = op
+    node.mark = node.first = node.second = node.d_first = node.d_second = None
+
+
+def _unary(op: Op, x: Operand) -> Value:
+    if type(x) is not Value:
+        x = _operand(x)
+    a = x._data
+    try:
+        y = op.value(a)
+    except _ARITHMETIC as error:
+        raise _domain_error(op, error, x) from None
+    node = _new(Value)
+    node._data = y
+    node.grad = 0.0
+    node.label = ""
+    node.op = op
+    node.mark = node.second = node.d_second = None
+    node.first = x
+    try:
+        (node.d_first,) = op.partials(a, y)
+    except _ARITHMETIC as error:
+        node.d_first = _Undefined(_domain_error(op, error, x, what="the derivative of "))
+    return node
+
+
+@cache
+def _binary(op: Op) -> Callable[[Any, Any], Value]:
+    """The function that records a binary operation; made once per operation, which saves a call per node."""
+    value, partials = op.value, op.partials
+
+    def record(left: Any, right: Any) -> Value:
+        if type(left) is not Value:
+            left = _operand(left)
+        if type(right) is not Value:
+            if hasattr(right, "__array_ufunc__") and not isinstance(right, np.number):
+                return cast(Value, NotImplemented)  # an array: NumPy goes through its elements
+            right = _operand(right)
+        a, b = left._data, right._data
+        try:
+            y = value(a, b)
+        except _ARITHMETIC as error:
+            raise _domain_error(op, error, left, right) from None
+        node = _new(Value)
+        node._data = y
+        node.grad = 0.0
+        node.label = ""
+        node.op = op
+        node.mark = None
+        node.first = left
+        node.second = right
+        try:
+            node.d_first, node.d_second = partials(a, b, y)
+        except _ARITHMETIC as error:
+            node.d_first = node.d_second = _Undefined(_domain_error(op, error, left, right, what="the derivative of "))
+        return node
+
+    return record
+
+
+def _reflected(op: Op) -> Callable[[Any, Any], Value]:
+    record = _binary(op)
+
+    def reflected(self: Any, other: Any) -> Value:
+        return record(other, self)
+
+    return reflected
+
+
+class _Undefined:
+    """Stands for a local derivative that does not exist at the recorded number; whoever needs it raises `error`."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class Value:
+    """A number in a computation graph.
+
+    data: an int, a float or a NumPy real scalar; kept as a float. label: a name for pictures and error messages.
+
+    `.grad` is the derivative of whatever `backward` was called on with respect to this value. `.op` names the
+    operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph
+    already recorded keeps the numbers it was recorded with.
+
+    Comparisons compare data; the hash is the identity's, so that Values can be the keys of a dict.
+
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + 2 * x
+    >>> y.backward()
+    >>> y.data, x.grad
+    (15.0, 8.0)
+    """
+
+    # Direct slots, not tuples of parents and partials: a third of the work for the garbage collector.
+    __slots__ = ("_data", "grad", "label", "op", "first", "second", "d_first", "d_second", "mark", "__weakref__")
+
+    _data: float
+    grad: float
+    label: str
+    op: Op
+    first: Any
+    second: Any
+    d_first: Any
+    d_second: Any
+    mark: object
+
+    def __init__(self, data: Number, label: str = "") -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a label is a str, not {describe(label)}")
+        _fill(self, ops.leaf, as_number(data), label)
+
+    @property
+    def data(self) -> float:
+        """The number."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Number) -> None:
+        if self.first is not None:
+            raise AttributeError(
+                f"the data of {self!r} was computed by '{self.op}' and cannot be assigned: assign to the leaves and "
+                "compute it again"
+            )
+        self._data = data if type(data) is float else as_number(data)
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The operands, in order; x*x has two. A `dot` has its weights, its bias, then its inputs."""
+        first, second = self.first, self.second
+        if type(first) is tuple:
+            return first + second  # type: ignore[no-any-return]  # slots of any node
+        return () if first is None else (first,) if second is None else (first, second)
+
+    @property
+    def partials(self) -> tuple[float, ...]:
+        """The local derivatives ∂self/∂parent, one per parent, as recorded; constants of a `dot` are left out."""
+        if type(self.first) is tuple:
+            return (*self.d_first, *self.d_second[: len(self.second)])
+        return () if self.first is None else (self.d_first,) if self.second is None else (self.d_first, self.d_second)
+
+    def backward(self) -> None:
+        """Set `.grad` of every value this one depends on to ∂self/∂value.
+
+        Gradients of leaves add up over calls (set them to 0 between, or use `zero_grad` of a net); those of inner
+        nodes start from 0 at every call.
+
+        Raises the error of an operation that has no derivative at its number, before any gradient has changed.
+        """
+        order = topological_order(self)
+        for node in order:
+            if node.d_first.__class__ is _Undefined:
+                raise node.d_first.error
+        for node in order:
+            node.grad = 0.0
+        self.grad += 1.0
+        backpropagate(order)
+
+    __add__, __radd__ = _binary(ops.add), _reflected(ops.add)
+    __sub__, __rsub__ = _binary(ops.sub), _reflected(ops.sub)
+    __mul__, __rmul__ = _binary(ops.mul), _reflected(ops.mul)
+    __truediv__, __rtruediv__ = _binary(ops.div), _reflected(ops.div)
+    __rpow__ = _reflected(ops.pow_)
+
+    def __pow__(self, exponent: Operand) -> Value:
+        """A plain number as exponent takes any base where the result is real; a Value needs a positive base."""
+        if isinstance(exponent, (Value, np.ndarray)):
+            return _binary(ops.pow_)(self, exponent)
+        return _unary(ops.power(as_number(exponent)), self)
+
+    def __neg__(self) -> Value:
+        return _unary(ops.neg, self)
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __abs__(self) -> Value:
+        return _unary(ops.abs_, self)
+
+    def exp(self) -> Value:
+        """eˣ; an OverflowError beyond x = 709.78."""
+        return _unary(ops.exp, self)
+
+    def log(self) -> Value:
+        """The natural logarithm; a ValueError unless x > 0."""
+        return _unary(ops.log, self)
+
+    def sqrt(self) -> Value:
+        """The square root; a ValueError for x < 0, and no derivative at 0."""
+        return _unary(ops.sqrt, self)
+
+    def sin(self) -> Value:
+        """The sine of x in radians."""
+        return _unary(ops.sin, self)
+
+    def cos(self) -> Value:
+        """The cosine of x in radians."""
+        return _unary(ops.cos, self)
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent."""
+        return _unary(ops.tanh, self)
+
+    def sigmoid(self) -> Value:
+        """σ(x) = 1 / (1 + e⁻ˣ), the lecture's smoothed step."""
+        return _unary(ops.sigmoid, self)
+
+    def relu(self) -> Value:
+        """max(x, 0), with slope 0 at 0."""
+        return _unary(ops.relu, self)
+
+    def softplus(self) -> Value:
+        """ln(1 + eˣ), whose slope is σ(x)."""
+        return _unary(ops.softplus, self)
+
+    def step(self) -> Value:
+        """The perceptron's output: 1 if x ≥ 0, else 0; its slope is 0 everywhere."""
+        return _unary(ops.step, self)
+
+    # Comparisons, by data.
+
+    def __eq__(self, other: object) -> bool:
+        return self._data.__eq__(_data(other))
+
+    def __lt__(self, other: Operand) -> bool:
+        return self._data.__lt__(_data(other))
+
+    def __le__(self, other: Operand) -> bool:
+        return self._data.__le__(_data(other))
+
+    def __gt__(self, other: Operand) -> bool:
+        return self._data.__gt__(_data(other))
+
+    def __ge__(self, other: Operand) -> bool:
+        return self._data.__ge__(_data(other))
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
+
+    @staticmethod
+    def _record(op: Op, operands: tuple[Any, ...]) -> Value:
+        """What an operation of the table does when it meets a Value."""
+        return _unary(op, *operands) if len(operands) == 1 else _binary(op)(*operands)
+
+    # Copies. All are loops over the order: pickle and deepcopy on their own would recurse through the graph.
+
+    def __copy__(self) -> Value:
+        return _restore(*self._state())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        def copied(part: Any) -> Any:
+            if type(part) is tuple:
+                return tuple([copied(node) for node in part])
+            if part is None or id(part) in memo:
+                return part and memo[id(part)]
+            return copy(part)  # a leaf: every other operand comes earlier in the order
+
+        def copy(node: Value) -> Value:
+            data, grad, label, op, first, second, *partials = node._state()
+            memo[id(node)] = new = _restore(data, grad, label, op, copied(first), copied(second), *partials)
+            return new
+
+        for node in topological_order(self):
+            if id(node) not in memo:
+                copy(node)
+        return copied(self)  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> Any:
+        if self.first is None or (type(self.mark) is weakref.ref and self.mark() is not None):
+            return _restore, self._state()
+        return _last, (_Trail(topological_order(self)),)
+
+    def _state(self) -> tuple[Any, ...]:
+        slots = (self.first, self.second, self.d_first, self.d_second)
+        return (self._data, self.grad, self.label, self.op, *slots)
+
+
+def maximum(a: Operand, b: Operand) -> Value:
+    """The larger of two values; a tie, and its gradient, goes to the first."""
+    return _binary(ops.maximum)(a, b)
+
+
+def minimum(a: Operand, b: Operand) -> Value:
+    """The smaller of two values; a tie, and its gradient, goes to the first."""
+    return _binary(ops.minimum)(a, b)
+
+
+def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0.0) -> Value:
+    """Σ_j w_j x_j + b as one node: the lecture's z. A ValueError unless there are as many inputs as weights.
+
+    >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], bias=0.5).data
+    23.5
+    """
+    return dots([(weights, bias)], inputs)[0]
+
+
+def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Operand]) -> list[Value]:
+    """One `dot` per row (weights, bias), all of the same inputs: a layer's z, its inputs looked at once."""
+    values = as_values(inputs)
+    x = (*[value._data for value in values], 1.0)
+    fixed = all(value.op is ops.constant for value in values)  # then the inputs want no gradient
+    nodes = []
+    for weights, bias in rows:
+        first = (*weights, bias)
+        try:
+            w = [weight._data for weight in first]  # type: ignore[union-attr]
+        except AttributeError:
+            first = as_values(first)
+            w = [weight._data for weight in first]
+        if len(w) != len(x):
+            raise ValueError(f"{len(w) - 1} weights met {len(values)} inputs: there must be one weight per input")
+        y = ops.dot.value(w, x)
+        node = _new(Value)
+        _fill(node, ops.dot, y)
+        node.first, node.second = first, values
+        node.d_first, node.d_second = ops.dot.partials(w, x, y)
+        if fixed:
+            node.d_second = ()
+        nodes.append(node)
+    return nodes
+
+
+def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
+    """The sequence as a tuple of Values; plain numbers become constants."""
+    if isinstance(numbers, np.ndarray):
+        if numbers.ndim != 1:
+            raise TypeError(f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted")
+        numbers = numbers.tolist()
+    elif isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
+        raise TypeError(f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted")
+    return tuple([x if type(x) is Value else _operand(x) for x in numbers])
+
+
+# What is refused, and how it is said.
+
+
+def _operand(x: Any) -> Value:
+    if type(x) is Value:
+        return x
+    node = _new(Value)
+    _fill(node, ops.constant, x if type(x) is float else as_number(x))
+    return node
+
+
+def _data(x: Any) -> Any:
+    return x._data if type(x) is Value else x
+
+
+def _domain_error(op: Op, error: Exception, *operands: Value, what: str = "") -> Exception:
+    names = [f"{x._data!r} (labelled {x.label!r})" if x.label else repr(x._data) for x in operands]
+    where = f": it is defined where {op.domain}" if op.domain else ""
+    return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")
+
+
+# Pickling. A root hands pickle its whole graph in topological order, through `_Trail`; while that passes, each node
+# states itself, for its operands have passed already. Nodes keep their identity, whatever else is in the pickle.
+
+
+def _restore(data: float, grad: float, label: str, op: Op, *slots: Any) -> Value:
+    node = _new(Value)
+    _fill(node, op, data, label)
+    node.grad = grad
+    node.first, node.second, node.d_first, node.d_second = slots
+    return node
+
+
+class _Trail(list[Value]):
+    def __init__(self, nodes: Sequence[Value] = ()) -> None:
+        super().__init__(nodes)
+        passing = weakref.ref(self)  # lives as long as the memo of the pickler that the trail passes through
+        for node in self:
+            node.mark = passing
+
+    def __reduce__(self) -> Any:
+        return _Trail, (), None, iter(self)
+
+
+def _last(trail: _Trail) -> Value:
+    return trail[-1]
