@@ -1,6 +1,7 @@
 """microgradnet: a minimal scalar autodiff engine, and nets of scalars on top of it."""
 
 from .costs import cross_entropy, quadratic
+from .derivatives import grad, hessian, jvp
 from .nn import MLP, Layer, Neuron, Perceptron
 from .training import DivergenceError, Epoch, train
 from .value import Value, dot, maximum, minimum
@@ -15,6 +16,9 @@ __all__ = [
     "Value",
     "cross_entropy",
     "dot",
+    "grad",
+    "hessian",
+    "jvp",
     "maximum",
     "minimum",
     "quadratic",

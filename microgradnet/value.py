@@ -7,14 +7,13 @@ in `ops`, how gradients travel is in `autodiff`.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from . import ops
+from . import copies, ops
 from .autodiff import backpropagate, topological_order
 from .checks import as_number, describe
 from .ops import Op
@@ -40,7 +39,7 @@ def _fill(node: Value, op: Op, data: float, label: str = "") -> None:
 
 def _unary(op: Op, x: Operand) -> Value:
     if type(x) is not Value:
-        x = _operand(x)
+        x = as_value(x)
     a = x._data
     try:
         y = op.value(a)
@@ -56,7 +55,7 @@ def _unary(op: Op, x: Operand) -> Value:
     try:
         (node.d_first,) = op.partials(a, y)
     except _ARITHMETIC as error:
-        node.d_first = _Undefined(_domain_error(op, error, x, what="the derivative of "))
+        node.d_first = Undefined(_domain_error(op, error, x, what="the derivative of "))
     return node
 
 
@@ -67,11 +66,11 @@ def _binary(op: Op) -> Callable[[Any, Any], Value]:
 
     def record(left: Any, right: Any) -> Value:
         if type(left) is not Value:
-            left = _operand(left)
+            left = as_value(left)
         if type(right) is not Value:
             if hasattr(right, "__array_ufunc__") and not isinstance(right, np.number):
                 return cast(Value, NotImplemented)  # an array: NumPy goes through its elements
-            right = _operand(right)
+            right = as_value(right)
         a, b = left._data, right._data
         try:
             y = value(a, b)
@@ -88,7 +87,7 @@ def _binary(op: Op) -> Callable[[Any, Any], Value]:
         try:
             node.d_first, node.d_second = partials(a, b, y)
         except _ARITHMETIC as error:
-            node.d_first = node.d_second = _Undefined(_domain_error(op, error, left, right, what="the derivative of "))
+            node.d_first = node.d_second = Undefined(_domain_error(op, error, left, right, what="the derivative of "))
         return node
 
     return record
@@ -103,7 +102,7 @@ def _reflected(op: Op) -> Callable[[Any, Any], Value]:
     return reflected
 
 
-class _Undefined:
+class Undefined:
     """Stands for a local derivative that does not exist at the recorded number; whoever needs it raises `error`."""
 
     __slots__ = ("error",)
@@ -187,7 +186,7 @@ class Value:
         """
         order = topological_order(self)
         for node in order:
-            if node.d_first.__class__ is _Undefined:
+            if node.d_first.__class__ is Undefined:
                 raise node.d_first.error
         for node in order:
             node.grad = 0.0
@@ -283,37 +282,14 @@ class Value:
         """What an operation of the table does when it meets a Value."""
         return _unary(op, *operands) if len(operands) == 1 else _binary(op)(*operands)
 
-    # Copies. All are loops over the order: pickle and deepcopy on their own would recurse through the graph.
+    def __copy__(self) -> Any:
+        return copies.copy(self)
 
-    def __copy__(self) -> Value:
-        return _restore(*self._state())
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        def copied(part: Any) -> Any:
-            if type(part) is tuple:
-                return tuple([copied(node) for node in part])
-            if part is None or id(part) in memo:
-                return part and memo[id(part)]
-            return copy(part)  # a leaf: every other operand comes earlier in the order
-
-        def copy(node: Value) -> Value:
-            data, grad, label, op, first, second, *partials = node._state()
-            memo[id(node)] = new = _restore(data, grad, label, op, copied(first), copied(second), *partials)
-            return new
-
-        for node in topological_order(self):
-            if id(node) not in memo:
-                copy(node)
-        return copied(self)  # type: ignore[no-any-return]
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copies.deepcopy(self, memo)
 
     def __reduce__(self) -> Any:
-        if self.first is None or (type(self.mark) is weakref.ref and self.mark() is not None):
-            return _restore, self._state()
-        return _last, (_Trail(topological_order(self)),)
-
-    def _state(self) -> tuple[Any, ...]:
-        slots = (self.first, self.second, self.d_first, self.d_second)
-        return (self._data, self.grad, self.label, self.op, *slots)
+        return copies.reduce(self)
 
 
 def maximum(a: Operand, b: Operand) -> Value:
@@ -369,13 +345,14 @@ def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
         numbers = numbers.tolist()
     elif isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
         raise TypeError(f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted")
-    return tuple([x if type(x) is Value else _operand(x) for x in numbers])
+    return tuple([x if type(x) is Value else as_value(x) for x in numbers])
 
 
 # What is refused, and how it is said.
 
 
-def _operand(x: Any) -> Value:
+def as_value(x: Any) -> Value:
+    """The Value itself, or a number as a constant."""
     if type(x) is Value:
         return x
     node = _new(Value)
@@ -391,30 +368,3 @@ def _domain_error(op: Op, error: Exception, *operands: Value, what: str = "") ->
     names = [f"{x._data!r} (labelled {x.label!r})" if x.label else repr(x._data) for x in operands]
     where = f": it is defined where {op.domain}" if op.domain else ""
     return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")
-
-
-# Pickling. A root hands pickle its whole graph in topological order, through `_Trail`; while that passes, each node
-# states itself, for its operands have passed already. Nodes keep their identity, whatever else is in the pickle.
-
-
-def _restore(data: float, grad: float, label: str, op: Op, *slots: Any) -> Value:
-    node = _new(Value)
-    _fill(node, op, data, label)
-    node.grad = grad
-    node.first, node.second, node.d_first, node.d_second = slots
-    return node
-
-
-class _Trail(list[Value]):
-    def __init__(self, nodes: Sequence[Value] = ()) -> None:
-        super().__init__(nodes)
-        passing = weakref.ref(self)  # lives as long as the memo of the pickler that the trail passes through
-        for node in self:
-            node.mark = passing
-
-    def __reduce__(self) -> Any:
-        return _Trail, (), None, iter(self)
-
-
-def _last(trail: _Trail) -> Value:
-    return trail[-1]

@@ -1,0 +1,100 @@
+"""Derivatives as results: `grad`, `jvp` and `hessian`, which leave every `.grad` alone.
+
+Each is one sweep of `autodiff` over the recorded graph, with the partials either as the numbers recorded or, from the
+same rows of the table, as Values that record a graph of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .autodiff import forward, reverse, topological_order
+from .checks import as_number, describe
+from .value import Undefined, Value, as_value
+
+
+def grad(output: Value, wrt: Value | Sequence[Value], create_graph: bool = False) -> list[Any]:
+    """The derivatives ∂output/∂value for the values of `wrt`, in order; 0 where the output does not depend on one.
+
+    A list of floats; with create_graph a list of Values, which can be differentiated again, to any order. `.grad` is
+    left alone.
+
+    >>> x = Value(2.0)
+    >>> (slope,) = grad(x**3, [x], create_graph=True)
+    >>> slope.data, grad(slope, [x])
+    (12.0, [12.0])
+    """
+    wrt = _values(wrt, "wrt")
+    (output,) = _values([output], "output")
+    adjoints: dict[Value, Any] = {output: 1.0}
+    reverse(topological_order(output), adjoints, _rules if create_graph else _numbers)
+    derivatives = [adjoints.get(value, 0.0) for value in wrt]
+    return [as_value(d) for d in derivatives] if create_graph else derivatives
+
+
+def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, float]) -> Any:
+    """Forward mode: the derivative of the output along a direction, Σ ∂output/∂value · tangent, in one sweep.
+
+    output: a Value, which gives a float, or a sequence of them, which gives a list. tangents: the direction, a
+    number per value; or one array per value, all of one shape, which sweeps many directions at once and gives
+    arrays. Values not in it are held fixed. Applied to the Values of `grad(…, create_graph=True)` it gives the
+    product of the Hessian with a vector.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> jvp(x * y, {x: 1.0, y: 10.0})
+    23.0
+    """
+    outputs = _values(output, "output")
+    _values(list(tangents), "tangents")
+    moving: dict[Value, Any] = {
+        value: np.asarray(tangent, dtype=np.float64) if isinstance(tangent, np.ndarray) else as_number(tangent)
+        for value, tangent in tangents.items()
+    }
+    forward(topological_order(*outputs), moving, _numbers)
+    still = 0.0 * next(iter(moving.values()), 0.0)
+    rates = [moving.get(value, still) for value in outputs]
+    return rates[0] if isinstance(output, Value) else rates
+
+
+def hessian(output: Value, wrt: Value | Sequence[Value]) -> list[list[float]]:
+    """The second derivatives ∂²output/∂value_i∂value_j, row by row: reverse over reverse.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> hessian(x * x * y, [x, y])
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    return [grad(slope, wrt) for slope in grad(output, wrt, create_graph=True)]
+
+
+def _numbers(node: Value) -> tuple[float, ...]:
+    """The local derivatives as recorded."""
+    if type(node.d_first) is Undefined:
+        raise node.d_first.error
+    return node.partials
+
+
+def _rules(node: Value) -> tuple[Any, ...]:
+    """The local derivatives as Values, from the same row of the table."""
+    if type(node.first) is tuple:  # a dot, whose last input is the bias's 1
+        weights, inputs = node.op.partials(node.first, (*node.second, 1.0), node)
+        rules = (*weights, *inputs[: len(node.second)])
+    else:
+        rules = node.op.partials(*node.parents, node)
+    for rule, number in zip(rules, _numbers(node), strict=False):
+        if (rule.data if isinstance(rule, Value) else rule) != number == number:
+            raise RuntimeError(
+                f"a leaf under {node!r} ('{node.op}') was assigned after it was used: its second derivatives would "
+                "mix old and new numbers; compute the output again"
+            )
+    return rules
+
+
+def _values(values: Any, name: str) -> list[Value]:
+    result: list[Value] = [values] if isinstance(values, Value) else list(values)
+    for value in result:
+        if not isinstance(value, Value):
+            raise TypeError(f"{describe(value)} arrived in {name}, where Values were wanted")
+    return result
