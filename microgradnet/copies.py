@@ -69,9 +69,8 @@ def _restore(kind: type, *state: Any) -> Any:
 class _Trail(list[Any]):
     def __init__(self, nodes: Sequence[Any] = ()) -> None:
         super().__init__(nodes)
-        passing = weakref.ref(self)  # lives as long as the memo of the pickler that the trail passes through
-        node: Any
-        for node in self:
+        passing: object = weakref.ref(self)  # lives as long as the memo of the pickler that the trail passes through
+        for node in nodes:
             node.mark = passing
 
     def __reduce__(self) -> Any:
