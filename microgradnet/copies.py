@@ -59,7 +59,7 @@ def _state(node: Any) -> tuple[Any, ...]:
 
 
 def _restore(kind: type, *state: Any) -> Any:
-    node = object.__new__(kind)
+    node: Any = object.__new__(kind)
     for slot, content in zip(_SLOTS, state, strict=True):
         setattr(node, slot, content)
     node.mark = None
