@@ -216,7 +216,7 @@ class MLP(Module):
     def load(cls, path: str | os.PathLike[str]) -> MLP:
         """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))
                 if header["format"] != _FORMAT:
                     raise ValueError(f"its format is {header['format']!r}, not {_FORMAT!r}")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .checks import as_number, as_table, describe
 from .costs import quadratic
 from .nn import Array, Module
-from .value import Value
+from .value import Value, assign
 
 Cost = Callable[[Any, Any], Value]
 
@@ -115,7 +115,7 @@ def _epochs(
                     f"training diverged in epoch {number}, step {step} ({error}); the net keeps the last finite "
                     f"parameters. Try a learning rate below {learning_rate}"
                 ) from error
-            _assign(parameters, new)
+            assign(parameters, new)
         seconds = time.perf_counter() - start
         accuracy = hits / len(X) if right is not _no_classes else None
         yield Epoch(number, total / len(X), accuracy, seconds, *_measure(net, cost, validation, right))
@@ -136,18 +136,6 @@ def _measure(net: Any, cost: Cost, data: tuple[Array, Array] | None, right: Any)
         total += c.data
         hits += right(outputs, r)
     return total / len(data[0]), hits / len(data[0]) if right is not _no_classes else None
-
-
-def _assign(parameters: list[Value], new: list[float]) -> None:
-    """Write all numbers or, if Ctrl-C comes in between, none."""
-    old = [p.data for p in parameters]
-    try:
-        for p, number in zip(parameters, new, strict=True):
-            p.data = number
-    except BaseException:
-        for p, number in zip(parameters, old, strict=True):
-            p.data = number
-        raise
 
 
 def _judge(R: Array) -> Callable[[list[Value], Array], bool]:

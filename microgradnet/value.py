@@ -337,6 +337,18 @@ def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Ope
     return nodes
 
 
+def assign(parameters: list[Value], new: list[float]) -> None:
+    """Write numbers into leaves: all or, if Ctrl-C comes in between, none."""
+    old = [p.data for p in parameters]
+    try:
+        for p, number in zip(parameters, new, strict=True):
+            p.data = number
+    except BaseException:
+        for p, number in zip(parameters, old, strict=True):
+            p.data = number
+        raise
+
+
 def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
     """The sequence as a tuple of Values; plain numbers become constants."""
     if isinstance(numbers, np.ndarray):
