@@ -48,7 +48,7 @@ def compile(function: Callable[..., Any], *sizes: int, dtype: npt.DTypeLike = np
     >>> value, gradient
     (4.0, array([2.]))
     """
-    return Compiled(*_record(function, sizes), dtype=dtype)
+    return Compiled(*record(function, sizes), dtype=dtype)
 
 
 class Compiled:
@@ -103,6 +103,11 @@ class Compiled:
         A ValueError or a TypeError for data of the wrong shape or kind. Outside an operation's domain, the error of
         that operation, naming the sample.
         """
+        out = self.rows(batch, theta)
+        return out.T.copy() if self._several else out[0]
+
+    def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None) -> Numbers:
+        """All recorded outputs, one row each, the watched ones among them."""
         columns, size = self._batch(batch)
         numbers = self._theta(theta)
         out = np.empty((len(self._outputs), size), self.dtype)
@@ -114,7 +119,7 @@ class Compiled:
         self._guarded(run, size, columns, numbers, derivatives=False)
         if np.isnan(out).any():
             _refuse_nan(columns)
-        return out.T.copy() if self._several else out[0]
+        return out
 
     def value_and_grad(self, *batch: npt.ArrayLike, theta: npt.ArrayLike | None = None) -> tuple[float, Numbers]:
         """The mean of the function over a batch, and its gradient with respect to the parameters.
@@ -122,10 +127,13 @@ class Compiled:
         Arguments and errors as for a call. Gives a float and an array of shape (parameters,). A TypeError for a
         function with several outputs.
         """
-        value, gradient, _ = self._value_and_grad(batch, theta)
+        value, gradient, _ = self.value_grad_and_watched(batch, theta)
         return value, gradient
 
-    def _value_and_grad(self, batch: Sequence[Any], theta: npt.ArrayLike | None) -> tuple[float, Numbers, Numbers]:
+    def value_grad_and_watched(
+        self, batch: Sequence[Any], theta: npt.ArrayLike | None
+    ) -> tuple[float, Numbers, Numbers]:
+        """As `value_and_grad`; then the outputs recorded besides the first, one row each."""
         if self._several:
             raise TypeError(f"a gradient wants a function with one output; this one gives {len(self._outputs)}")
         columns, size = self._batch(batch)
@@ -135,7 +143,7 @@ class Compiled:
 
         def run() -> float:
             if size <= _CHUNK:
-                return self._run("gradient", columns, numbers, gradient, watched, 1.0 / size)
+                return float(self._run("gradient", columns, numbers, gradient, watched, 1.0 / size))
             total, share = 0.0, np.empty_like(gradient)
             gradient[...] = 0.0
             for part in _parts(size):
@@ -144,7 +152,7 @@ class Compiled:
                 np.add(gradient, share, out=gradient)
             return total
 
-        total = self._guarded(run, size, columns, numbers, derivatives=True)
+        total: float = self._guarded(run, size, columns, numbers, derivatives=True)
         if math.isnan(total):
             _refuse_nan(columns)
         return total, gradient, watched
@@ -290,7 +298,8 @@ def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numb
 # From function to source.
 
 
-def _record(function: Callable[..., Any], sizes: Sequence[int]) -> tuple[Any, list[Value], bool]:
+def record(function: Callable[..., Any], sizes: Sequence[int]) -> tuple[Any, list[Value], bool]:
+    """The inputs and outputs of a function's graph, and whether it gave a sequence."""
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"{describe(size)} arrived where an input's size was wanted: a whole number, at least 1")

@@ -109,7 +109,7 @@ _dot: Callable[..., float] = getattr(math, "sumprod", lambda w, x: sum(map(opera
 def exp_minus(x: Any, out: Any = None) -> Any:
     """e⁻ˣ, but never infinite: x is cut off at -709 (-88 in float32)."""
     out = np.negative(x, out=out)
-    np.minimum(out, 709.0 if out.dtype == np.float64 else 88.0, out=out)
+    np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
     return np.exp(out, out=out)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .checks import as_number, as_table, describe
+from .compiler import Compiled, record
 from .costs import quadratic
 from .nn import Array, Module
 from .value import Value, assign
 
 Cost = Callable[[Any, Any], Value]
+Judge = Callable[[Array, Array], int]
 
 
 class DivergenceError(ArithmeticError):
@@ -54,6 +57,7 @@ def train(
     batch_size: int | None = None,
     seed: int | None = None,
     validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    compiled: bool = True,
 ) -> Iterator[Epoch]:
     """Train a net in place; an iterator that yields an `Epoch` after each pass through the data.
 
@@ -61,11 +65,20 @@ def train(
     cost: of one sample, as `quadratic`. learning_rate: the lecture's Δt. batch_size: the lecture's K₀; every epoch
     draws the samples in a new order without replacement and takes a step
     a ← a − Δt ∂C₀/∂a for each K₀ of them (the last batch of an epoch may be smaller). None takes all K at once, which
-    is steepest descent. seed: of that order.
+    is steepest descent. seed: of that order. compiled: run the cost through `compile`; False records every sample's
+    graph and calls `backward` on it, which takes far longer and gives the same to rounding.
 
     Arguments are checked at once; training happens as the iterator is advanced, so a caller can stop at any epoch.
     A ValueError or a TypeError for bad data. A `DivergenceError` names epoch and step when cost or parameters leave the
     finite numbers. Then, and after Ctrl-C, the net holds the parameters of its last finished step.
+
+    >>> from microgradnet import MLP
+    >>> net = MLP(2, [3, 1], seed=3)
+    >>> X, R = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> for epoch in train(net, X, R, learning_rate=8.0, epochs=500):
+    ...     pass
+    >>> epoch.number, epoch.accuracy
+    (500, 1.0)
     """
     X, R = _samples(net, X, R, "X", "R")
     checked = None if validation is None else _samples(net, *validation, "validation X", "validation R")
@@ -75,14 +88,16 @@ def train(
     _whole(epochs, "epochs", None)
     if batch_size is not None:
         _whole(batch_size, "batch_size", len(X))
-    return _epochs(net, X, R, cost, learning_rate, epochs, batch_size or len(X), np.random.default_rng(seed), checked)
+    for k in (np.argmin(R) // R.shape[1], np.argmax(R) // R.shape[1]):
+        _run(net, X[k], R[k], cost)  # a cost that refuses some targets refuses the extreme ones
+    method = _Compiled(net, cost) if compiled else _Eager(net, cost)
+    return _epochs(method, X, R, learning_rate, epochs, batch_size or len(X), np.random.default_rng(seed), checked)
 
 
 def _epochs(
-    net: Any,
+    method: _Compiled | _Eager,
     X: Array,
     R: Array,
-    cost: Cost,
     learning_rate: float,
     epochs: int,
     batch_size: int,
@@ -91,68 +106,118 @@ def _epochs(
 ) -> Iterator[Epoch]:
     start = time.perf_counter()
     right = _judge(R)
-    parameters = net.parameters()
     step = 0
     for number in range(1, epochs + 1):
+        theta = np.array([p.data for p in method.parameters])
         order = rng.permutation(len(X))
         total, hits = 0.0, 0
-        for first in range(0, len(X), batch_size):
-            batch = order[first : first + batch_size]
-            step += 1
-            try:
-                for parameter in parameters:
-                    parameter.grad = 0.0
-                for k in batch:
-                    outputs, c = _run(net, X[k], R[k], cost)
-                    c.backward()
-                    total += c.data
-                    hits += right(outputs, R[k])
-                new = [p.data - learning_rate * (p.grad / len(batch)) for p in parameters]
-                if not math.isfinite(total) or not all(map(math.isfinite, new)):
-                    raise ArithmeticError(f"the mean cost is {total / (first + len(batch))}")
-            except (ArithmeticError, ValueError) as error:
-                raise DivergenceError(
-                    f"training diverged in epoch {number}, step {step} ({error}); the net keeps the last finite "
-                    f"parameters. Try a learning rate below {learning_rate}"
-                ) from error
-            assign(parameters, new)
+        try:
+            for first in range(0, len(X), batch_size):
+                batch = order[first : first + batch_size]
+                step += 1
+                x, r = X[batch], R[batch]
+                with _divergence(f"epoch {number}, step {step}", learning_rate):
+                    cost, gradient, outputs = method.gradient(x, r, theta)
+                    new = theta - learning_rate * gradient
+                    if not (math.isfinite(cost) and np.isfinite(new).all()):
+                        raise ArithmeticError(f"the batch's cost is {cost}")
+                theta = new
+                total += cost * len(batch)
+                hits += right(outputs, r) if right else 0
+        finally:  # however the epoch ends
+            assign(method.parameters, theta.tolist())
         seconds = time.perf_counter() - start
-        accuracy = hits / len(X) if right is not _no_classes else None
-        yield Epoch(number, total / len(X), accuracy, seconds, *_measure(net, cost, validation, right))
+        accuracy = hits / len(X) if right else None
+        with _divergence(f"epoch {number}, on the validation data", learning_rate):
+            measured = _measure(method, validation, theta, right)
+        yield Epoch(number, total / len(X), accuracy, seconds, *measured)
 
 
-def _run(net: Any, x: Array, r: Array, cost: Cost) -> tuple[list[Value], Value]:
+@contextmanager
+def _divergence(where: str, learning_rate: float) -> Iterator[None]:
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
+    except (ArithmeticError, ValueError) as error:
+        raise DivergenceError(
+            f"training diverged in {where} ({error}); the net keeps the last finite parameters. Try a learning rate "
+            f"below {learning_rate}"
+        ) from error
+
+
+class _Eager:
+    """Gradients by recording every sample's graph."""
+
+    def __init__(self, net: Any, cost: Cost) -> None:
+        self.net, self.cost, self.parameters = net, cost, net.parameters()
+
+    def gradient(self, X: Array, R: Array, theta: Array) -> tuple[float, Array, Array]:
+        """Mean cost, its gradient, and the outputs, one row per sample."""
+        assign(self.parameters, theta.tolist())
+        for p in self.parameters:
+            p.grad = 0.0
+        total, outputs = 0.0, []
+        for x, r in zip(X, R, strict=True):
+            c, *y = _run(self.net, x, r, self.cost)
+            c.backward()
+            total += c.data
+            outputs.append([y_j.data for y_j in y])
+        return total / len(X), np.array([p.grad for p in self.parameters]) / len(X), np.array(outputs)
+
+    def values(self, X: Array, R: Array, theta: Array) -> tuple[float, Array]:
+        """Mean cost, and the outputs; of the parameters that the net holds."""
+        rows = [[v.data for v in _run(self.net, x, r, self.cost)] for x, r in zip(X, R, strict=True)]
+        costs, *outputs = np.array(rows).T
+        return float(costs.mean()), np.array(outputs).T
+
+
+class _Compiled:
+    """Gradients by the compiled cost; the same methods."""
+
+    def __init__(self, net: Any, cost: Cost) -> None:
+        inputs, outputs, _ = record(lambda x, r: _run(net, x, r, cost), (net.nin, net.nout))
+        self.program = Compiled(inputs, outputs, several=False, watched=net.nout)
+        self.parameters = self.program.parameters
+        trained = set(map(id, net.parameters()))
+        self.fixed = [i for i, p in enumerate(self.parameters) if id(p) not in trained]  # the cost's own, if any
+
+    def gradient(self, X: Array, R: Array, theta: Array) -> tuple[float, Array, Array]:
+        cost, gradient, outputs = self.program.value_grad_and_watched((X, R), theta)
+        gradient[self.fixed] = 0.0
+        return cost, gradient, outputs.T
+
+    def values(self, X: Array, R: Array, theta: Array) -> tuple[float, Array]:
+        costs, *outputs = self.program.rows((X, R), theta)
+        return float(costs.mean()), np.array(outputs).T
+
+
+def _run(net: Any, x: Any, r: Any, cost: Cost) -> list[Value]:
+    """The cost of one sample, then the net's outputs."""
     y = net(x)
     outputs = y if isinstance(y, list) else [y]
-    return outputs, cost(outputs, r)
+    return [cost(outputs, r), *outputs]
 
 
-def _measure(net: Any, cost: Cost, data: tuple[Array, Array] | None, right: Any) -> tuple[float | None, float | None]:
+def _measure(
+    method: _Compiled | _Eager, data: tuple[Array, Array] | None, theta: Array, right: Judge | None
+) -> tuple[float | None, float | None]:
     if data is None:
         return None, None
-    total, hits = 0.0, 0
-    for x, r in zip(*data, strict=True):
-        outputs, c = _run(net, x, r, cost)
-        total += c.data
-        hits += right(outputs, r)
-    return total / len(data[0]), hits / len(data[0]) if right is not _no_classes else None
+    cost, outputs = method.values(*data, theta)
+    return cost, right(outputs, data[1]) / len(outputs) if right else None
 
 
-def _judge(R: Array) -> Callable[[list[Value], Array], bool]:
-    """Tells, from outputs and targets, whether a sample came out right."""
+def _judge(R: Array) -> Judge | None:
+    """Counts, from outputs and targets, the samples that came out right; None where the targets name no classes."""
     if R.shape[1] > 1:
         if not (np.sum(R.max(axis=1, keepdims=True) == R, axis=1) == 1).all():
-            return _no_classes
-        return lambda outputs, r: int(np.argmax([y.data for y in outputs])) == int(np.argmax(r))
+            return None
+        return lambda y, r: int(np.sum(y.argmax(axis=1) == r.argmax(axis=1)))
     classes = np.unique(R)
     if len(classes) > 2:
-        return _no_classes
+        return None
     middle = 0.5 if len(classes) == 1 else float(classes.mean())
-    return lambda outputs, r: (outputs[0].data >= middle) == bool(r[0] >= middle)
-
-
-def _no_classes(outputs: list[Value], r: Array) -> bool:
-    return False
+    return lambda y, r: int(np.sum((y >= middle) == (r >= middle)))
 
 
 def _samples(net: Any, X: npt.ArrayLike, R: npt.ArrayLike, x_name: str, r_name: str) -> tuple[Array, Array]:

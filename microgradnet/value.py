@@ -337,15 +337,13 @@ def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Ope
     return nodes
 
 
-def assign(parameters: list[Value], new: list[float]) -> None:
-    """Write numbers into leaves: all or, if Ctrl-C comes in between, none."""
-    old = [p.data for p in parameters]
+def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
+    """Write numbers into leaves: all of them, even if Ctrl-C comes in between."""
     try:
-        for p, number in zip(parameters, new, strict=True):
-            p.data = number
-    except BaseException:
-        for p, number in zip(parameters, old, strict=True):
-            p.data = number
+        for value, number in zip(values, numbers, strict=True):
+            value.data = number
+    except KeyboardInterrupt:
+        assign(values, numbers)
         raise
 
 
