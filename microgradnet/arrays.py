@@ -39,6 +39,8 @@ class Array:
         self.mark: object = None
 
     def _record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        if op == ops.sigmoid:
+            return self.graph.sigmoid_in_a_slope(*operands)
         return self.graph.elementwise(op, *operands)
 
     def __add__(self, other: Any) -> Any:
@@ -70,6 +72,9 @@ class Array:
 
     def __pow__(self, exponent: Any) -> Any:
         return ops.pow_(self, exponent) if isinstance(exponent, Array) else ops.power(exponent)(self)
+
+    def __rpow__(self, base: Any) -> Any:
+        return ops.pow_(base, self)
 
 
 class Linear:
@@ -105,7 +110,9 @@ class Graph:
                 return a
             if _is_zero(a):
                 return b if op == ops.add else -b
-            if any(_is(arg, put) or _is(arg, accumulated) for arg in args):  # adjoints of parts of an array
+            if any(_is(arg, accumulated) for arg in args):  # adjoints of parts of an array
+                if a.detail == b.detail == "theta":
+                    return self.node(accumulated, args, a.shape, a.detail)
                 parts = [part for arg in args for part in (arg.args if _is(arg, accumulated) else (arg,))]
                 return self.node(accumulated, tuple(parts), a.shape)
             if _is(a, uniform) and _is(b, uniform) and a.shape == b.shape and a.detail[1] == b.detail[1]:
@@ -145,11 +152,15 @@ class Graph:
             return product
         return self.node(ops.mul, (scale, product), _stretched((scale, product)))
 
+    def sigmoid_in_a_slope(self, x: Any) -> Any:
+        """σ(−x) as e⁻ˣ σ(x): one multiplication where both are at hand. Nobody differentiates it again."""
+        if not (_is(x, ops.mul) and _is_number(x.args[0], -1.0)):
+            return self._sigmoid(x)
+        x = x.args[1]
+        return self._product(self.node(minus_exponential, (x,), x.shape), self._sigmoid(x))
+
     def _sigmoid(self, x: Any) -> Any:
-        """σ(x) from e = e⁻ˣ, and σ(−x) = e σ(x), which costs one multiplication where e is at hand."""
-        if _is(x, ops.mul) and x.args[0] == -1.0:
-            x = x.args[1]
-            return self._product(self.node(minus_exponential, (x,), x.shape), self._sigmoid(x))
+        """σ(x) in two halves, e = e⁻ˣ and 1 / (1 + e), of which the slope can use the first again."""
         e = self.node(minus_exponential, (x,), x.shape)
         y = self.node(ops.sigmoid, (e,), x.shape)
         y.parents = (x,)  # to the derivative it is the sigmoid of x
@@ -187,11 +198,13 @@ class Graph:
     def take(self, a: Array, rows: Iterable[int], shape: tuple[int, int] | None = None) -> Array:
         """These rows of it, in this order; all equal, they are one row. shape: if they form a matrix."""
         rows = tuple(rows)
-        if a.op == given and isinstance(a.detail, float):  # one number everywhere
-            return self.node(given, (), shape or (len(rows), 1), a.detail)
+        if shape is None and len(set(rows)) == 1:
+            rows = rows[:1]
+        if _is(a, uniform) or (a.op == given and isinstance(a.detail, float)):  # one number everywhere
+            return self.node(a.op, (), shape or (len(rows), a.shape[1]), a.detail)
+        if _is(a, stretch) and a.args[0].shape[0] == 1:
+            return self.stretch(a.args[0], shape or (len(rows), a.shape[1]))  # type: ignore[no-any-return]
         if shape is None:
-            if len(set(rows)) == 1:
-                rows = rows[:1]
             if rows == tuple(range(a.shape[0])) and a.op != flat:
                 return a
             shape = (len(rows), 1 if a.op == flat else a.shape[1])
@@ -212,9 +225,12 @@ class Graph:
             a = self.sum_rows(a)
         return self.sum_columns(a) if a.shape[1] != shape[1] else a
 
-    def put(self, a: Any, like: Array, rows: tuple[int, ...]) -> Array:
+    def put(self, a: Any, like: Array, rows: tuple[int, ...]) -> Any:
         """Zeros of the shape of `like`, with `a` added into these rows: the adjoint of `take`."""
-        return self.node(put, (a,), like.shape, rows)
+        if like.op == given:
+            return 0.0  # nobody asks for it
+        part = self.node(put, (a,), like.shape, rows)
+        return self.node(accumulated, (part,), like.shape, "theta" if like.op == flat else None)
 
 
 def partials(node: Array) -> list[Linear]:
@@ -254,6 +270,18 @@ def _stack_partials(*parts_and_y: Array) -> tuple[Linear, ...]:
     )
 
 
+def parts(adjoint: Any) -> list[Array]:
+    """The puts of which the adjoint of the parameters is made."""
+    puts, stack = [], [adjoint]
+    while stack:
+        node = stack.pop()
+        if _is(node, accumulated):
+            stack.extend(reversed(node.args))
+        elif _is(node, put):
+            puts.append(node)
+    return puts
+
+
 def _structural(name: str, rule: Callable[..., tuple[Any, ...]]) -> Op:
     return Op(name, float, np.positive, rule)
 
@@ -265,10 +293,10 @@ matmul = _structural("matmul", _matmul_partials)
 sum_rows = _structural("sum rows", lambda a, y: (Linear(lambda g: y.graph.stretch(g, a.shape)),))
 take = _structural("take", _take_partials)
 stack = _structural("stack", _stack_partials)
+stretch = _structural("stretch", lambda a, y: (Linear(lambda g: y.graph.fit(g, a.shape)),))
 # the rest is made by the reverse sweep or hidden from it, and never differentiated
 transpose = _structural("transpose", lambda a, y: ())
 sum_columns = _structural("sum columns", lambda a, y: ())
-stretch = _structural("stretch", lambda a, y: ())
 put = _structural("put", lambda a, y: ())
 accumulated = _structural("accumulated", lambda *parts_and_y: ())
 minus_exponential = _structural("minus exponential", lambda x, y: ())
@@ -288,5 +316,9 @@ def _is_scalar(a: Any) -> bool:
     return not isinstance(a, Array) or a.op == uniform
 
 
+def _is_number(a: Any, number: float) -> bool:
+    return not isinstance(a, Array) and a == number
+
+
 def _is_zero(a: Any) -> bool:
-    return not isinstance(a, Array) and a == 0.0
+    return _is_number(a, 0.0)

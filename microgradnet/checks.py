@@ -57,7 +57,8 @@ def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np
         raise ValueError(f"{name} has shape {array.shape}: wanted is (samples, numbers per sample)")
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}): at least one sample with one number is wanted")
-    table = array.astype(np.float64)
+    with np.errstate(over="ignore"):  # of long doubles; the next line refuses what they become
+        table = array.astype(np.float64)
     if not np.isfinite(table).all():
         row, column = np.argwhere(~np.isfinite(table))[0]
         raise ValueError(

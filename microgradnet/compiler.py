@@ -1,31 +1,33 @@
 """`compile`: a scalar function, recorded once, as straight-line NumPy over a whole batch.
 
-The recorded graph becomes an array graph (`grouping`, `arrays`), which the reverse sweep of `autodiff` differentiates
-with the rules of the table; `emitter` writes both as source, and the source is what runs. This module puts the steps
-together and looks after calls: data, batches, threads, errors.
+The recorded graph (`recording`) becomes an array graph (`grouping`, `arrays`), which the reverse sweep of `autodiff`
+differentiates with the rules of the table; both become source (`programs`, `emitter`), and the source is what runs. This
+module puts the steps together and looks after calls: data, batches, threads, errors.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from . import arrays, ops
-from .arrays import Array, Graph, K
-from .autodiff import reverse, topological_order
-from .checks import describe
-from .emitter import Emitter, Names, lattice
-from .grouping import Grouping, signature
+from . import ops
+from .arrays import K
+from .autodiff import topological_order
+from .grouping import Grouping
+from .programs import generate
+from .recording import record
 from .value import Value, assign, dots
 
 Numbers = npt.NDArray[Any]
 
+_STRICT: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
+_MARKS = Lock()  # a topological order marks the nodes of the recorded graph, which calls in several threads share
 _CHUNK = 1000  # samples computed at a time: what is computed with stays in the cache
 
 
@@ -36,9 +38,8 @@ def compile(function: Callable[..., Any], *sizes: int, dtype: npt.DTypeLike = np
     outputs). sizes: how many numbers a sample has in each input. dtype: numpy.float64 or numpy.float32.
 
     Leaves that are not inputs are the parameters. The recorded operations are what is run on every sample: a
-    function whose graph depends on the numbers (an `if` on an input, a `.data` read from one) cannot be compiled. It
-    is recorded at two points, and a ValueError says so if the graphs differ; a branch that both points take the same
-    way cannot be seen.
+    function that looks at the numbers of its inputs (an `if`, a comparison, a `.data`) is refused with a ValueError,
+    for its graph would depend on them.
 
     >>> w = Value(2.0)
     >>> fast = compile(lambda x: w * x[0] + x[1].sin(), 2)
@@ -72,7 +73,7 @@ class Compiled:
         self._inputs, self._outputs, self._several, self._watched = inputs, outputs, several, watched
         grouping = Grouping(inputs, outputs)
         self.parameters = grouping.parameters
-        self.source, self._tables, self._work, self._functions = _generate(grouping, watched)
+        self.source, self._tables, self._work, self._functions = generate(grouping, watched)
         self._start()
 
     def _start(self) -> None:
@@ -177,7 +178,10 @@ class Compiled:
     def _run(self, program: str, xs: list[Numbers], theta: Numbers, *results: Any) -> Any:
         """Call a program on some samples, with work arrays that no other call uses meanwhile."""
         spare = self._spare[program]
-        work = spare.pop() if spare else _Work(self._work[program], self.dtype)
+        try:
+            work = spare.pop()
+        except IndexError:  # asked for in this way, for another thread may take the last one
+            work = _Work(self._work[program], self.dtype)
         try:
             return self._programs[program](theta, *results, work.arrays(xs[0].shape[1] if xs else 1), *xs)
         finally:
@@ -187,7 +191,7 @@ class Compiled:
         self, run: Callable[[], Any], size: int, columns: list[Numbers], theta: Numbers, derivatives: bool
     ) -> Any:
         try:
-            with np.errstate(divide="raise", invalid="raise", over="raise", under="ignore"):
+            with np.errstate(**_STRICT):
                 return run()
         except FloatingPointError:
             self._replay(size, columns, theta, derivatives)
@@ -200,7 +204,10 @@ class Compiled:
             raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(self._inputs)}")
         columns = []
         for j, (data, values) in enumerate(zip(batch, self._inputs, strict=True), 1):
-            array = np.asarray(data)
+            try:
+                array = np.asarray(data)
+            except ValueError:
+                raise ValueError(f"input {j} has rows of different lengths: wanted is {len(values)}") from None
             if array.dtype.kind not in "fiu":
                 raise TypeError(f"input {j} holds {array.dtype} where numbers were wanted")
             if array.ndim == 1 and len(values) == 1:
@@ -219,7 +226,10 @@ class Compiled:
     def _theta(self, theta: npt.ArrayLike | None) -> Numbers:
         if theta is None:
             return self.theta()
-        numbers = np.ascontiguousarray(theta, self.dtype)
+        numbers = np.asarray(theta)
+        if numbers.dtype.kind not in "fiu" and numbers.size > 0:
+            raise TypeError(f"theta holds {numbers.dtype} where numbers were wanted")
+        numbers = np.ascontiguousarray(numbers, self.dtype)
         if numbers.shape != (len(self.parameters),):
             raise ValueError(f"theta has shape {numbers.shape}: wanted is ({len(self.parameters)},)")
         return numbers
@@ -227,8 +237,11 @@ class Compiled:
     def _replay(self, size: int, columns: list[Numbers], theta: Numbers, derivatives: bool) -> None:
         """Evaluate the samples one by one with Values, whose errors name operation and number."""
         parameters = {p: Value(t, p.label) for p, t in zip(self.parameters, theta.tolist(), strict=True)}
-        order = topological_order(*self._outputs)
+        with _MARKS:
+            order = topological_order(*self._outputs)
         for k in range(size):
+            if self._is_innocent([x[:, k : k + 1] for x in columns], theta, derivatives):
+                continue
             now = dict(parameters)
             for values, x in zip(self._inputs, columns, strict=True):
                 now |= {
@@ -241,6 +254,19 @@ class Compiled:
                     now[self._outputs[0]].backward()
             except (ArithmeticError, ValueError) as error:
                 raise type(error)(f"sample {k}: {error}") from None
+
+    def _is_innocent(self, sample: list[Numbers], theta: Numbers, derivatives: bool) -> bool:
+        """Whether one sample runs without a floating-point error: asked first, for Values take a hundred times longer."""
+        try:
+            with np.errstate(**_STRICT):
+                if derivatives:
+                    watched = np.empty((self._watched, 1), self.dtype)
+                    self._run("gradient", sample, theta, np.empty_like(theta), watched, 1.0)
+                else:
+                    self._run("values", sample, theta, np.empty((len(self._outputs), 1), self.dtype))
+        except FloatingPointError:
+            return False
+        return True
 
 
 def _again(node: Value, now: dict[Value, Value]) -> Value:
@@ -293,126 +319,3 @@ def _refuse_nan(columns: list[Numbers]) -> None:
 
 def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numbers:
     return as_strided(flat, shape, [step * flat.itemsize for step in steps])
-
-
-# From function to source.
-
-
-def record(function: Callable[..., Any], sizes: Sequence[int]) -> tuple[Any, list[Value], bool]:
-    """The inputs and outputs of a function's graph, and whether it gave a sequence."""
-    for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"{describe(size)} arrived where an input's size was wanted: a whole number, at least 1")
-    inputs, outputs, several = _recorded(function, sizes, 0.0, 1.0)
-    for low, high in ((-3.0, 3.0), (0.3, 0.9)):  # the second, if the first leaves a domain
-        try:
-            others = _recorded(function, sizes, low, high)
-        except (ArithmeticError, ValueError):
-            continue
-        if signature(inputs, outputs) != signature(*others[:2]):
-            raise ValueError(
-                "the function records different graphs for different inputs, so one program cannot stand for it: "
-                "replace an `if` on a Value by maximum, relu or step, and numbers read from .data by the Values"
-            )
-        break
-    return inputs, outputs, several
-
-
-def _recorded(function: Any, sizes: Sequence[int], low: float, high: float) -> tuple[Any, list[Value], bool]:
-    golden = (math.sqrt(5.0) - 1.0) / 2.0  # fractions of its multiples are spread evenly
-    inputs, i = [], 0
-    for size in sizes:
-        inputs.append([Value(low + (high - low) * ((i + n) * golden % 1.0)) for n in range(1, size + 1)])
-        i += size
-    result = function(*[list(values) for values in inputs])
-    several = not isinstance(result, Value)
-    outputs = [result] if isinstance(result, Value) else list(result) if hasattr(result, "__iter__") else []
-    if not outputs or not all(isinstance(output, Value) for output in outputs):
-        raise TypeError(f"the function gave {describe(result)} where a Value or a sequence of Values was wanted")
-    return inputs, outputs, several
-
-
-def _generate(grouping: Grouping, watched: int) -> tuple[str, dict[str, Any], dict[str, Any], dict[str, str]]:
-    """The source of both programs, and what it refers to: tables, work arrays, operations."""
-    graph = Graph()
-    made, outputs = grouping.arrays(graph)
-    names = Names(len(grouping.inputs))
-    for group, array in zip(grouping.groups, made, strict=True):
-        if group.op == ops.dot:
-            names.layer(array)
-        elif len(group.rows) > 0:
-            names.activation(array)
-    tables: dict[str, Any] = {}
-    work: dict[str, list[tuple[int, int]]] = {}
-    functions: dict[str, str] = {}
-    values = Emitter(names, [outputs], tables, grouping.constants)
-    for node in values.order:
-        values.emit(node)
-    values.lines.append(f"out[...] = {values.text(outputs)}")
-    programs = [("values", "theta, out, work", values)]
-    if len(grouping.outputs) == 1 + watched:
-        programs.append(
-            ("gradient", "theta, gradient, watched, inv_K, work", _gradient(grouping, graph, made, names, tables))
-        )
-    text = []
-    for name, arguments, emitter in programs:
-        work[name] = emitter.work
-        functions |= emitter.functions
-        text.append(_definition(name, ", ".join([arguments, *names.inputs]), emitter, names))
-    return "\n\n".join(text), tables, work, functions
-
-
-def _definition(name: str, arguments: str, emitter: Emitter, names: Names) -> str:
-    body = list(emitter.lines)
-    used = "\n".join(body)
-    if "share" in used or "columns" in used:
-        first = names.inputs[0] + ".shape[1]" if names.inputs else "1"
-        body.insert(0, f"columns = {first}")
-        if "share" in used:
-            body.insert(1, "share = columns * inv_K")
-    if emitter.work:
-        body.insert(0, f"({' '.join(f'w{i},' for i in range(len(emitter.work)))}) = work")
-    return "\n".join([f"def {name}({arguments}):", *[f"    {line}" for line in body], ""])
-
-
-def _gradient(grouping: Grouping, graph: Graph, made: list[Any], names: Names, tables: dict[str, Any]) -> Emitter:
-    """The program that computes the mean of the first output and its gradient, and notes the other outputs."""
-    cost = grouping.rows(graph, made, grouping.outputs[:1])
-    names.of.setdefault(cost, "cost")
-    seed = graph.node(arrays.uniform, (), cost.shape, (1.0, cost.shape[1] != K))
-    adjoints: dict[Any, Any] = {cost: seed}
-    reverse(topological_order(cost), adjoints, arrays.partials)
-    for z in names.layers:
-        names.delta(z, adjoints.get(z))
-    theta = made[0]
-    whole = adjoints.get(theta, 0.0)
-    puts = [] if not isinstance(whole, Array) else list(whole.args) if whole.op == arrays.accumulated else [whole]
-    puts.sort(key=lambda put: -max(put.detail))  # last layer first, as the sweep goes
-    noted = [grouping.rows(graph, made, [place]) for place in grouping.outputs[1:]]
-    emitter = Emitter(names, [cost, *noted, *[put.args[0] for put in puts]], tables, grouping.constants)
-
-    def view(put: Array) -> str | None:
-        return lattice("gradient", theta.shape[0], put.detail, put.args[0].shape)
-
-    slots = Counter(slot for put in puts for slot in put.detail)
-    direct: dict[Array, str] = {}
-    for put in puts:
-        target = view(put)
-        if target and all(slots[slot] == 1 for slot in put.detail) and emitter.only_here(put.args[0]):
-            direct[put.args[0]] = target
-    for matrix, name in list(names.of.items()):  # A1 in theta has its dA1 in the gradient
-        for put in puts:
-            if matrix.op == arrays.take and matrix.detail == put.detail and put.args[0] in direct:
-                names.of.setdefault(put.args[0], f"d{name}")
-    if len(slots) < theta.shape[0] or any(put.args[0] not in direct for put in puts):
-        emitter.lines.append("gradient[...] = 0.0")
-    for node in emitter.order:
-        emitter.emit(node, direct.get(node))
-    for put in puts:
-        if put.args[0] not in direct:
-            emitter.add_to(view(put), "gradient", put.detail, put.args[0])
-    for row, output in enumerate(noted):
-        emitter.lines.append(f"watched[{row}:{row + 1}] = {emitter.text(output)}")
-    total = "float(add.reduce({0}, axis=None)) * inv_K" if cost.shape[1] == K else "float({0}[0, 0]) * share"
-    emitter.lines.append(f"return {total.format(emitter.full(cost))}")
-    return emitter

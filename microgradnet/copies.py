@@ -21,24 +21,22 @@ def copy(node: Any) -> Any:
 
 def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
     """A copy of the whole graph under the root; what is in the memo already is shared."""
-
-    def copied(part: Any) -> Any:
-        if type(part) is tuple:
-            return tuple([copied(node) for node in part])
-        if part is None or id(part) in memo:
-            return part and memo[id(part)]
-        return remember(part)  # a leaf: every other operand came earlier in the order
-
-    def remember(node: Any) -> Any:
-        new = copy(node)
-        new.first, new.second = copied(node.first), copied(node.second)
-        memo[id(node)] = new
-        return new
-
     for node in topological_order(root):
-        if id(node) not in memo:
-            remember(node)
-    return copied(root)
+        _copied(node, memo)
+    return _copied(root, memo)
+
+
+def _copied(part: Any, memo: dict[int, Any]) -> Any:
+    """A node's copy, or a tuple of copies; at most one level deep, for operands come before their node."""
+    if part is None:
+        return None
+    if type(part) is tuple:
+        return tuple([_copied(node, memo) for node in part])
+    if id(part) not in memo:
+        new = copy(part)
+        new.first, new.second = _copied(part.first, memo), _copied(part.second, memo)
+        memo[id(part)] = new
+    return memo[id(part)]
 
 
 def reduce(root: Any) -> Any:
@@ -50,6 +48,7 @@ def reduce(root: Any) -> Any:
     """
     passing = type(root.mark) is weakref.ref and root.mark() is not None
     if root.first is None or passing:
+        root.mark = None  # it passes once; another pickler gets a trail of its own
         return _restore, _state(root)
     return _last, (_Trail(topological_order(root)),)
 

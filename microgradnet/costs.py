@@ -46,16 +46,21 @@ def cross_entropy(outputs: Several, targets: Several) -> Value:
 
 
 def _cross_entropy(a: Value, r: Value) -> Value:
-    if not 0.0 <= r.data <= 1.0:
-        raise ValueError(f"cross-entropy met the target {r.data}: targets lie between 0 and 1; try the quadratic cost")
+    if not 0.0 <= r._data <= 1.0:
+        raise ValueError(f"cross-entropy met the target {r._data}: targets lie between 0 and 1; try the quadratic cost")
     if a.op is ops.sigmoid:
         return ops.cross_entropy(a.first, r)  # type: ignore[no-any-return]
-    if not 0.0 <= a.data <= 1.0:
+    if not 0.0 <= a._data <= 1.0:
         raise ValueError(
-            f"cross-entropy met the output {a.data} of '{a.op}': outputs must lie between 0 and 1, as those of a "
+            f"cross-entropy met the output {a._data} of '{a.op}': outputs must lie between 0 and 1, as those of a "
             "sigmoid do"
         )
-    return -(ops.xlogy(r, a) + ops.xlogy(1.0 - r, 1.0 - a))  # type: ignore[no-any-return]
+    terms = []
+    if not (r.op == ops.constant and r._data == 0.0):  # a term that is 0 for good has no slope where a meets its pole
+        terms.append(ops.xlogy(r, a))
+    if not (r.op == ops.constant and r._data == 1.0):
+        terms.append(ops.xlog1my(1.0 - r, a))
+    return 0.0 - reduce(add, terms)  # type: ignore[no-any-return]  # not −0 for a right answer
 
 
 def _pairs(outputs: Several, targets: Several) -> tuple[tuple[Value, ...], tuple[Value, ...]]:

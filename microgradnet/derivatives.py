@@ -72,19 +72,20 @@ def hessian(output: Value, wrt: Value | Sequence[Value]) -> list[list[float]]:
 def _numbers(node: Value) -> tuple[float, ...]:
     """The local derivatives as recorded."""
     if type(node.d_first) is Undefined:
-        raise node.d_first.error
+        raise node.d_first.error()
     return node.partials
 
 
 def _rules(node: Value) -> tuple[Any, ...]:
     """The local derivatives as Values, from the same row of the table."""
+    numbers = _numbers(node)  # first of all: it says which derivative is missing
     if type(node.first) is tuple:  # a dot, whose last input is the bias's 1
         weights, inputs = node.op.partials(node.first, (*node.second, 1.0), node)
         rules = (*weights, *inputs[: len(node.second)])
     else:
         rules = node.op.partials(*node.parents, node)
-    for rule, number in zip(rules, _numbers(node), strict=False):
-        if (rule.data if isinstance(rule, Value) else rule) != number == number:
+    for rule, number in zip(rules, numbers, strict=False):
+        if (rule._data if isinstance(rule, Value) else rule) != number == number:
             raise RuntimeError(
                 f"a leaf under {node!r} ('{node.op}') was assigned after it was used: its second derivatives would "
                 "mix old and new numbers; compute the output again"

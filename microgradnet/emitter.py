@@ -6,6 +6,7 @@ are handed over again as soon as nobody reads them any more, so that a call allo
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,19 +34,19 @@ class Names:
 
     def layer(self, z: Array) -> None:
         """Name a group of dots as the next layer's z, with its matrix and biases."""
-        product = z if z.op == arrays.matmul else z.parents[0]
-        if not z.parents or product.op != arrays.matmul or z in self.of:
+        product = z if z.op == arrays.matmul else z.args[0]
+        if product.op != arrays.matmul or z in self.of or product in self.of:
             return
         self.layers.append(z)
         q = len(self.layers)
         self.of.update({z: f"z{q}", product: f"z{q}", product.args[0]: f"A{q}"})
         self.comments[product] = f"layer {q}"
-        if z is not product:
+        if len(z.parents) == 2 and z is not product:
             self.of.setdefault(z.parents[1], f"b{q}")
 
     def activation(self, y: Array) -> None:
         """Name y after its z."""
-        if y.op in ops.TABLE and len(y.parents) == 1 and y.parents[0] in self.layers and y not in self.of:
+        if y.op in ops.TABLE and len(y.args) == 1 and y.parents[0] in self.layers and y not in self.of:
             q = self.layers.index(y.parents[0]) + 1
             self.of[y] = f"y{q}"
             if y.op == ops.sigmoid:
@@ -76,6 +77,7 @@ class Emitter:
         self.functions: dict[str, str] = {}
         self.order = [node for node in topological_order(*roots) if node.op not in _ALIASES]
         self._text: dict[Array, str] = {}
+        self._holder: dict[str, Array] = {}
         self._buffer: dict[Array, int] = {}
         self._free: dict[tuple[int, int], list[int]] = {}
         self._temporaries = 0
@@ -126,7 +128,7 @@ class Emitter:
         function = op.array
         name = function.__name__.strip("_")
         if op.startswith("**") and not isinstance(function, np.ufunc):
-            name = "power_" + re.sub(r"\W", "_", op.removeprefix("**"))
+            name = "power_" + re.sub(r"\W", "_", op.removeprefix("**").replace("-", "minus_"))
         self.functions[name] = str(op)
         return name
 
@@ -145,7 +147,9 @@ class Emitter:
             whole = isinstance(first, Array) and first.op != arrays.put
             self.lines.append(f"{name}[...] = {self.text(first) if whole else '0.0'}")
             for part in node.args[1:] if whole else node.args:
-                if part.op == arrays.put:
+                if part.op == arrays.put and part.args[0].shape[1] != node.shape[1]:  # a matrix made of rows
+                    self.add_rows(name, part.detail, f"{self.full(part.args[0])}.reshape(-1, 1)")
+                elif part.op == arrays.put:
                     self.add_rows(name, part.detail, self.text(part.args[0]))
                 else:
                     self.lines.append(f"{name} += {self.text(part)}")
@@ -175,7 +179,7 @@ class Emitter:
     def text(self, a: Any) -> str:
         """An array or a number as an operand; what is stretched is left to broadcasting."""
         if not isinstance(a, Array):
-            return repr(float(a))
+            return _literal(a)
         if a.op == arrays.uniform:
             number, shared = a.detail
             scale = "share" if shared else "inv_K"
@@ -205,7 +209,7 @@ class Emitter:
         if isinstance(a.detail, int):
             return self.names.inputs[a.detail]
         if isinstance(a.detail, float):
-            return repr(a.detail)
+            return _literal(a.detail)
         return self._table(np.array(self.constants)[:, None])
 
     def _take(self, a: Array) -> str:
@@ -244,10 +248,13 @@ class Emitter:
     # Names and work arrays.
 
     def _name(self, node: Array) -> str:
-        if node not in self.names.of:
+        name = self.names.of.get(node, "")
+        holder = self._holder.get(name, node)
+        if not name or (holder is not node and self._readers[holder] > 0):  # A y is still read: A y + b is no z yet
             self._temporaries += 1
             return f"t{self._temporaries}"
-        return self.names.of[node]
+        self._holder[name] = node
+        return name
 
     def _work(self, node: Array) -> str:
         free = self._free.setdefault(node.shape, [])
@@ -262,6 +269,11 @@ class Emitter:
             self._readers[owner] -= 1
             if self._readers[owner] == 0 and owner in self._buffer:
                 self._free[owner.shape].append(self._buffer.pop(owner))
+
+
+def _literal(number: float) -> str:
+    text = repr(float(number))
+    return text if math.isfinite(number) else f'float("{text}")'
 
 
 def lattice(name: str, size: int, slots: tuple[int, ...], shape: tuple[int, int]) -> str | None:

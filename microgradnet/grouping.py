@@ -9,7 +9,7 @@ with one node per product finds its matrices as well.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +20,7 @@ from .ops import Op
 from .value import Value
 
 Place = tuple[int, int]  # group, slot
+Recording = tuple[Sequence[Sequence[Value]], Sequence[Value]]  # inputs, outputs
 
 _PARAMETERS, _CONSTANTS = 0, 1  # the first two groups; then come the inputs
 
@@ -155,7 +156,8 @@ class Grouping:
         if bias is not None and bias == (_CONSTANTS, self._numbers.get(0.0)):
             bias = None
         vector = self._vectors.setdefault(inputs, len(self._vectors))
-        key = (ops.dot, vector, len(weights), bias and bias[0])
+        latest = max(_CONSTANTS, *[g for g, _ in weights])  # a group comes after all that it is computed from
+        key = (ops.dot, vector, latest, bias and bias[0])
         return self._join(key, ops.dot, True, (weights, inputs, bias))
 
     # Groups to arrays.
@@ -253,19 +255,3 @@ def _terms(node: Value, inner: set[Value]) -> list[Value]:
         else:
             terms.append(term)
     return terms
-
-
-def signature(inputs: Iterable[Sequence[Value]], outputs: Sequence[Value]) -> list[Any]:
-    """A graph without the numbers that vary: equal for two recordings of the same program."""
-    names: dict[Value, Any] = {value: i for i, value in enumerate(value for values in inputs for value in values)}
-
-    def name(value: Value) -> Any:
-        if value in names:
-            return names[value]
-        return value.data if value.op == ops.constant else ("parameter", id(value))
-
-    rows = []
-    for node in topological_order(*outputs):
-        rows.append((node.op, *map(name, node.parents)))
-        names[node] = len(names)
-    return [*rows, list(map(name, outputs))]

@@ -7,10 +7,10 @@ A⁽q⁾, its biases b⁽q⁾; layers and neurons count from 1 in labels, as in 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -152,7 +152,7 @@ class MLP(Module):
         output_activation: str | None = None,
         seed: Seed = None,
     ) -> None:
-        if isinstance(sizes, (str, int)) or len(sizes) == 0:
+        if not isinstance(sizes, (Sequence, np.ndarray)) or isinstance(sizes, str) or len(sizes) == 0:
             raise ValueError(f"{describe(sizes)} arrived where the sizes of the layers were wanted, as in [30, 10]")
         rng = np.random.default_rng(seed)
         self.nin, self.nout = _count(nin, "inputs"), _count(sizes[-1], "neurons")
@@ -196,8 +196,15 @@ class MLP(Module):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture, weights and biases to a file, bit for bit; an existing file is replaced at the end."""
         path = Path(path)
-        arrays = {f"A{q}": a for q, a in enumerate(self.weights(), 1)}
-        arrays |= {f"b{q}": b for q, b in enumerate(self.biases(), 1)}
+        for q, layer in enumerate(self.layers, 1):
+            kinds = {neuron.activation for neuron in layer.neurons}
+            if len(kinds) > 1:
+                raise ValueError(
+                    f"layer {q} mixes the activations {sorted(kinds)}: a file holds one per layer; pickle it"
+                )
+        A, b = self.weights(), self.biases()
+        arrays = {f"A{q}": a for q, a in enumerate(_arrays(A, A, "weights"), 1)}
+        arrays |= {f"b{q}": a for q, a in enumerate(_arrays(b, b, "biases"), 1)}
         activations = [layer.neurons[0].activation for layer in self.layers]
         header = json.dumps({"format": _FORMAT, "activations": activations})
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
@@ -215,8 +222,9 @@ class MLP(Module):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MLP:
         """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
+        content = io.BytesIO(Path(path).read_bytes())
         try:
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            with np.load(content, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))
                 if header["format"] != _FORMAT:
                     raise ValueError(f"its format is {header['format']!r}, not {_FORMAT!r}")
@@ -228,7 +236,7 @@ class MLP(Module):
             for layer, activation in zip(net.layers, activations, strict=True):
                 for neuron in layer.neurons:
                     neuron.activation = _known(activation)
-        except (ValueError, TypeError, KeyError, IndexError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged archive can fail in any way
             raise ValueError(f"{os.fspath(path)} is damaged or not a net saved by MLP.save: {error}") from error
         return net
 
@@ -299,19 +307,25 @@ def _count(n: Any, what: str) -> int:
 
 
 def _known(activation: str) -> str:
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(f"{describe(activation)} is no activation: choose one of {', '.join(ACTIVATIONS)}")
     return activation
 
 
 def _arrays(new: Iterable[npt.ArrayLike], old: list[Array], name: str) -> list[Array]:
-    arrays = [np.asarray(a, dtype=np.float64) for a in new]
+    try:
+        arrays = [np.asarray(a) for a in new]
+    except ValueError:
+        raise ValueError(f"an array of {name} has rows of different lengths") from None
+    for a in arrays:
+        if a.dtype.kind not in "fiu" and a.size > 0:
+            raise TypeError(f"{name} hold {a.dtype} where numbers were wanted")
     shapes, wanted = [a.shape for a in arrays], [a.shape for a in old]
     if shapes != wanted:
         raise ValueError(f"{name} of shapes {shapes} arrived where {wanted} were wanted")
     if not all(np.isfinite(a).all() for a in arrays):
-        raise ValueError(f"the {name} hold NaN or infinite numbers")
-    return arrays
+        raise ValueError(f"the {name} hold NaN or infinite numbers: a net's must be finite")
+    return [a.astype(np.float64) for a in arrays]
 
 
 def _umask() -> int:

@@ -38,12 +38,14 @@ class Op(str):
     array: Callable[..., Any]  # on arrays, element by element, with `out` as in NumPy
     partials: Partials
     domain: str  # where it is defined, in words
+    recorder: Callable[..., Any] | None  # what records it, for those that make it once and keep it here
 
     def __new__(
         cls, name: str, value: Callable[..., float], array: Callable[..., Any], partials: Partials, domain: str = ""
     ) -> Op:
         op = super().__new__(cls, name)
         op.value, op.array, op.partials, op.domain = value, array, partials, domain
+        op.recorder = None
         return op
 
     def __call__(self, *operands: Any) -> Any:
@@ -96,8 +98,12 @@ def _xlogy(x: float, y: float) -> float:
     return 0.0 if x == 0.0 and y == 0.0 else x * math.log(y)
 
 
+def _xlog1my(x: float, y: float) -> float:
+    return 0.0 if x == 0.0 and y == 1.0 else x * math.log1p(-y)
+
+
 def _cross_entropy(z: float, r: float) -> float:
-    return (max(z, 0.0) - r * z) + math.log1p(math.exp(-abs(z)))
+    return (1.0 - r) * max(z, 0.0) + r * max(-z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
 _dot: Callable[..., float] = getattr(math, "sumprod", lambda w, x: sum(map(operator.mul, w, x)))  # from Python 3.12
@@ -143,9 +149,12 @@ def _xlogys(x: Any, a: Any, out: Any = None) -> Any:
     return np.multiply(x, np.log(np.where((x == 0.0) & (a == 0.0), 1.0, a)), out=out)
 
 
+def _xlog1mys(x: Any, a: Any, out: Any = None) -> Any:
+    return np.multiply(x, np.log1p(-np.where((x == 0.0) & (a == 1.0), 0.0, a)), out=out)
+
+
 def _cross_entropies(z: Any, r: Any, out: Any = None) -> Any:
-    linear = np.maximum(z, 0.0)
-    linear -= r * z
+    linear = (1.0 - r) * np.maximum(z, 0.0) + r * np.maximum(-z, 0.0)
     out = np.absolute(z, out=out)
     out = np.log1p(np.exp(np.negative(out, out=out), out=out), out=out)
     return np.add(out, linear, out=out)
@@ -181,6 +190,7 @@ abs_: Op          = _row("abs",           math.fabs,         np.absolute,      l
 maximum: Op       = _row("maximum",       _maximum,          np.maximum,       lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
 minimum: Op       = _row("minimum",       _minimum,          np.minimum,       lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
 xlogy: Op         = _row("xlogy",         _xlogy,            _xlogys,          lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
+xlog1my: Op       = _row("xlog1my",       _xlog1my,          _xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in x ln(1 - a), is less than 1")
 # -[r ln σ(z) + (1 - r) ln(1 - σ(z))] and its ∂/∂z = σ(z) - r, the lecture's miracle, with nothing cancelled
 cross_entropy: Op = _row("cross_entropy", _cross_entropy,    _cross_entropies, lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
 # on tuples: w holds the weights and then the bias, x the inputs and then a 1

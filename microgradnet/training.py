@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .checks import as_number, as_table, describe
-from .compiler import Compiled, record
+from .compiler import Compiled
 from .costs import quadratic
 from .nn import Array, Module
+from .recording import record
 from .value import Value, assign
 
 Cost = Callable[[Any, Any], Value]
@@ -80,6 +81,12 @@ def train(
     >>> epoch.number, epoch.accuracy
     (500, 1.0)
     """
+    if not isinstance(net, Module):
+        raise TypeError(f"{describe(net)} arrived where a net was wanted: an MLP, a Layer or a Neuron")
+    if not callable(cost):
+        raise TypeError(f"{describe(cost)} arrived where a cost was wanted: a function such as quadratic")
+    if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
+        raise TypeError(f"{describe(validation)} arrived where validation data were wanted: a pair (X, R)")
     X, R = _samples(net, X, R, "X", "R")
     checked = None if validation is None else _samples(net, *validation, "validation X", "validation R")
     learning_rate = as_number(learning_rate)

@@ -8,7 +8,6 @@ in `ops`, how gradients travel is in `autodiff`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -27,6 +26,8 @@ _ARITHMETIC = (ValueError, ArithmeticError)  # what Python's float functions rai
 # How a node is made. Without `__init__`, whose checks only a user's numbers need.
 
 _new = object.__new__
+
+looked_at: list[Value] | None = None  # while `compile` records: the Values whose numbers the program asked for
 
 
 def _fill(node: Value, op: Op, data: float, label: str = "") -> None:
@@ -59,9 +60,14 @@ def _unary(op: Op, x: Operand) -> Value:
     return node
 
 
-@cache
 def _binary(op: Op) -> Callable[[Any, Any], Value]:
     """The function that records a binary operation; made once per operation, which saves a call per node."""
+    if op.recorder is None:
+        op.recorder = _recorder(op)
+    return op.recorder
+
+
+def _recorder(op: Op) -> Callable[[Any, Any], Value]:
     value, partials = op.value, op.partials
 
     def record(left: Any, right: Any) -> Value:
@@ -103,12 +109,16 @@ def _reflected(op: Op) -> Callable[[Any, Any], Value]:
 
 
 class Undefined:
-    """Stands for a local derivative that does not exist at the recorded number; whoever needs it raises `error`."""
+    """Stands for a local derivative that does not exist at the recorded number; who needs it raises `error()`."""
 
-    __slots__ = ("error",)
+    __slots__ = ("_kind", "_message")
 
     def __init__(self, error: Exception) -> None:
-        self.error = error
+        self._kind, self._message = type(error), str(error)
+
+    def error(self) -> Exception:
+        """A new one each time: a raised error keeps its frames alive, and they the graph."""
+        return self._kind(self._message)
 
 
 class Value:
@@ -150,6 +160,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number."""
+        if looked_at is not None:
+            looked_at.append(self)
         return self._data
 
     @data.setter
@@ -187,7 +199,7 @@ class Value:
         order = topological_order(self)
         for node in order:
             if node.d_first.__class__ is Undefined:
-                raise node.d_first.error
+                raise node.d_first.error()
         for node in order:
             node.grad = 0.0
         self.grad += 1.0
@@ -257,19 +269,19 @@ class Value:
     # Comparisons, by data.
 
     def __eq__(self, other: object) -> bool:
-        return self._data.__eq__(_data(other))
+        return self.data.__eq__(_data(other))
 
     def __lt__(self, other: Operand) -> bool:
-        return self._data.__lt__(_data(other))
+        return self.data.__lt__(_data(other))
 
     def __le__(self, other: Operand) -> bool:
-        return self._data.__le__(_data(other))
+        return self.data.__le__(_data(other))
 
     def __gt__(self, other: Operand) -> bool:
-        return self._data.__gt__(_data(other))
+        return self.data.__gt__(_data(other))
 
     def __ge__(self, other: Operand) -> bool:
-        return self._data.__ge__(_data(other))
+        return self.data.__ge__(_data(other))
 
     __hash__ = object.__hash__
 
@@ -294,12 +306,12 @@ class Value:
 
 def maximum(a: Operand, b: Operand) -> Value:
     """The larger of two values; a tie, and its gradient, goes to the first."""
-    return _binary(ops.maximum)(a, b)
+    return _binary(ops.maximum)(as_value(a), as_value(b))
 
 
 def minimum(a: Operand, b: Operand) -> Value:
     """The smaller of two values; a tie, and its gradient, goes to the first."""
-    return _binary(ops.minimum)(a, b)
+    return _binary(ops.minimum)(as_value(a), as_value(b))
 
 
 def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0.0) -> Value:
@@ -371,7 +383,7 @@ def as_value(x: Any) -> Value:
 
 
 def _data(x: Any) -> Any:
-    return x._data if type(x) is Value else x
+    return x.data if type(x) is Value else x
 
 
 def _domain_error(op: Op, error: Exception, *operands: Value, what: str = "") -> Exception:

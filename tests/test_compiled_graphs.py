@@ -1,0 +1,663 @@
+"""Compiled graphs compute what the recorded graphs say: layered nets and graphs of every other shape.
+
+Bounds come from running error analysis: to first order, a result is off by the sum over all operations of the
+rounding error made there times the derivative of the result by it.
+"""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import microgradnet as m
+from microgradnet import Value, arrays, dot, ops, quadratic
+from microgradnet.autodiff import reverse, topological_order
+from microgradnet.value import as_value
+
+U = 2.0**-53  # the relative error of one rounding
+ROUNDINGS = 8  # of an elementary function: NumPy's and libm's differ by a few units in the last place
+
+ACTIVATIONS = ["sigmoid", "tanh", "relu", "softplus", "linear", "step"]
+
+
+def constant(number):
+    return as_value(number)
+
+
+# Eager and compiled, side by side.
+
+
+def slack(node):
+    """To first order, how far rounding moves the result of any summation order and any form of the rules."""
+    order = topological_order(node)
+    adjoints = {node: 1.0}
+    reverse(order, adjoints, lambda inner: inner.partials)
+    moved = sum(
+        abs(adjoints[inner])
+        * (abs(inner.data) + sum(abs(d * p.data) for d, p in zip(inner.partials, inner.parents, strict=False) if d))
+        for inner in order
+        if adjoints.get(inner)
+    )
+    width = max((len(inner.parents) for inner in order), default=0)
+    return (ROUNDINGS + width + len(order)) * U * moved
+
+
+def batch(sizes, K, seed=0, low=0.2, high=0.9):
+    rng = np.random.default_rng(seed)
+    return [rng.uniform(low, high, (K, size)) for size in sizes]
+
+
+def assert_as_eager(function, *sizes, X=None, several=False, gradient=True):
+    """Compiled values, means and gradients are the eager ones, within the bound; gives the compiled function."""
+    fast = m.compile(function, *sizes)
+    X = batch(sizes, 3) if X is None else [np.asarray(x, dtype=float) for x in X]
+    K = len(X[0]) if X else 1
+    runs = [function(*[[Value(number) for number in x[k].tolist()] for x in X]) for k in range(K)]
+    outputs = [run if several else [run] for run in runs]
+    want = np.array([[y.data for y in run] for run in outputs])
+    bound = np.array([[slack(y) for y in run] for run in outputs])
+    got = fast(*X)
+    assert got.shape == (want.shape if several else (K,))
+    assert (abs(got.reshape(want.shape) - want) <= bound).all()
+    if several or not gradient:
+        return fast
+    mean, slopes = fast.value_and_grad(*X)
+    assert abs(mean - want.mean()) <= bound.mean() + (K + 2) * U * abs(want).mean()
+    eager = [m.grad(run, fast.parameters, create_graph=True) for run in runs]
+    numbers = np.array([[slope.data for slope in row] for row in eager]).reshape(K, -1)
+    bounds = np.array([[slack(slope) for slope in row] for row in eager]).reshape(K, -1)
+    limit = bounds.mean(axis=0) + (K + 2 + ROUNDINGS) * U * abs(numbers).mean(axis=0)
+    assert (abs(slopes - numbers.mean(axis=0)) <= limit).all()
+    return fast
+
+
+# The lecture's recursion, once more and with its rounding errors.
+
+FUNCTIONS = {  # σ, σ' and a bound of |σ''|, which is 0 where the slope jumps: no z comes that close to 0
+    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: 1 / (2 + np.exp(-z) + np.exp(z)), 0.1),
+    "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2, 0.77),
+    "relu": (lambda z: z * (z > 0), lambda z: 1.0 * (z > 0), 0.0),
+    "softplus": (lambda z: np.log(1 + np.exp(z)), lambda z: 1 / (1 + np.exp(-z)), 0.25),
+    "linear": (lambda z: z, np.ones_like, 0.0),
+    "step": (lambda z: 1.0 * (z >= 0), np.zeros_like, 0.0),
+}
+
+
+def delta_recursion(net, cost, X, R):
+    """Cost and gradient in the order of `parameters()`, and for each how far rounding can move it."""
+    A, b = net.weights(), net.biases()
+    kinds = [layer.neurons[0].activation for layer in net.layers]
+    K = len(X)
+    y, dy = X, np.zeros_like(X)
+    kept = []
+    for A_q, b_q, kind in zip(A, b, kinds, strict=True):
+        sigma, slope, bend = FUNCTIONS[kind]
+        z = y @ A_q.T + b_q
+        dz = dy @ abs(A_q).T + (A_q.shape[1] + 2) * U * (abs(y) @ abs(A_q).T + abs(b_q))
+        kept.append((y, dy, slope(z), bend * dz + 2 * ROUNDINGS * U * slope(z)))
+        y, dy = sigma(z), (abs(slope(z)) + bend * dz) * dz + 2 * ROUNDINGS * U * (abs(sigma(z)) + U)
+    if cost is m.quadratic:
+        costs, dcosts = (
+            ((y - R) ** 2 / 2).sum(axis=1),
+            (abs(y - R) * dy + R.shape[1] * 4 * U * (y - R) ** 2).sum(axis=1),
+        )
+        outer, douter = (y - R) / K, (dy + 4 * U * abs(y - R)) / K
+        slopes, dslopes = kept[-1][2:]
+        delta, ddelta = outer * slopes, abs(outer) * dslopes + douter * slopes
+    else:  # a = σ(z): δ = a - r
+        terms = -R * np.log(y), -(1 - R) * np.log(1 - y)
+        costs = (terms[0] + terms[1]).sum(axis=1)
+        dcosts = (dy / y + dy / (1 - y) + 4 * ROUNDINGS * U * (terms[0] + terms[1] + 1 / (1 - y))).sum(axis=1)
+        delta, ddelta = (y - R) / K, (dy + 4 * ROUNDINGS * U * (y + R)) / K
+    gradient, bound = [], []
+    for q in reversed(range(len(A))):
+        y, dy, slopes, dslopes = kept[q]
+        rows = np.c_[delta.T @ y, delta.sum(axis=0)]
+        off = np.c_[abs(delta).T @ dy + ddelta.T @ abs(y), ddelta.sum(axis=0)]
+        off += (K + 4) * U * np.c_[abs(delta).T @ abs(y), abs(delta).sum(axis=0)]
+        gradient, bound = [rows.ravel(), *gradient], [off.ravel(), *bound]
+        if q:
+            _, _, slopes, dslopes = kept[q - 1]
+            back = delta @ A[q]
+            dback = ddelta @ abs(A[q]) + (len(A[q]) + 2) * U * (abs(delta) @ abs(A[q]))
+            delta, ddelta = back * slopes, abs(back) * dslopes + dback * slopes + 4 * U * abs(back * slopes)
+    return costs, dcosts, np.concatenate(gradient), np.concatenate(bound)
+
+
+def assert_as_recursion(net, cost, fast, X, R):
+    costs, dcosts, gradient, bound = delta_recursion(net, cost, X, R)
+    assert (abs(fast(X, R) - costs) <= 2 * dcosts).all()  # both sides may be off, in opposite directions
+    mean, slopes = fast.value_and_grad(X, R)
+    assert abs(mean - costs.mean()) <= 2 * dcosts.mean() + (len(X) + 2) * U * abs(costs).mean()
+    assert (abs(slopes - gradient) <= 2 * bound).all()
+
+
+def random_net(rng, output=None):
+    sizes = rng.integers(1, 7, rng.integers(1, 5)).tolist()
+    net = m.MLP(int(rng.integers(1, 8)), sizes, str(rng.choice(ACTIVATIONS)), output, seed=rng)
+    for layer in net.layers:
+        for neuron in layer.neurons:
+            neuron.activation = output if output and layer is net.layers[-1] else layer.neurons[0].activation
+            neuron.b.data = rng.normal()
+    return net
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_compiled_net_is_delta_recursion(seed):
+    """Random architectures, both costs, batches of any size in any order, more than a chunk among them."""
+    rng = np.random.default_rng(seed)
+    cost = [m.quadratic, m.cross_entropy][seed % 2]
+    net = random_net(rng, "sigmoid" if cost is m.cross_entropy else None)
+    fast = m.compile(lambda x, r: cost(net(x), r), net.nin, net.nout)
+    for K in rng.permutation([1, 1, 2, 7, 1000, 1001, 2345]).tolist():
+        assert_as_recursion(net, cost, fast, rng.normal(size=(K, net.nin)), rng.uniform(size=(K, net.nout)))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("output", ACTIVATIONS)
+def test_compiled_net_is_eager_net(activation, output):
+    """Outputs of a net, and its quadratic cost with all derivatives, sample by sample."""
+    net = m.MLP(2, [3, 2], activation, output, seed=3)
+    assert_as_eager(lambda x: net(x), 2, several=True)
+    assert_as_eager(lambda x, r: quadratic(net(x), r), 2, 2)
+
+
+# Graphs over the whole table.
+
+POWERS = ["**0", "**1", "**2", "**3", "**-1", "**-2", "**0.5", "**1.5", "**-0.5"]
+NAMES = [name for name in ops.TABLE if name != "dot"] + POWERS
+KINKS = {"relu": (0,), "step": (0,), "abs": (0,), "maximum": (0, 1), "minimum": (0, 1)}
+POSITIVE = {"/": [1], "**": [0], "log": [0], "sqrt": [0], "xlogy": [1]}
+
+
+def arity(name):
+    return len(inspect.signature(ops.named(name).partials).parameters) - 1
+
+
+def apply(name, operands):
+    """The operation on these operands, brought into its domain first."""
+    positive = [0] if name in POWERS and float(name[2:]) not in (1, 2, 3) else POSITIVE.get(name, [])
+    operands = [as_value(operand) for operand in operands]
+    operands = [x * x + 0.5 if i in positive else x for i, x in enumerate(operands)]
+    if name == "xlog1my":  # a pole at 1
+        operands[-1] = 0.5 - operands[-1] * operands[-1]
+    if name == "exp" or name == "**":
+        operands[-1] = operands[-1].sin() * 2.0
+    return Value._record(ops.named(name), tuple(operands))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_operation_compiles(name, seed):
+    """A row of the table on parameters, inputs, constants, what is made of them, groups, and the same operand twice."""
+    rng = np.random.default_rng(seed)
+    p = [Value(number) for number in rng.uniform(0.3, 0.8, 5).tolist()]
+
+    def operands(x):
+        single = [p[0], x[0], 0.7, p[1] * x[0], p[2].sin(), x[1] + 0.3, p[3] * p[4], 2.0]
+        for i in range(len(single)):
+            for j in range(len(single)):
+                yield [single[i], single[j]][: arity(name)]
+        yield [p[0] * x[0]] * arity(name)
+
+    def function(x):
+        results = [apply(name, arguments) for arguments in operands(x)]
+        return sum([0.1 * (k + 1) * result for k, result in enumerate(results)])
+
+    kink = name in KINKS and arity(name) == 2  # equal operands: the tie is exact only if both are the same number
+    assert_as_eager(function, 2, X=batch([2], 3, seed), gradient=not kink)
+    for pair in ([p[0], x_j] for x_j in (0, 1)):
+        assert_as_eager(lambda x, pair=pair: apply(name, [pair[0] * x[pair[1]], p[1] - x[0]][: arity(name)]), 2)
+
+
+@st.composite
+def programs(draw):
+    """Steps (operation, operands), where an operand is a number or the index of something computed before."""
+    operand = st.one_of(st.integers(0, 60), st.integers(0, 60), st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, -0.3]))
+    names = st.sampled_from([*NAMES, "dot", "sum of products", "layer"])
+    return draw(st.lists(st.tuples(names, st.lists(operand, min_size=7, max_size=7)), min_size=1, max_size=12))
+
+
+def run(steps, leaves):
+    """Everything that a program computes."""
+    values = list(leaves)
+    for name, operands in steps:
+        picked = [x if isinstance(x, float) else values[-1 - x % len(values)] for x in operands]
+        if name == "dot":
+            values.append(dot(picked[:3], picked[3:6], picked[6]))
+        elif name == "sum of products":
+            values.append(as_value(sum([a * b for a, b in zip(picked[:3], picked[3:6], strict=True)], picked[6])))
+        elif name == "layer":
+            shared = tuple(picked[5:])
+            values += [dot(picked[i : i + 2], shared, picked[i + 2]).sigmoid() for i in range(3)]
+        else:
+            values.append(apply(name, picked[: arity(name)]))
+    return values
+
+
+def away_from_kinks(values):
+    """Whether rounding cannot choose another branch."""
+    for node in topological_order(*values):
+        if node.op in KINKS and len(node.parents) == 1 and abs(node.first.data) < 1e-6:
+            return False
+        if node.op in KINKS and len(node.parents) == 2 and abs(node.first.data - node.second.data) < 1e-6:
+            return False
+    return True
+
+
+@given(programs(), st.integers(1, 3), st.integers(0, 4), st.integers(0, 2**20), st.sampled_from(["last", "sum", "all"]))
+def test_random_graphs_compile(steps, inputs, parameters, seed, shape):
+    """Sharing, mixed leaves, constants, one output or several, over the whole table: values and gradients."""
+    rng = np.random.default_rng(seed)
+    p = [Value(number) for number in rng.normal(size=parameters).tolist()]
+    X = rng.normal(size=(2, inputs))
+
+    def function(x):
+        values = run(steps, [*x, *p])
+        if shape == "all":
+            return values[-4:]
+        return values[-1] if shape == "last" else sum(values[1:], values[0])
+
+    samples = [[Value(number) for number in row] for row in X.tolist()]
+    try:
+        everything = [value for sample in samples for value in run(steps, [*sample, *p])]
+        slopes = [slope for value in everything for slope in m.grad(value, p)]
+    except (ArithmeticError, ValueError):
+        assume(False)
+    assume(max(abs(number) for number in [*(value.data for value in everything), *slopes]) < 1e6)
+    assume(away_from_kinks(everything))
+    assert_as_eager(function, inputs, X=[X], several=shape == "all")
+
+
+# Graphs in which something is irregular, one by one.
+
+
+def values(n, seed=0):
+    return [
+        Value(number, label=f"p{i}") for i, number in enumerate(np.random.default_rng(seed).normal(size=n).tolist())
+    ]
+
+
+def tied_in_a_layer(p, x):
+    return dot([p[0], p[0]], x[:2], p[0]).tanh() * dot([p[1], p[0]], x[:2], p[1])
+
+
+def convolution(p, x):
+    return sum(dot(p[:3], x[i : i + 3], p[3]).tanh() for i in range(4))
+
+
+def lagged_rows(p, x):
+    return sum(dot(p[i : i + 3], x[:3], p[6]).tanh() for i in range(3))
+
+
+def skip_connection(p, x):
+    h = [dot(p[2 * i : 2 * i + 2], x[:2], p[6]).tanh() for i in range(2)]
+    return dot(p[4:6], [h[0] + x[0], h[1] + x[1]], x[2]).sigmoid()
+
+
+def concatenation(p, x):
+    h = [dot(p[3 * i : 3 * i + 2], x[:2], p[3 * i + 2]).sigmoid() for i in range(2)]
+    return dot(p[:5], [x[0], *h, x[3], h[0]], p[5]).sin()
+
+
+def recurrent(p, x):
+    h = [p[6], p[7]]
+    for x_t in x:
+        h = [dot(p[3 * i : 3 * i + 3], [*h, x_t], p[8 + i]).tanh() for i in range(2)]
+    return h[0] * h[1]
+
+
+def constant_weights(p, x):
+    return sum(dot([p[i], 0.0, 2.0], x[:3], p[3]).sigmoid() for i in range(3))
+
+
+def constant_bias(p, x):
+    return dot(p[:2], x[:2], 1.5).tanh() * dot(p[2:4], x[:2], -0.5)
+
+
+def one_product_three_biases(p, x):
+    return dot(p[:2], x[:2], p[2]).tanh() * dot(p[:2], x[:2], 1.5).sigmoid() * dot(p[:2], x[:2])
+
+
+def sum_read_before_its_bias(p, x):
+    z = dot(p[:2], x[:2])
+    return (z + p[2]).sin() * (z + p[3]).cos() + z.exp()
+
+
+def weights_made_of_parameters(p, x):
+    norm = dot(p[:6], p[:6]).sqrt()
+    return sum(dot([w / norm for w in p[2 * i : 2 * i + 2]], x[:2], p[6] * p[6]).sin() for i in range(3))
+
+
+def weights_made_later(p, x):
+    return dot(p[:2], x[:2]).sin() + dot([w.tanh().sin() for w in p[2:4]], x[:2]).cos()
+
+
+def one_weight_everywhere(p, x):
+    w = p[0].tanh()
+    return dot([w, w, w], x[:3], w).sin() + dot([w, w, w], x[:3], p[1]).sin()
+
+
+def weights_that_vary(p, x):
+    return dot([x[0], p[0]], [p[1], x[1]], x[0] * p[2]) + dot(x, x, p[3]) + dot(x[:2], p[:2], p[4])
+
+
+def inputs_that_do_not_vary(p, x):
+    return dot(p[:2], [3.0, 0.0], x[0]) + dot(p[:3], p[1:4], p[0]) * x[1] + dot([1.0, 2.0], [3.0, 0.5]) * p[5]
+
+
+def sum_of_unlike_terms(p, x):
+    return ((p[0] * x[0]).sin() + (p[1] * x[1]).cos() + p[2].exp() + x[2]).exp()
+
+
+def equal_nodes(p, x):
+    return (p[0] * x[0]).sin() * (p[0] * x[0]).sin() + (p[0] + p[0]) * (x[1] + x[1]) + (x[0] - x[0]) * p[1]
+
+
+def negated_sigmoids(p, x):
+    z = dot(p[:2], x[:2])
+    minus = -z
+    return minus.sigmoid() + (-p[0]).sigmoid() * (-x[0]).tanh() + (-minus).sigmoid() + minus.softplus()
+
+
+def permuted(p, x):
+    s = [(p_i * x[0]).sin() for p_i in p[:4]]
+    return s[3] * s[0] + s[0] * s[2] + dot([s[2], s[0]], [s[1], s[3]]) + dot(p[4:7], [s[2], s[0], s[1]])
+
+
+def number_to_a_power(p, x):
+    return 2.0 ** (p[0] * x[0]) + 3.0 ** p[1] + (x[0] * x[0] + 1.0) ** p[2] + (1.0 + p[3] ** 2) ** (-0.5)
+
+
+def powers_of_like_names(p, x):
+    return (x[0] ** 1e-22 + p[0]) * (x[1] ** 1e22 + p[1]) * x[0] ** -1.5 * x[0] ** 1.5
+
+
+def targets_that_share_an_output(p, x):
+    a = dot(p[:2], x[:2]).sigmoid()
+    return m.cross_entropy([a, a, a], [x[0], 0.25, x[1]])
+
+
+def infinite_constants(p, x):
+    return m.minimum(p[0] * x[0], math.inf) * m.maximum(x[1], -math.inf)
+
+
+def weight_decay(p, x):
+    return quadratic(dot(p[:2], x[:2], p[2]), x[2]) + 0.1 * sum(w * w for w in p) + 0.01 * dot(p, p)
+
+
+def autoencoder_with_tied_weights(p, x):
+    code = [dot(p[3 * i : 3 * i + 3], x[:3], p[6 + i]).sigmoid() for i in range(2)]
+    return quadratic([dot([p[j], p[3 + j]], code, p[7 + j]).sigmoid() for j in range(3)], x[:3])
+
+
+def leaves_alone(p, x):
+    return sum(x) + sum(p) + 1.5
+
+
+IRREGULAR = [
+    tied_in_a_layer, convolution, lagged_rows, skip_connection, concatenation, recurrent, constant_weights,
+    constant_bias, one_product_three_biases, sum_read_before_its_bias, weights_made_of_parameters, weights_made_later,
+    one_weight_everywhere, weights_that_vary, inputs_that_do_not_vary, sum_of_unlike_terms, equal_nodes,
+    negated_sigmoids, permuted, number_to_a_power, powers_of_like_names, targets_that_share_an_output,
+    infinite_constants, weight_decay, autoencoder_with_tied_weights, leaves_alone,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", IRREGULAR, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("K", [1, 4])
+def test_irregular_graph_compiles(function, K):
+    """Values and gradients of graphs that are no layered net."""
+    p = values(10)
+    X = batch([6], K)[0]
+    assert_as_eager(lambda x: function(p, x), 6, X=[X])
+
+
+@pytest.mark.parametrize("function", IRREGULAR, ids=lambda function: function.__name__)
+def test_irregular_graphs_take_batches_in_chunks(function):
+    """The mean and gradient of 2,500 samples are the means of those of any division of them."""
+    p = values(10)
+    fast = m.compile(lambda x: function(p, x), 6)
+    (X,) = batch([6], 2500)
+    mean, gradient = fast.value_and_grad(X)
+    parts = [(len(part), *fast.value_and_grad(part)) for part in (X[:1], X[1:900], X[900:])]
+    sizes = np.array([size for size, _, _ in parts]) / 2500
+    for whole, divided in ((mean, [c for _, c, _ in parts]), (gradient, [g for _, _, g in parts])):
+        divided = np.array(divided)
+        terms = (
+            np.array([abs(np.array(fast.value_and_grad(row[None])[1])) for row in X[:50]]).max() + abs(fast(X)).max()
+        )
+        assert np.all(abs(whole - np.tensordot(sizes, divided, 1)) <= 2500 * U * terms * 50)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        lambda p, x: p,
+        lambda p, x: x[1],
+        lambda p, x: constant(3.0),
+        lambda p, x: 0 * x[0] + 3,
+        lambda p, x: x[0] * x[1],
+    ],
+    ids=["parameter", "input", "constant", "made of a constant", "inputs alone"],
+)
+def test_any_node_can_be_the_output(output):
+    """A leaf, an input, a constant, or what depends on inputs alone."""
+    p = Value(0.7)
+    fast = assert_as_eager(lambda x: output(p, x), 2)
+    assert fast.parameters in ([], [p])
+
+
+def test_outputs_of_every_kind_stand_side_by_side():
+    """Several outputs: one column each, in order, repeated ones too."""
+    p = Value(0.7)
+    fast = assert_as_eager(lambda x: [p, x[0], x[0] * p, constant(3.0), p, x[1], p * p], 2, several=True)
+    assert fast([[1.0, 2.0], [3.0, 4.0]])[:, 5].tolist() == [2.0, 4.0]
+
+
+def test_function_without_inputs_compiles():
+    """compile(f) of parameters alone, called with nothing, is one sample."""
+    p, q = Value(0.3), Value(0.4)
+    fast = assert_as_eager(lambda: p * q.sin() + p * p)
+    assert fast().shape == (1,)
+    assert {id(value) for value in fast.parameters} == {id(p), id(q)}
+
+
+def test_kinks_take_the_slope_of_the_table():
+    """Exact ties and zeros: relu'(0) = |0|' = step' = 0, and a tie belongs to the first."""
+    p, q = Value(1.0), Value(1.0)
+    for function in (
+        lambda x: (p * x[0]).relu() + abs(q * x[0]) + (p * x[0]).step(),
+        lambda x: m.maximum(p * x[0], q * x[0]) + m.minimum(p * x[0] * 2.0, q * x[0] * 2.0),
+    ):
+        fast = m.compile(function, 1)
+        eager = m.grad(function([Value(0.0)]), fast.parameters)
+        assert fast.value_and_grad([[0.0]])[1].tolist() == eager
+        eager = m.grad(function([Value(2.0)]), fast.parameters)
+        assert fast.value_and_grad([[2.0]])[1].tolist() == eager
+
+
+def test_recorded_derivatives_compile():
+    """The graph that `grad(…, create_graph=True)` records is a graph like any other: a gradient penalty."""
+    p = values(4)
+
+    def function(x):
+        x = list(x)
+        y = dot(p[:2], x, p[2]).tanh() * p[3]
+        return y * y + sum(slope * slope for slope in m.grad(y, x, create_graph=True))
+
+    assert_as_eager(function, 2)
+
+
+def test_graph_recorded_outside_is_part_of_the_program():
+    """What the function finds already recorded is computed anew, with the parameters of the call."""
+    w = Value(0.5)
+    scale = w.exp()
+    fast = assert_as_eager(lambda x: scale * x[0], 1)
+    w.data = 0.0
+    assert fast([[3.0]]).tolist() == [3.0]
+    assert fast.value_and_grad([[3.0]])[1].tolist() == [3.0]
+
+
+def test_pruned_net_compiles():
+    """Weights deleted by hand, each neuron with the inputs that it still has, and weights set to the constant 0."""
+    net = m.MLP(4, [5, 3], seed=1)
+    first, second = net.layers
+    kept = [[0, 1, 2], [0, 1, 2, 3], [1], [0, 3], [0, 1, 2, 3]]
+    for neuron, inputs in zip(first.neurons, kept, strict=True):
+        neuron.w = [neuron.w[j] for j in inputs]
+    second.neurons[1].w[2] = constant(0.0)
+    del second.neurons[2].w[4]
+
+    def pruned(x):
+        pairs = zip(first.neurons, kept, strict=True)
+        y = [dot(neuron.w, [x[j] for j in inputs], neuron.b).sigmoid() for neuron, inputs in pairs]
+        return [dot(neuron.w, y[: len(neuron.w)], neuron.b).sigmoid() for neuron in second.neurons]
+
+    assert_as_eager(pruned, 4, several=True)
+    fast = assert_as_eager(lambda x, r: quadratic(pruned(x), r), 4, 3)
+    wanted = {id(value) for value in net.parameters() if value.op != "constant"}
+    assert {id(value) for value in fast.parameters} == wanted
+
+
+def test_net_of_width_one_compiles():
+    """One input, one neuron per layer."""
+    net = m.MLP(1, [1, 1, 1], seed=1)
+    fast = assert_as_eager(lambda x, r: quadratic(net(x), r), 1, 1)
+    assert fast.parameters == net.parameters()
+
+
+# It finds the matrices.
+
+
+def naive(net, x, bias_first, activation):
+    for layer in net.layers:
+        products = [[w * x_j for w, x_j in zip(neuron.w, x, strict=True)] for neuron in layer.neurons]
+        sums = [
+            sum(terms, neuron.b) if bias_first else sum(terms) + neuron.b
+            for terms, neuron in zip(products, layer.neurons, strict=True)
+        ]
+        x = [getattr(z, activation)() for z in sums]
+    return x
+
+
+@pytest.mark.parametrize("bias_first", [True, False])
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh"])
+@pytest.mark.parametrize("sizes", [[4, 2], [6, 5, 4, 3], [1], [2, 1, 2]])
+def test_one_node_per_product_is_the_same_program(bias_first, activation, sizes):
+    """Nets in micrograd's style compile to the matrix products, parameters and numbers of nets made of dots."""
+    net = m.MLP(3, sizes, activation, seed=1)
+    dots = m.compile(lambda x, r: quadratic(net(x), r), 3, sizes[-1])
+    sums = m.compile(lambda x, r: quadratic(naive(net, x, bias_first, activation), r), 3, sizes[-1])
+    assert all(a is b for a, b in zip(sums.parameters, net.parameters(), strict=True))
+    assert all(a is b for a, b in zip(dots.parameters, net.parameters(), strict=True))
+    forward, backward = len(sizes), 2 * len(sizes) - 1
+    assert sums.source.count("matmul(") == dots.source.count("matmul(") == 2 * forward + backward
+    X, R = batch([3, sizes[-1]], 50)
+    assert (sums(X, R) == dots(X, R)).all()
+    assert (sums.value_and_grad(X, R)[1] == dots.value_and_grad(X, R)[1]).all()
+
+
+def test_sums_over_outputs_are_one_statement():
+    """A cost over ten outputs costs no more statements than one over two."""
+    lines = []
+    for n in (2, 10):
+        net = m.MLP(3, [4, n], seed=1)
+        lines.append(len(m.compile(lambda x, r, net=net: quadratic(net(x), r), 3, n).source.splitlines()))
+    assert lines[0] == lines[1]
+
+
+def test_weight_decay_is_computed_once_not_once_a_sample():
+    """What depends on parameters alone has one column: no work array of it grows with the batch."""
+    p = values(50)
+    fast = m.compile(lambda x: dot(p, p) * x[0], 1)
+    assert all(rows < 50 for work in fast._work.values() for rows, columns in work if columns == arrays.K)
+
+
+def test_layer_used_twice_is_tied():
+    """The same layer applied to its own output: gradients of both uses add up."""
+    layer = m.Layer(3, 3, "tanh", seed=2)
+    fast = assert_as_eager(lambda x: sum(y * y for y in layer(layer(x))), 3)
+    assert fast.parameters == layer.parameters()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_deep_chain_compiles(tied):
+    """3,000 operations on top of each other, with one parameter or with one for each."""
+    depth = 3000
+    p = [Value(1.0 + 1e-4 * (i % 7)) for i in range(1 if tied else depth // 2)]
+
+    def chain(x):
+        y = x[0]
+        for i in range(depth // 2):
+            y = (y * p[i % len(p)]).sin()
+        return y
+
+    fast = m.compile(chain, 1)
+    y = chain([Value(0.5)])
+    slopes = m.grad(y, fast.parameters)
+    mean, gradient = fast.value_and_grad([[0.5]])
+    bound = 2 * depth * ROUNDINGS * U  # each of the factors cos(…), p and y is off by a few roundings of its own kind
+    assert abs(mean - y.data) <= bound
+    assert (abs(gradient - slopes) <= depth * bound * np.abs(slopes).max()).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_float32_is_the_same_function_in_single_precision(seed):
+    """dtype=numpy.float32: arrays of that type, and the same numbers but for roundings 2²⁹ times as large."""
+    rng = np.random.default_rng(seed)
+    net = random_net(rng, "sigmoid")
+    X, R = rng.normal(size=(1500, net.nin)), rng.uniform(size=(1500, net.nout))
+    double = m.compile(lambda x, r: quadratic(net(x), r), net.nin, net.nout)
+    single = m.compile(lambda x, r: quadratic(net(x), r), net.nin, net.nout, dtype=np.float32)
+    assert single(X, R).dtype == single.theta().dtype == single.value_and_grad(X, R)[1].dtype == np.float32
+    rounded = np.float32(double.theta()).astype(float)
+    double.assign(rounded)
+    X, R = np.float32(X).astype(float), np.float32(R).astype(float)
+    costs, dcosts, gradient, bound = delta_recursion(net, quadratic, X, R)
+    assert (abs(single(X, R) - costs) <= 2.0**29 * 2 * dcosts).all()
+    assert (abs(single.value_and_grad(X, R)[1] - gradient) <= 2.0**29 * 2 * bound).all()
+
+
+# The checks are checked.
+
+
+def halved(partials):
+    def wrong(*operands):
+        first, *rest = partials(*operands)
+        if isinstance(first, arrays.Linear):
+            return arrays.Linear(lambda g: 0.5 * (first * g)), *rest
+        return 0.5 * first, *rest
+
+    return wrong
+
+
+@pytest.mark.parametrize("op", [arrays.matmul, arrays.take, ops.sigmoid, ops.sub, ops.power(2.0)], ids=str)
+def test_wrong_rule_is_caught_by_the_recursion(op, monkeypatch):
+    """A planted mistake in a row of the table, or of the structural operations, does not pass."""
+    rng = np.random.default_rng(1)
+    net = m.MLP(3, [4, 2], seed=1)
+    X, R = rng.normal(size=(5, 3)), rng.uniform(size=(5, 2))
+    cost = m.quadratic
+    assert_as_recursion(net, cost, m.compile(lambda x, r: cost(net(x), r), 3, 2), X, R)
+    monkeypatch.setattr(op, "partials", halved(op.partials))
+    with pytest.raises(AssertionError):
+        assert_as_recursion(net, cost, m.compile(lambda x, r: cost(net(x), r), 3, 2), X, R)
+
+
+@pytest.mark.parametrize("op", [arrays.stack, arrays.sum_rows, arrays.stretch, arrays.take], ids=str)
+def test_wrong_structural_rule_is_caught_by_the_eager_graph(op, monkeypatch):
+    """A planted mistake in how numbers move between shapes does not pass."""
+    p = values(10)
+    functions = [lambda x, f=f: f(p, x) for f in (sum_of_unlike_terms, equal_nodes, one_weight_everywhere)]
+    monkeypatch.setattr(op, "partials", halved(op.partials))
+    caught = 0
+    for function in functions:
+        try:
+            assert_as_eager(function, 6)
+        except AssertionError:
+            caught += 1
+    assert caught > 0

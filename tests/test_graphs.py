@@ -1,0 +1,442 @@
+"""Whole graphs, drawn at random with much sharing, beside a naive evaluation of the same expressions on plain floats.
+
+A `Recording` grows the engine's graph and, step by step, its own: the number by a plain Python function, the local
+slopes by the complex step of `oracles`, the operands as indices of its own. Derivatives it carries forward, one
+tangent after the other; the engine carries them backward. Nothing of the engine is asked but `data` and `grad`.
+
+What is compared is bounded, not guessed. A number is off by at most 8 units in the last place of the plain one at the
+same operands (neither has more than four roundings). A gradient is a sum over paths of products of slopes: each factor
+is off by 48 U of its size (24 for either side, see test_ops) and each of at most n sums by U more, so that the whole
+is off by at most n (48 + 2) U times the same sum taken over sizes, for n nodes.
+"""
+
+import copy
+import math
+import operator
+import pickle
+
+import oracles
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from oracles import U
+
+import microgradnet.value
+from microgradnet import Value, dot, maximum, minimum, ops
+
+REFUSED = (ValueError, ArithmeticError)
+
+
+def plain_power(a, b):
+    if not a > 0.0:
+        raise ValueError("a base that is not positive")
+    return a**b
+
+
+def plain_dot(*p):
+    half = len(p) // 2
+    total = 0.0
+    for k in range(half):
+        total += p[k] * p[half + k]
+    return total
+
+
+PLAIN = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "**": plain_power,
+    "neg": lambda x: -x,
+    "abs": lambda x: -x if x < 0 else x,
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tanh": math.tanh,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "softplus": lambda x: math.log1p(math.exp(x)),
+    "relu": lambda x: x if x > 0 else 0.0,
+    "step": lambda x: 1.0 if x >= 0 else 0.0,
+    "maximum": max,
+    "minimum": min,
+    "xlogy": lambda x, y: x * math.log(y) if x or y else 0.0,
+    "xlog1my": lambda x, y: x * math.log1p(-y) if x or y != 1 else 0.0,
+    "cross_entropy": lambda z, r: math.log1p(math.exp(z)) - r * z,
+    "**2": lambda x: x * x,
+    "**3": lambda x: x * x * x,
+    "**-1": lambda x: 1 / x,
+    "**0.5": math.sqrt,
+    "**0": lambda x: 1.0,
+}
+PUBLIC = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "neg": operator.neg,
+    "abs": abs,
+    "maximum": maximum,
+    "minimum": minimum,
+}
+OF_TWO = {"+", "-", "*", "/", "**", "maximum", "minimum", "xlogy", "xlog1my", "cross_entropy"}
+UNARY = [name for name in PLAIN if name not in OF_TWO]
+BINARY = [name for name in PLAIN if name in OF_TWO]
+
+
+def apply(name, operands):
+    """The operation as a user writes it, by operator, method or function; else as the row of the table."""
+    if name in PUBLIC:
+        return PUBLIC[name](*operands)
+    if name.startswith("**"):
+        return operands[0] ** (operands[1] if name == "**" else float(name[2:]))
+    if hasattr(Value, name):
+        return getattr(operands[0], name)()
+    return ops.TABLE[name](*operands)
+
+
+class Recording:
+    """The engine's graph and the plain one side by side; `step` adds a node to both, or sees both refuse it."""
+
+    def __init__(self):
+        self.nodes = []  # the engine's
+        self.numbers = []
+        self.operands = []  # indices of nodes; None for a plain number
+        self.slopes = []  # (slope, size) per operand; None if there is none at these numbers
+
+    def leaf(self, number):
+        self._add(Value(number), number, [], [])
+
+    def step(self, name, indices, constant=None, side=0):
+        """Applies the operation to nodes, or to a node and a plain number on the given side."""
+        values, where = [self.nodes[i] for i in indices], list(indices)
+        if constant is not None and name in BINARY and name != "**":  # Value ** number is another operation
+            values[side], where[side] = constant, None
+        data = [v.data if isinstance(v, Value) else v for v in values]
+        try:
+            number = PLAIN[name](*data)
+        except REFUSED:
+            with pytest.raises(REFUSED):
+                apply(name, values)
+            return
+        self._record(name, lambda: apply(name, values), number, data, where)
+
+    def dot(self, weights, inputs, bias):
+        where = [*weights, bias, *inputs]
+        data = [self.nodes[i].data for i in where]
+        w, x, b = ([self.nodes[i] for i in group] for group in (weights, inputs, [bias]))
+        self._record("dot", lambda: dot(w, x, b[0]), plain_dot(*data, 1.0), [*data, 1.0], [*where, None])
+
+    def _record(self, name, record, number, data, where):
+        # Numbers and slopes far from 1 only make products that leave the floats: such steps are left out.
+        if not (number == 0.0 or 1e-30 < abs(number) < 100.0):
+            return
+        try:
+            slopes = [oracles.slope(name, tuple(data), i)[:2] for i in range(len(data))]
+        except (ValueError, ZeroDivisionError):
+            slopes = None
+        if slopes and any(size > 1e4 for _, size in slopes):
+            return
+        node = record()
+        unit = math.ulp(max(abs(number), oracles.value_size(name, data), *(abs(d) for d in data if name != "sin")))
+        assert abs(node.data - number) <= 8 * unit, f"{name}{data} is {node.data}, not {number}"
+        self._add(node, node.data, where, slopes)
+
+    def _add(self, node, number, operands, slopes):
+        self.nodes.append(node)
+        self.numbers.append(number)
+        self.operands.append(operands)
+        self.slopes.append(slopes)
+
+    def ancestors(self, root):
+        """Everything that the root depends on, itself included, in order of making."""
+        found = {root}
+        for k in range(root, -1, -1):
+            if k in found:
+                found.update(i for i in self.operands[k] if i is not None)
+        return sorted(found)
+
+    def derivatives(self, root):
+        """{k: (derivative of the root in node k, bound of error)}; None if a slope on the way does not exist."""
+        graph = self.ancestors(root)
+        if any(self.slopes[k] is None for k in graph):
+            return None
+        result = {}
+        for k in graph:
+            tangents = {k: (1.0, 1.0)}
+            for node in graph[graph.index(k) + 1 :]:
+                tangent = size = 0.0
+                for i, slope in zip(self.operands[node], self.slopes[node], strict=True):
+                    if i in tangents:
+                        tangent += slope[0] * tangents[i][0]
+                        size += slope[1] * tangents[i][1]
+                tangents[node] = tangent, size
+            tangent, size = tangents[root]
+            result[k] = tangent, len(graph) * 50 * U * size + 1e-300
+        return result
+
+
+def check_backward(recording, root):
+    """One call of backward from the root, with all gradients at 0 before: each must be the plain derivative."""
+    for node in recording.nodes:
+        node.grad = 0.0
+    expected = recording.derivatives(root)
+    if expected is None:
+        with pytest.raises(REFUSED):
+            recording.nodes[root].backward()
+        assert all(node.grad == 0.0 for node in recording.nodes)
+        return
+    recording.nodes[root].backward()
+    for k, node in enumerate(recording.nodes):
+        derivative, bound = expected.get(k, (0.0, 0.0))
+        assert abs(node.grad - derivative) <= bound, f"node {k} of op '{node.op}': {node.grad}, not {derivative}"
+        assert node.data == recording.numbers[k]
+
+
+# Multiples of 1/64, so that ties and zeros happen.
+plain_numbers = st.integers(-256, 256).map(lambda k: k / 64)
+
+
+@st.composite
+def recordings(draw):
+    """Up to 40 nodes; an operand is one of the last four or any earlier node, so that graphs are deep and shared."""
+    recording = Recording()
+    for number in draw(st.lists(plain_numbers, min_size=1, max_size=5)):
+        recording.leaf(number)
+    for _ in range(draw(st.integers(1, 35))):
+        n = len(recording.nodes)
+        index = st.integers(max(0, n - 4), n - 1) | st.integers(0, n - 1)
+        kind = draw(st.integers(0, 6))
+        if kind == 0:
+            pairs = draw(st.lists(st.tuples(index, index), max_size=4))
+            recording.dot([w for w, _ in pairs], [x for _, x in pairs], draw(index))
+        elif kind <= 2:
+            recording.step(draw(st.sampled_from(UNARY)), [draw(index)])
+        elif kind <= 4:
+            recording.step(draw(st.sampled_from(BINARY)), [draw(index), draw(index)])
+        else:
+            name, node = draw(st.sampled_from(BINARY)), draw(index)
+            recording.step(name, [node, node], draw(plain_numbers), draw(st.integers(0, 1)))
+    return recording
+
+
+@given(recordings())
+@settings(max_examples=2 * settings.default.max_examples)
+def test_random_graphs_have_the_numbers_and_gradients_of_the_plain_expression(recording):
+    """Every operation, every kind of sharing: each node's number and gradient is that of plain floats."""
+    check_backward(recording, max(range(len(recording.nodes)), key=lambda k: len(recording.ancestors(k))))
+
+
+@given(recordings(), st.data())
+def test_any_node_can_be_the_output(recording, data):
+    """Backward from inside a graph reaches what that node depends on, and nothing else."""
+    check_backward(recording, data.draw(st.integers(0, len(recording.nodes) - 1)))
+
+
+# A graph that grows, is differentiated, copied and grows on.
+
+
+class GrowingGraph(RuleBasedStateMachine):
+    """Anything a user does to a graph, in any order; what every node should hold is known all the time."""
+
+    def __init__(self):
+        super().__init__()
+        self.recording = Recording()
+        self.grads = []  # (gradient, bound of error) per node
+
+    @initialize(numbers=st.lists(plain_numbers, min_size=1, max_size=3))
+    def begin(self, numbers):
+        for number in numbers:
+            self.add_leaf(number)
+
+    def node(self, data):
+        n = len(self.recording.nodes)
+        return data.draw(st.integers(max(0, n - 4), n - 1) | st.integers(0, n - 1))
+
+    def grown(self):
+        self.grads += [(0.0, 0.0)] * (len(self.recording.nodes) - len(self.grads))
+
+    @rule(number=plain_numbers)
+    def add_leaf(self, number):
+        self.recording.leaf(number)
+        self.grown()
+
+    @rule(data=st.data(), name=st.sampled_from(UNARY))
+    def unary(self, data, name):
+        self.recording.step(name, [self.node(data)])
+        self.grown()
+
+    @rule(data=st.data(), name=st.sampled_from(BINARY))
+    def binary(self, data, name):
+        self.recording.step(name, [self.node(data), self.node(data)])
+        self.grown()
+
+    @rule(data=st.data(), name=st.sampled_from(BINARY), number=plain_numbers, side=st.integers(0, 1))
+    def with_a_number(self, data, name, number, side):
+        node = self.node(data)
+        self.recording.step(name, [node, node], number, side)
+        self.grown()
+
+    @rule(data=st.data(), n=st.integers(0, 3))
+    def sum_of_products(self, data, n):
+        self.recording.dot([self.node(data) for _ in range(n)], [self.node(data) for _ in range(n)], self.node(data))
+        self.grown()
+
+    @rule(data=st.data(), times=st.integers(1, 2))
+    def backward(self, data, times):
+        root = self.node(data)
+        expected = self.recording.derivatives(root)
+        for _ in range(times):
+            if expected is None:
+                with pytest.raises(REFUSED):
+                    self.recording.nodes[root].backward()
+                continue
+            self.recording.nodes[root].backward()
+            for k, (derivative, bound) in expected.items():
+                old, old_bound = (0.0, 0.0) if self.recording.operands[k] else self.grads[k]
+                total = old + derivative
+                self.grads[k] = total, old_bound + bound + 2 * U * abs(total)
+
+    @rule(data=st.data(), number=plain_numbers)
+    def assign_a_leaf(self, data, number):
+        k = self.node(data)
+        if self.recording.operands[k]:
+            with pytest.raises(AttributeError):
+                self.recording.nodes[k].data = number
+        else:
+            self.recording.nodes[k].data = self.recording.numbers[k] = number
+
+    @rule()
+    def zero_the_leaves(self):
+        for k, operands in enumerate(self.recording.operands):
+            if not operands:
+                self.recording.nodes[k].grad = 0.0
+                self.grads[k] = 0.0, 0.0
+
+    @precondition(lambda self: len(self.recording.nodes) > 3)
+    @rule(how=st.sampled_from([copy.deepcopy, *(lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in (2, 4, 5))]))
+    def go_on_with_a_copy(self, how):
+        old = self.recording.nodes
+        self.recording.nodes = how(old)
+        for node in old:  # whoever still looks at the old one will see it
+            node.grad = math.nan
+
+    @invariant()
+    def every_node_is_right(self):
+        for k, node in enumerate(self.recording.nodes):
+            assert node.data == self.recording.numbers[k]
+            grad, bound = self.grads[k]
+            assert abs(node.grad - grad) <= bound, f"node {k} of op '{node.op}': {node.grad}, not {grad}"
+
+
+GrowingGraph.TestCase.settings = settings(max_examples=settings.default.max_examples // 2, stateful_step_count=40)
+TestGrowingGraph = GrowingGraph.TestCase
+
+
+# The checkers are fed wrong rules and wrong sweeps.
+
+
+def a_graph_of_everything():
+    """Every operation once, with sharing, summed up in one output."""
+    recording = Recording()
+    for number in (0.75, 0.625, -0.5):
+        recording.leaf(number)
+    for name in UNARY:
+        recording.step(name, [0])
+    for name in BINARY:
+        recording.step(name, [0, 1])
+    recording.dot([0, 1], [1, 2], 0)
+    total = 0
+    for k in range(3, len(recording.nodes)):
+        recording.step("*", [k, 2])
+        recording.step("+", [len(recording.nodes) - 1, total])
+        total = len(recording.nodes) - 1
+    return recording, total
+
+
+def test_the_graph_of_everything_is_right():
+    """What the wrong rules below are tried on passes with the right ones, and holds every operation of the table."""
+    recording, root = a_graph_of_everything()
+    check_backward(recording, root)
+    assert recording.ancestors(root) == list(range(root + 1))
+    assert {str(node.op) for node in recording.nodes} >= set(ops.TABLE) & (set(PLAIN) | {"dot"})
+
+
+@pytest.mark.parametrize("name", [name for name in UNARY if name in ops.TABLE and name != "step"])
+def test_the_check_of_graphs_rejects_a_wrong_rule(name, monkeypatch):
+    """A factor of 1 + 1e-9 in one rule among all is found, and so is a wrong sign."""
+    row = ops.TABLE[name]
+    right = row.partials
+    for factor in (1.0 + 1e-9, -1.0, 0.0):
+        monkeypatch.setattr(row, "partials", lambda *args, f=factor: tuple(p * f for p in right(*args)))
+        recording, root = a_graph_of_everything()
+        with pytest.raises(AssertionError):
+            check_backward(recording, root)
+
+
+def overwrites(order):
+    """A sweep that assigns where it should add."""
+    for node in reversed(order):
+        for parent, partial in zip(node.parents, node.partials, strict=False):
+            parent.grad = partial * node.grad
+
+
+def adds_twice(order):
+    """A sweep that visits the last node twice."""
+    sweep(order)
+    sweep(order[-1:])
+
+
+def runs_the_wrong_way(order):
+    """A sweep that goes from the operands to the output."""
+    for node in order:
+        sweep([node])
+
+
+def forgets_the_second_operand(order):
+    """A sweep for operations of one operand."""
+    for node in reversed(order):
+        node.parents[0].grad += node.partials[0] * node.grad
+
+
+sweep = microgradnet.value.backpropagate
+ONE_COUNTEREXAMPLE = settings(max_examples=200, phases=[Phase.generate], report_multiple_bugs=False, database=None)
+
+
+@pytest.mark.parametrize("wrong", [overwrites, adds_twice, runs_the_wrong_way, forgets_the_second_operand])
+def test_the_check_of_graphs_rejects_a_wrong_sweep(wrong, monkeypatch):
+    """A sweep with a plain mistake is found."""
+    recording, root = a_graph_of_everything()
+    check_backward(recording, root)
+    monkeypatch.setattr(microgradnet.value, "backpropagate", wrong)
+    with pytest.raises(AssertionError):
+        check_backward(recording, root)
+
+
+@pytest.mark.parametrize("wrong", [overwrites, runs_the_wrong_way])
+def test_the_state_machine_rejects_a_wrong_sweep(wrong, monkeypatch):
+    """The machine finds the mistake by itself."""
+    monkeypatch.setattr(microgradnet.value, "backpropagate", wrong)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(GrowingGraph, settings=ONE_COUNTEREXAMPLE)
+
+
+def test_the_state_machine_rejects_a_backward_that_does_not_reset(monkeypatch):
+    """Inner nodes that keep the gradient of the last call are found."""
+
+    def keeps(self):
+        self.grad += 1.0
+        sweep(microgradnet.value.topological_order(self))
+
+    monkeypatch.setattr(Value, "backward", keeps)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(GrowingGraph, settings=ONE_COUNTEREXAMPLE)
