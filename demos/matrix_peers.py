@@ -35,7 +35,9 @@ class Ours:
 
     def step(self, X: Array, R: Array) -> None:
         """One gradient and update."""
-        self.theta -= RATE * self.fast.value_and_grad(X, R, theta=self.theta)[1]
+        _, gradient = self.fast.value_and_grad(X, R, theta=self.theta)
+        gradient *= RATE
+        self.theta -= gradient
 
 
 class OursNaively(Ours):

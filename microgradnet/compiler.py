@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from . import ops
@@ -24,7 +23,10 @@ from .programs import generate
 from .recording import record
 from .value import Value, assign, dots
 
-Numbers = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Numbers: TypeAlias = "npt.NDArray[Any]"
 
 _STRICT: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
 _MARKS = Lock()  # a topological order marks the nodes of the recorded graph, which calls in several threads share
@@ -78,7 +80,8 @@ class Compiled:
 
     def _start(self) -> None:
         """Make the source run; what this sets is not pickled."""
-        namespace: dict[str, Any] = {"add": np.add, "matmul": np.matmul, "broadcast_to": np.broadcast_to, "view": _view}
+        namespace: dict[str, Any] = {"add": np.add, "matmul": np.matmul, "vdot": np.vdot}
+        namespace |= {"broadcast_to": np.broadcast_to, "view": _view}
         namespace |= {"exp_minus": ops.exp_minus, "logistic": ops.logistic}
         namespace |= {name: ops.named(op).array for name, op in self._functions.items()}
         namespace |= {
@@ -144,7 +147,7 @@ class Compiled:
 
         def run() -> float:
             if size <= _CHUNK:
-                return float(self._run("gradient", columns, numbers, gradient, watched, 1.0 / size))
+                return self._run("gradient", columns, numbers, gradient, watched, 1.0 / size)  # type: ignore[no-any-return]
             total, share = 0.0, np.empty_like(gradient)
             gradient[...] = 0.0
             for part in _parts(size):

@@ -13,16 +13,18 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from .checks import as_number, describe
 from .value import Operand, Value, dot, dots
 
-Array = npt.NDArray[np.float64]
-Seed: TypeAlias = int | np.random.Generator | None
+if TYPE_CHECKING:  # `numpy.typing` and `numpy.random` are slow to import
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[np.float64]"
+Seed: TypeAlias = "int | np.random.Generator | None"
 
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "sigmoid": Value.sigmoid,

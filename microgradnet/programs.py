@@ -58,7 +58,6 @@ def _definition(name: str, arguments: str, emitter: Emitter, names: Names) -> st
 def _gradient(grouping: Grouping, graph: Graph, made: list[Any], names: Names, tables: dict[str, Any]) -> Emitter:
     """The program that computes the mean of the first output and its gradient, and notes the other outputs."""
     cost = grouping.rows(graph, made, grouping.outputs[:1])
-    names.of.setdefault(cost, "cost")
     seed = graph.node(arrays.uniform, (), cost.shape, (1.0, cost.shape[1] != K))
     adjoints: dict[Any, Any] = {cost: seed}
     reverse(topological_order(cost), adjoints, arrays.partials)
@@ -68,8 +67,12 @@ def _gradient(grouping: Grouping, graph: Graph, made: list[Any], names: Names, t
     whole = adjoints.get(theta, 0.0)
     puts = arrays.parts(whole)
     puts.sort(key=lambda put: -max(put.detail))  # last layer first, as the sweep goes
+    factor, total = _total(cost)
+    squared = total.op == "**2"  # the squared length of an array is one call
+    if squared:
+        (total,) = total.args
     noted = [grouping.rows(graph, made, [place]) for place in grouping.outputs[1:]]
-    emitter = Emitter(names, [cost, *noted, *[put.args[0] for put in puts]], tables, grouping.constants)
+    emitter = Emitter(names, [total, *noted, *[put.args[0] for put in puts]], tables, grouping.constants)
 
     def view(put: Array) -> str | None:
         return lattice("gradient", theta.shape[0], put.detail, put.args[0].shape)
@@ -93,6 +96,21 @@ def _gradient(grouping: Grouping, graph: Graph, made: list[Any], names: Names, t
             emitter.add_to(view(put), "gradient", put.detail, put.args[0])
     for row, output in enumerate(noted):
         emitter.lines.append(f"watched[{row}:{row + 1}] = {emitter.text(output)}")
-    total = "float(add.reduce({0}, axis=None)) * inv_K" if cost.shape[1] == K else "float({0}[0, 0]) * share"
-    emitter.lines.append(f"return {total.format(emitter.full(cost))}")
+    mean = f"{factor!r} * inv_K" if cost.shape[1] == K else f"{factor!r} * share"
+    if squared:
+        emitter.lines.append(f"return {mean} * float(vdot({emitter.full(total)}, {emitter.full(total)}))")
+    else:
+        emitter.lines.append(f"return {mean} * float(add.reduce({emitter.full(total)}, axis=None))")
     return emitter
+
+
+def _total(cost: Array) -> tuple[float, Array]:
+    """A number and an array whose sum, times the number, is the sum of the costs: what is added up need not be before."""
+    factor = 1.0
+    while True:
+        if cost.op == arrays.sum_rows and cost.shape[0] == 1:
+            (cost,) = cost.args
+        elif cost.op == ops.mul and isinstance(cost.args[0], float):
+            factor, cost = factor * cost.args[0], cost.args[1]
+        else:
+            return factor, cost

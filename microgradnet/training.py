@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from .checks import as_number, as_table, describe
 from .compiler import Compiled
@@ -19,8 +18,11 @@ from .nn import Array, Module
 from .recording import record
 from .value import Value, assign
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 Cost = Callable[[Any, Any], Value]
-Judge = Callable[[Array, Array], int]
+Judge: TypeAlias = "Callable[[Array, Array], int]"
 
 
 class DivergenceError(ArithmeticError):

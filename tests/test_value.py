@@ -4,6 +4,7 @@ import copy
 import gc
 import math
 import operator
+import os
 import pickle
 import subprocess
 import sys
@@ -340,7 +341,7 @@ def test_gradients_are_bit_identical_under_every_hash_seed():
     outputs = {
         subprocess.run(
             [sys.executable, "-W", "error", "-c", BITS],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(filter(None, sys.path))},
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             capture_output=True,
             check=True,
             text=True,

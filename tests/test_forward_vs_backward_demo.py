@@ -1,0 +1,77 @@
+"""`demos/forward_vs_backward.py` runs, prints what it says it prints, and saves its picture."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+SCRIPT = Path(__file__).parents[1] / "demos" / "forward_vs_backward.py"
+
+
+def load():
+    spec = importlib.util.spec_from_file_location("forward_vs_backward", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+demo = load()
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """A quick run from the command line, warnings as errors: what it printed, and where its picture is."""
+    out = tmp_path_factory.mktemp("demo") / "new" / "folder"
+    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True, cwd=SCRIPT.parents[1])
+    assert ran.stderr == ""
+    return ran.stdout, out / "forward_vs_backward.png"
+
+
+def test_the_lectures_net_comes_first(quick):
+    """Its table, with the lecture's unknowns: 8 nodes, and 8 times 24 + 12 + 3 edges."""
+    text, _ = quick
+    unknowns = dict(re.findall(r"^(\S.*?) {2,}(\d+) +[\d,]+ +\d\S+ +\d\S* ulp$", text, re.MULTILINE))
+    assert unknowns == {"backward, graph": "8", "forward, graph": "312", "δ-recursion": "8", "naive formulas": "312"}
+
+
+def test_the_exponents_are_about_one_and_about_two(quick):
+    """Unknowns exactly so; multiplications within a third, as small nets have more of what does not grow."""
+    text, _ = quick
+    for method, power in (("backward", 1), ("forward", 2)):
+        found = re.search(
+            rf"^  {method}, graph: +unknowns ~ P\^(\S+), multiplications ~ P\^(\S+), seconds", text, re.MULTILINE
+        )
+        assert float(found[1]) == power
+        assert abs(float(found[2]) - power) < 1 / 3
+
+
+def test_the_picture_is_saved(quick):
+    """In a folder that is made for it; not blank."""
+    text, path = quick
+    assert text.rstrip().endswith(f"The picture: {path}")
+    pixels = imread(path)
+    assert pixels.shape[:2] == (675, 1500)
+    assert np.ptp(pixels[..., 0]) > 0.5
+
+
+def test_a_fit_of_a_power_is_that_power():
+    """y = 3 x² has the slope 2 and the height ln 3."""
+    slope, height = demo.fit([1.0, 2.0, 5.0], [3.0, 12.0, 75.0])
+    assert slope == pytest.approx(2.0)
+    assert height == pytest.approx(np.log(3.0))
+
+
+def test_a_file_in_the_way_is_named(tmp_path, capsys):
+    """One line on stderr, before anything is computed."""
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    assert demo.main(["--quick", "--out", str(in_the_way)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"forward_vs_backward.py: {in_the_way} is no folder to save in")

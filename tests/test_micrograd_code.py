@@ -1,0 +1,200 @@
+"""Code written for micrograd, with `from microgradnet import …` in place of its own import.
+
+The expressions are those that its users know: the worked example, the checks of its engine, the training loop for two
+moons. What they must give is known from published results, or comes from the same lines run on complex numbers and
+from NumPy.
+"""
+
+import numpy as np
+import pytest
+
+from microgradnet import MLP, Layer, Neuron, Value
+
+
+class Complex:
+    """Just enough of a number for the expressions below: a complex step through them gives exact derivatives."""
+
+    def __init__(self, z):
+        self.z = z
+
+    def relu(self):
+        return Complex(self.z if self.z.real > 0 else 0j)
+
+    def __add__(self, other):
+        return Complex(self.z + getattr(other, "z", other))
+
+    def __mul__(self, other):
+        return Complex(self.z * getattr(other, "z", other))
+
+    def __pow__(self, n):
+        result = 1 + 0j
+        for _ in range(abs(n)):
+            result *= self.z
+        return Complex(result if n > 0 else 1 / result)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self):
+        return self * -1
+
+    def __sub__(self, other):
+        return self + -other
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def __truediv__(self, other):
+        return self * (other**-1 if isinstance(other, Complex) else 1 / other)
+
+    def __rtruediv__(self, other):
+        return self**-1 * other
+
+
+def worked_example(a, b):
+    """Every operator of micrograd, in place and reflected."""
+    c = a + b
+    d = a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g += 10.0 / f
+    return g
+
+
+def engine_check(x):
+    """A leaf that is used again and again, with two rectifiers."""
+    z = 2 * x + 2 + x
+    q = z.relu() + z * x
+    h = (z * z).relu()
+    return h + q + q * x
+
+
+def test_the_worked_example_gives_the_published_numbers():
+    """To the four decimals that are published, formatted the way its users do."""
+    a, b = Value(-4.0), Value(2.0)
+    g = worked_example(a, b)
+    assert f"{g.data:.4f}" == "24.7041"
+    g.backward()
+    assert f"{a.grad:.4f}" == "138.8338"
+    assert f"{b.grad:.4f}" == "645.5773"
+
+
+@pytest.mark.parametrize(
+    ("expression", "point"),
+    [(worked_example, (-4.0, 2.0)), (worked_example, (1.5, -0.5)), (engine_check, (-4.0,)), (engine_check, (0.75,))],
+)
+def test_expressions_of_micrograd_are_right_to_the_last_digits(expression, point):
+    """Value and gradients against the same lines on complex numbers."""
+    leaves = [Value(x) for x in point]
+    y = expression(*leaves)
+    y.backward()
+    for i, leaf in enumerate(leaves):
+        moved = [Complex(complex(x, 1e-30 if j == i else 0.0)) for j, x in enumerate(point)]
+        exact = expression(*moved).z
+        # At most 40 operations on numbers whose sums cancel at most a factor of 100.
+        assert y.data == pytest.approx(exact.real, rel=40 * 100 * 2**-53)
+        assert leaf.grad == pytest.approx(exact.imag / 1e-30, rel=40 * 100 * 2**-53)
+
+
+def test_the_engine_check_gives_whole_numbers():
+    """By hand: at x = -4 the first rectifier is shut, so y = z² + z x + z x² with z = 3 x + 2 = -10: -20, slope 46."""
+    x = Value(-4.0)
+    y = engine_check(x)
+    y.backward()
+    assert (y.data, x.grad) == (-20.0, 46.0)
+
+
+def test_a_net_is_built_and_called_as_in_micrograd():
+    """MLP(3, [4, 4, 1]), n(x) a lone Value, layers, neurons, w and b where they are, all in the known order."""
+    n = MLP(3, [4, 4, 1])
+    x = [2.0, 3.0, -1.0]
+    assert isinstance(n(x), Value)
+    assert len(n.parameters()) == 41
+    assert [len(layer.neurons) for layer in n.layers] == [4, 4, 1]
+    in_order = [p for layer in n.layers for neuron in layer.neurons for p in [*neuron.w, neuron.b]]
+    assert all(p is q for p, q in zip(n.parameters(), in_order, strict=True))
+    assert [len(neuron.w) for neuron in n.layers[0].neurons] == [3] * 4
+    assert isinstance(MLP(3, [4, 2])(x), list)
+    assert isinstance(Neuron(3)(x), Value)
+    assert [type(y) for y in Layer(3, 2)(x)] == [Value, Value]
+    assert isinstance(Layer(3, 1)(x), Value)
+
+
+def test_a_few_samples_are_fitted_with_a_plain_loop():
+    """Four samples, a sum of squared errors, p.grad = 0.0 and p.data += -rate * p.grad."""
+    n = MLP(3, [4, 4, 1], activation="tanh", seed=3)
+    xs = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
+    ys = [1.0, -1.0, -1.0, 1.0]
+    losses = []
+    for _ in range(20):
+        ypred = [n(x) for x in xs]
+        loss = sum((yout - ygt) ** 2 for ygt, yout in zip(ys, ypred, strict=True))
+        for p in n.parameters():
+            p.grad = 0.0
+        loss.backward()
+        for p in n.parameters():
+            p.data += -0.1 * p.grad
+        losses.append(loss.data)
+    assert losses[-1] < 0.1 * losses[0]
+
+
+# Two moons, with a margin loss.
+
+
+def moons(count):
+    """Two half circles that reach into each other, 2 * count points, labels -1 and 1."""
+    t = np.linspace(0.0, np.pi, count)
+    upper, lower = np.c_[np.cos(t), np.sin(t)], np.c_[1.0 - np.cos(t), 0.5 - np.sin(t)]
+    return np.r_[upper, lower], np.repeat([-1, 1], count)
+
+
+def loss(model, X, y):
+    """The notebook's margin loss with a quadratic penalty, and the share of right answers."""
+    inputs = [list(map(Value, xrow)) for xrow in X]
+    scores = list(map(model, inputs))
+    losses = [(1 + -yi * scorei).relu() for yi, scorei in zip(y, scores, strict=True)]
+    data_loss = sum(losses) * (1.0 / len(losses))
+    alpha = 1e-4
+    reg_loss = alpha * sum(p * p for p in model.parameters())
+    accuracy = [(yi > 0) == (scorei.data > 0) for yi, scorei in zip(y, scores, strict=True)]
+    return data_loss + reg_loss, sum(accuracy) / len(accuracy)
+
+
+def in_numpy(A, b, X, y):
+    """The same loss and its gradients, in the matrices of a net with two hidden layers of rectifiers."""
+    z1 = X @ A[0].T + b[0]
+    z2 = np.maximum(z1, 0) @ A[1].T + b[1]
+    margin = 1 - y * (np.maximum(z2, 0) @ A[2].T + b[2])[:, 0]
+    value = np.maximum(margin, 0).mean() + 1e-4 * sum((p * p).sum() for p in [*A, *b])
+    d3 = (-y * (margin > 0) / len(y))[:, None]
+    d2 = (d3 @ A[2]) * (z2 > 0)
+    d1 = (d2 @ A[1]) * (z1 > 0)
+    below = [X, np.maximum(z1, 0), np.maximum(z2, 0)]
+    dA = [d.T @ x + 2e-4 * a for d, x, a in zip([d1, d2, d3], below, A, strict=True)]
+    db = [d.sum(axis=0) + 2e-4 * c for d, c in zip([d1, d2, d3], b, strict=True)]
+    return value, dA, db
+
+
+def test_the_moons_are_learnt_with_the_loop_of_the_notebook():
+    """Each step is that of the same net in NumPy, and after a hundred both moons are told apart."""
+    X, y = moons(20)
+    model = MLP(2, [16, 16, 1], activation="relu", output_activation="linear", seed=1)
+    assert len(model.parameters()) == 337
+    for k in range(100):
+        total_loss, accuracy = loss(model, X, y)
+        model.zero_grad()
+        total_loss.backward()
+        if k < 3:
+            value, dA, db = in_numpy(model.weights(), model.biases(), X, y)
+            gradient = [g for a, c in zip(dA, db, strict=True) for row in np.c_[a, c] for g in row]
+            # Sums of 40 samples and 16 inputs, terms of size about 1: 40 * 16 roundings at the very most.
+            assert total_loss.data == pytest.approx(value, rel=640 * 2**-53)
+            np.testing.assert_allclose([p.grad for p in model.parameters()], gradient, rtol=0, atol=640 * 2**-53)
+        learning_rate = 1.0 - 0.9 * k / 100
+        for p in model.parameters():
+            p.data -= learning_rate * p.grad
+    assert accuracy == 1.0
