@@ -30,9 +30,11 @@ def _copied(part: Any, memo: dict[int, Any]) -> Any:
     """A node's copy, or a tuple of copies; at most one level deep, for operands come before their node."""
     if part is None:
         return None
-    if type(part) is tuple:
-        return tuple([_copied(node, memo) for node in part])
-    if id(part) not in memo:
+    if id(part) in memo:
+        return memo[id(part)]
+    if type(part) is tuple:  # of inputs, perhaps, that the neurons of a layer share
+        memo[id(part)] = tuple([_copied(node, memo) for node in part])
+    else:
         new = copy(part)
         new.first, new.second = _copied(part.first, memo), _copied(part.second, memo)
         memo[id(part)] = new

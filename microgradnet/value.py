@@ -320,7 +320,7 @@ def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0
     >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], bias=0.5).data
     23.5
     """
-    return dots([(weights, bias)], inputs)[0]
+    return dots([(as_values(weights), bias)], inputs)[0]
 
 
 def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Operand]) -> list[Value]:
