@@ -1,22 +1,34 @@
 """microgradnet: a minimal scalar autodiff engine, and nets of scalars on top of it."""
 
+from . import formulas
+from .comparison import compare, explain
+from .compiler import Compiled, compile
 from .costs import cross_entropy, quadratic
 from .derivatives import grad, hessian, jvp
+from .differences import gradcheck
+from .drawing import draw
 from .nn import MLP, Layer, Neuron, Perceptron
 from .training import DivergenceError, Epoch, train
 from .value import Value, dot, maximum, minimum
 
 __all__ = [
     "MLP",
+    "Compiled",
     "DivergenceError",
     "Epoch",
     "Layer",
     "Neuron",
     "Perceptron",
     "Value",
+    "compare",
+    "compile",
     "cross_entropy",
     "dot",
+    "draw",
+    "explain",
+    "formulas",
     "grad",
+    "gradcheck",
     "hessian",
     "jvp",
     "maximum",

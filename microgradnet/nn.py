@@ -7,12 +7,8 @@ A⁽q⁾, its biases b⁽q⁾; layers and neurons count from 1 in labels, as in 
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -197,6 +193,10 @@ class MLP(Module):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture, weights and biases to a file, bit for bit; an existing file is replaced at the end."""
+        import json  # these and those in `load` would double the time of `import microgradnet`
+        import tempfile
+        from pathlib import Path
+
         path = Path(path)
         for q, layer in enumerate(self.layers, 1):
             kinds = {neuron.activation for neuron in layer.neurons}
@@ -224,6 +224,10 @@ class MLP(Module):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MLP:
         """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
+        import io
+        import json
+        from pathlib import Path
+
         content = io.BytesIO(Path(path).read_bytes())
         try:
             with np.load(content, allow_pickle=False) as file:

@@ -232,6 +232,21 @@ def test_nodes_of_a_nets_graph_do_not_overlap(direction):
     assert any("x²₁" in attributes["label"] for _, attributes in drawn.nodes)
 
 
+def test_equal_numbers_are_not_confused():
+    """Values compare by data; a picture tells them apart all the same: weights all 0, a node as large as the result."""
+    net = MLP(3, [2, 2])
+    net.set_weights([np.zeros((2, 3)), np.zeros((2, 2))], [np.zeros(2), np.zeros(2)])
+    source = draw(net([0.0, 0.0, 0.0])).source
+    drawn = read(source)
+    places = [attributes["pos"] for _, attributes in drawn.nodes]
+    assert len(set(places)) == len(places) == 3 + 8 + 4 + 6 + 4
+    assert sum(attributes.get("peripheries") == "2" for _, attributes in drawn.nodes) == 2
+    inside = [line for line in source.splitlines() if line.startswith("\t\tn")]
+    assert len(inside) == len(places) - 3, "all but the inputs are in the frame of a layer"
+    x = Value(2.0)
+    assert draw(x * 1.0 + 0.0).source.count("peripheries") == 1
+
+
 def test_numbers_are_rounded_and_exact_on_hover():
     """Four digits in the picture, all of them in the tooltip."""
     third = Value(1.0, "one") / 3

@@ -1,0 +1,124 @@
+"""The pictures that the README shows, drawn again.
+
+    python demos/gallery.py                 into demos/gallery/: two seconds
+    python demos/gallery.py --out my_folder
+
+A small expression, the lecture's net 6-4-3-1 and its cost with all gradients, the cost of 784-30-10 folded by layer,
+and the page that plays the passes through the expression, with a still of it. Everything but the still needs only the
+extra `dot`; the still is photographed in Chromium and left as it is where there is none.
+
+The files are the same on every machine: the layout is graphviz-pure's, whatever else is installed (its version is
+written beside them), and the exact numbers on hover are cut to six digits, since the last ones belong to the
+machine's exp and the Python's sum.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from graphviz.backend import dot_command  # type: ignore[import-untyped]
+
+from microgradnet import MLP, Value, draw, quadratic
+
+GALLERY = Path(__file__).parent / "gallery"
+BROWSERS = "chromium", "chromium-browser", "google-chrome", "chrome"
+STILL = 8  # the step that the still shows
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Draw the README's pictures.")
+    parser.add_argument("--out", type=Path, default=GALLERY, help="folder for the pictures (demos/gallery)")
+    options = parser.parse_args(argv)
+    pure = shutil.which("graphviz-pure") or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
+    if pure is None:
+        print("gallery.py: this needs graphviz-pure: pip install microgradnet[dot]", file=sys.stderr)
+        return 2
+    dot_command.DOT_BINARY = Path(pure)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"gallery.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
+        return 2
+    version = subprocess.run([pure, "-V"], capture_output=True, text=True, check=True)
+    (options.out / "graphviz-pure.txt").write_text(
+        re.findall(r"version (\S+)", version.stdout + version.stderr)[0] + "\n"
+    )
+    for name, content in pictures().items():
+        (options.out / name).write_text(content, encoding="utf-8", newline="\n")
+        print(f"{options.out / name}  {len(content.encode()) / 1000:.0f} kB")
+    still = photograph(options.out / "steps.html", STILL)
+    if still is None:
+        print(f"{options.out / 'steps.svg'} is left as it is: there is no Chromium to photograph the page with")
+    else:
+        (options.out / "steps.svg").write_text(still, encoding="utf-8", newline="\n")
+        print(f"{options.out / 'steps.svg'}  {len(still.encode()) / 1000:.0f} kB")
+    return 0
+
+
+def pictures() -> dict[str, str]:
+    """What is written: a name and its content."""
+    y = expression()
+    net = MLP(6, [4, 3, 1], seed=1)
+    cost = quadratic(net([0.1, 0.9, 0.3, 0.5, 0.7, 0.2]), [1.0])
+    cost.label = "C"
+    cost.backward()
+    drawn = {
+        "expression.svg": draw(y),
+        "net.svg": draw(net),
+        "gradients.svg": draw(cost),
+        "folded.svg": draw(large_cost()),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(draw(y).steps(Path(folder) / "steps.html")).read_text(encoding="utf-8")
+    return {name: six_digits(d.pipe(encoding="utf-8")) for name, d in drawn.items()} | {"steps.html": six_digits(page)}
+
+
+def expression() -> Value:
+    w, x = Value(-3.0, label="w"), Value(2.0, label="x")
+    y = (w * x + x * x).tanh()
+    y.label = "y"
+    y.backward()
+    return y
+
+
+def large_cost() -> Value:
+    """The cost of one made-up image of 28×28 pixels, with the desired output of a 4."""
+    net = MLP(784, [30, 10], seed=1)
+    cost = quadratic(
+        net(np.random.default_rng(2).uniform(0.0, 1.0, 784).tolist()), [float(digit == 4) for digit in range(10)]
+    )
+    cost.label = "C"
+    cost.backward()
+    return cost
+
+
+def six_digits(text: str) -> str:
+    return re.sub(r"-?\d+\.\d{5,}(e-?\d+)?", lambda number: f"{float(number[0]):.6g}", text)
+
+
+def photograph(page: Path, step: int) -> str | None:
+    """The drawing in a step-through page at a step, as an SVG file; None without a browser."""
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if browser is None:
+        return None
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,700", "--dump-dom"]
+    with tempfile.TemporaryDirectory() as profile:
+        address = f"{page.resolve().as_uri()}#{step}"
+        run = subprocess.run(
+            [browser, *flags, f"--user-data-dir={profile}", address], capture_output=True, check=True, timeout=60
+        )
+    (drawing,) = re.findall(r"<svg.*?</svg>", run.stdout.decode(), re.DOTALL)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{drawing}\n'
+
+
+if __name__ == "__main__":
+    sys.exit(main())

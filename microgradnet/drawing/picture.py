@@ -1,0 +1,127 @@
+"""A `graphviz.Digraph` that finds a program to render it, and that can be stepped through."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import sysconfig
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import graphviz  # type: ignore[import-untyped]
+from graphviz.backend import dot_command  # type: ignore[import-untyped]
+
+_FONT = "Helvetica"
+_PURE = "graphviz-pure"
+_rendering = threading.RLock()
+
+
+class NoRendererError(graphviz.ExecutableNotFound):  # type: ignore[misc]
+    """There is no Graphviz to render with. The picture's `.source` needs none."""
+
+    def __init__(self) -> None:
+        RuntimeError.__init__(
+            self,
+            "no program to render the picture with: `pip install microgradnet[dot]` brings one into this Python, or "
+            "install Graphviz (https://graphviz.org/download/) so that `dot` is on the PATH. The picture's .source "
+            "is there without either",
+        )
+
+
+class Picture(graphviz.Digraph):  # type: ignore[misc]
+    """What `draw` returns: a `graphviz.Digraph` with all its attributes and methods, and `steps`.
+
+    It renders with the system's `dot` or, where there is none, with graphviz-pure (the extra `dot`, which makes SVG,
+    PNG, JPEG and JSON); a NoRendererError, which is a graphviz.ExecutableNotFound, where there is neither. The format
+    is SVG unless another is asked for.
+
+    play: writes the step-through page of this picture.
+    """
+
+    def __init__(self, *args: Any, play: Callable[[], str] | None = None, **attributes: Any) -> None:
+        attributes.setdefault("format", "svg")
+        super().__init__(*args, **attributes)
+        self._play = play
+        self._ours: int | None = None
+
+    def drawn(self) -> Picture:
+        """Itself, complete: what is added from now on has no place in a layout of ours."""
+        self._ours = len(self.body)
+        return self
+
+    def __iter__(self, *args: Any, **options: Any) -> Any:
+        added = self._ours is not None and len(self.body) > self._ours
+        if added and self.graph_attr.get("layout") == "nop2":  # every node and edge has its place, or else:
+            self.graph_attr |= {"layout": "neato", "inputscale": "72"}
+        return super().__iter__(*args, **options)
+
+    def pipe(self, *args: Any, **options: Any) -> Any:
+        """As in `graphviz.Digraph`, without the renderer's remarks about fonts; `quiet=False` lets them through."""
+        with _renderer():
+            return super().pipe(*args, **{"quiet": True} | options)
+
+    def render(self, *args: Any, **options: Any) -> Any:
+        """As in `graphviz.Digraph`, without the renderer's remarks about fonts; `quiet=False` lets them through."""
+        with _renderer():
+            return super().render(*args, **{"quiet": True} | options)
+
+    def steps(self, path: str | os.PathLike[str] = "steps.html") -> str:
+        """Write a page that plays the forward and the backward pass node by node, and return its path.
+
+        One self-contained HTML file: buttons, a slider and the arrow keys go through the operations in the engine's
+        order; data appear first, then gradients, with what flows along each edge. The backward pass starts from
+        gradients of 0, whatever the values hold. A fragment opens a step: steps.html#3.
+
+        A ValueError for a net, for several results, and for a graph that was folded.
+        """
+        if self._play is None:
+            raise ValueError(
+                "only a graph that is drawn in full, with one result, can be stepped through: draw(cost) for a cost "
+                "of a small net, or draw(cost, limit=...) with a higher limit"
+            )
+        page = self._play()
+        pathlib.Path(path).write_text(page, encoding="utf-8", newline="\n")
+        return os.fspath(path)
+
+    def copy(self) -> Any:
+        """A copy, as of every `graphviz.Digraph`."""
+        copy = super().copy()
+        copy._play, copy._ours = self._play, self._ours
+        return copy
+
+
+def literal(escaped: str) -> Any:
+    """A DOT string that is text, whatever it looks like: `<…>` would be taken for markup."""
+    return graphviz.nohtml(escaped)
+
+
+def picture(direction: str, caption: list[str], play: Callable[[], str] | None = None, **graph: str) -> Picture:
+    """An empty picture in the house style. direction: "LR" or "TB"; caption: its lines, as DOT strings."""
+    style = {"rankdir": direction, "bgcolor": "white", "fontname": _FONT, "fontsize": "10", "fontcolor": "#555555"}
+    if caption:
+        style |= {"label": literal(r"\l".join(caption) + r"\l"), "labelloc": "b", "labeljust": "l"}
+    return Picture(
+        graph_attr=style | {"outputorder": "edgesfirst"} | graph,
+        node_attr={"fontname": _FONT, "fontsize": "11", "style": "filled", "fillcolor": "white", "color": "#444444"},
+        edge_attr={"fontname": _FONT, "fontsize": "10", "arrowsize": "0.6", "color": "#888888"},
+        play=play,
+    )
+
+
+@contextmanager
+def _renderer() -> Iterator[None]:
+    """Let the graphviz package find graphviz-pure where there is no `dot`, or raise NoRendererError."""
+    with _rendering:
+        usual = dot_command.DOT_BINARY
+        if shutil.which(os.fspath(usual)) is None:
+            pure = shutil.which(_PURE) or shutil.which(_PURE, path=sysconfig.get_path("scripts"))
+            if pure is None:
+                raise NoRendererError
+            dot_command.DOT_BINARY = pathlib.Path(pure)
+        try:
+            yield
+        finally:
+            dot_command.DOT_BINARY = usual

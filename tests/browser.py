@@ -1,0 +1,142 @@
+"""A headless Chromium for the tests, driven over a pipe by its own debugging protocol: nothing to install beside it.
+
+Real keys, real clicks, real pictures, and a record of every request and every message on the console.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
+PATH = next((path for name in NAMES if (path := shutil.which(name))), None)
+WHY_NOT = "no Chromium on the PATH (on Debian: apt-get install chromium)"
+_KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, " ": 32, "f": 70}
+_PATIENCE = 30.0
+# Chromium reads commands from descriptor 3 and answers on 4
+_LAUNCH = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
+
+
+class Browser:
+    """One page in one browser."""
+
+    def __init__(self, profile: Path) -> None:
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--window-size=1200,700"]
+        assert PATH is not None
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                _LAUNCH,
+                str(theirs_in),
+                str(theirs_out),
+                PATH,
+                *flags,
+                f"--user-data-dir={profile}",
+            ],
+            pass_fds=(theirs_in, theirs_out),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._buffer, self._number, self._session = b"", 0, None
+        self.events: list[dict[str, Any]] = []
+        target = self.command("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.command(f"{domain}.enable")
+
+    def close(self) -> None:
+        self._session = None
+        with contextlib.suppress(OSError, TimeoutError):
+            self.command("Browser.close")
+        for end in (self._in, self._out):
+            os.close(end)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._receive()
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']}")
+                return answer["result"]
+
+    def _receive(self) -> dict[str, Any]:
+        deadline = time.monotonic() + _PATIENCE
+        while b"\0" not in self._buffer:
+            if not select.select([self._in], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError("the browser does not answer")
+            part = os.read(self._in, 1 << 16)
+            if not part:
+                raise OSError("the browser is gone")
+            self._buffer += part
+        line, self._buffer = self._buffer.split(b"\0", 1)
+        message = json.loads(line)
+        if "method" in message:
+            self.events.append(message)
+        return message
+
+    def open(self, address: str) -> None:
+        """Load a page and wait for it; forgets what the page before did."""
+        for url in ("about:blank", address):  # else another fragment of the same page would not load it again
+            self.events.clear()
+            self.command("Page.navigate", url=url)
+            while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+                self._receive()
+
+    def ask(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        answer = self.command("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            for kind in ("rawKeyDown", "keyUp"):
+                self.command("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=_KEYS[key])
+
+    def click(self, selector: str) -> None:
+        x, y = self.ask(
+            f"(box => [box.x + box.width / 2, box.y + box.height / 2])"
+            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def screenshot(self) -> bytes:
+        """A PNG of what is to be seen."""
+        return base64.b64decode(self.command("Page.captureScreenshot")["data"])
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """Everything the page wrote to the console, every uncaught error, every violated policy."""
+        kinds = "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"
+        return [event["params"] for event in self.events if event["method"] in kinds]
+
+    def requests(self) -> list[str]:
+        """The addresses that the page asked for."""
+        return [e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent"]

@@ -1,0 +1,303 @@
+"""The lecture's claim, on random nets: forward or backward, by formula or on the graph, the gradient is the same.
+
+How close "the same" is, nobody chose: `rounding` derives it from the arithmetic, net by net.
+"""
+
+import inspect
+import types
+from decimal import Decimal, localcontext
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import rounding
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from microgradnet import MLP, Neuron, autodiff, cross_entropy, formulas, grad, jvp, ops, quadratic, value
+from microgradnet.autodiff import topological_order
+
+COSTS = {"quadratic": quadratic, "cross_entropy": cross_entropy}
+SMOOTH = ["sigmoid", "tanh", "softplus", "linear", "relu"]
+
+many = settings(max_examples=max(300, settings.default.max_examples))
+
+
+class Task(NamedTuple):
+    """A net, a batch and a cost."""
+
+    net: MLP
+    kinds: list[str]
+    X: np.ndarray
+    R: np.ndarray
+    cost: str
+
+    def parts(self) -> tuple[Any, ...]:
+        return self.net.weights(), self.net.biases(), self.X, self.R, self.kinds
+
+
+def task(widths, samples=2, hidden="sigmoid", output="sigmoid", cost="quadratic", scale=1.0, seed=0, saturated=0.0):
+    """A net of these widths with random weights; saturated: the largest |z| of every layer, if it is not 0."""
+    rng = np.random.default_rng(seed)
+    output = "sigmoid" if cost == "cross_entropy" else output
+    net = MLP(widths[0], widths[1:], hidden, output)
+    kinds = [hidden] * (len(widths) - 2) + [output]
+    X, R = rng.uniform(-1, 1, (samples, widths[0])), rng.choice([0.0, 1.0, 0.5, 0.25], (samples, widths[-1]))
+    if samples > 2:
+        X[-1] = X[0]  # a repeated input
+    A = [scale * rng.normal(size=shape) for shape in zip(widths[1:], widths, strict=False)]
+    b = [scale * rng.normal(size=n) for n in widths[1:]]
+    for q in range(len(A) if saturated else 0):
+        z = [formulas.forward_pass(A[: q + 1], b[: q + 1], x, kinds[: q + 1]).zs[-1] for x in X]
+        factor = saturated / np.abs(z).max()
+        A[q], b[q] = A[q] * factor, b[q] * factor
+    net.set_weights(A, b)
+    return Task(net, kinds, X, R, cost)
+
+
+tasks = st.builds(
+    task,
+    widths=st.lists(st.integers(1, 8), min_size=2, max_size=6),
+    samples=st.integers(1, 4),
+    hidden=st.sampled_from(SMOOTH),
+    output=st.sampled_from(SMOOTH),
+    cost=st.sampled_from(list(COSTS)),
+    scale=st.sampled_from([0.0, 0.3, 1.0, 4.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+saturated_tasks = st.builds(
+    task,
+    widths=st.lists(st.integers(1, 8), min_size=2, max_size=6),
+    samples=st.integers(1, 4),
+    hidden=st.sampled_from(["sigmoid", "tanh"]),
+    output=st.sampled_from(["sigmoid", "tanh"]),
+    cost=st.sampled_from(list(COSTS)),
+    seed=st.integers(0, 2**32 - 1),
+    saturated=st.sampled_from([30.0, 100.0, 400.0, 700.0]),
+)
+
+
+def flat(dA, db):
+    """In the order of `parameters()`."""
+    return np.concatenate([np.column_stack(pair).ravel() for pair in zip(dA, db, strict=True)])
+
+
+def agree(got, spread, what):
+    """Within the bound, entry by entry."""
+    got = np.asarray(got)
+    assert got.shape == spread.number.shape, what
+    off = np.abs(got - spread.number)
+    assert (off <= spread.apart).all(), f"{what} is off by {off.max()}, allowed are {spread.apart[off.argmax()]}"
+
+
+def check(task, lecture=formulas):
+    """Engine backward = engine forward = δ-recursion = naive formulas, and z.grad = δ."""
+    A, b, X, R, kinds = task.parts()
+    bound = rounding.gradient(A, b, X, R, kinds, task.cost)
+    spread = rounding.Spread(*(flat([m[i] for m in bound.dA], [v[i] for v in bound.db]) for i in (0, 1)))
+
+    recursion = lecture.delta_recursion(A, b, X, R, kinds, task.cost)
+    agree(flat(recursion.dA, recursion.db), spread, "the δ-recursion")
+    naive = getattr(lecture, f"{task.cost}_gradient_forward")
+    agree(flat(*naive(A, b, X, R, kinds)), spread, "the naive formulas")
+
+    costs = [COSTS[task.cost](task.net(x), r) for x, r in zip(X, R, strict=True)]
+    C = reduce(add, costs) / len(costs)
+    parameters = task.net.parameters()
+    for p in parameters:
+        p.grad = 0.0
+    C.backward()
+    agree([p.grad for p in parameters], spread, "backward on the graph")
+    agree(grad(C, parameters), spread, "grad")
+    agree(jvp(C, dict(zip(parameters, np.eye(len(parameters)), strict=True))), spread, "forward on the graph")
+    agree(jvp(C, {parameters[-1]: 1.0}), rounding.Spread(*(s[-1] for s in spread)), "one forward sweep")
+
+    for k, cost in enumerate(costs):  # the order is that of the layers, and of the neurons in each
+        z_grads = iter([node.grad for node in topological_order(cost) if node.op == "dot"])
+        for q, deltas in enumerate(bound.deltas):
+            delta_k = rounding.Spread(deltas.number[k], deltas.apart[k])
+            agree([next(z_grads) for _ in range(len(A[q]))], delta_k, f"z.grad of layer {q + 1}")
+            agree(recursion.deltas[q][k], delta_k, f"δ of layer {q + 1}")
+
+
+@many
+@given(tasks)
+@example(task([1, 1]))
+@example(task([1, 1, 1, 1, 1, 1], samples=1, cost="cross_entropy"))
+@example(task([6, 4, 3, 1], samples=4, scale=0.0))
+@example(task([3, 8, 2], hidden="relu", output="linear", scale=0.0))
+def test_forward_and_backward_agree_on_any_net(task):
+    """One to five layers, one to eight wide, all activations, both costs, zero weights and repeated inputs included."""
+    check(task)
+
+
+@many
+@given(saturated_tasks)
+@example(task([5, 8, 8, 2], samples=3, saturated=700.0))
+@example(task([5, 8, 8, 2], samples=3, saturated=700.0, cost="cross_entropy"))
+def test_forward_and_backward_agree_on_saturated_nets(task):
+    """The largest |z| of every layer up to 700, where σ′ is 1e-304."""
+    check(task)
+
+
+@many
+@given(tasks)
+def test_every_output_has_the_derivatives_of_the_formulas(task):
+    """forward_derivatives = one backward sweep per output = one forward sweep for all, for every ∂y_ℓ."""
+    A, b, X, _, kinds = task.parts()
+    dA, db = formulas.forward_derivatives(A, b, X[0], kinds)
+    outputs = task.net(X[0])
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    parameters = task.net.parameters()
+    rates = jvp(outputs, dict(zip(parameters, np.eye(len(parameters)), strict=True)))
+    for i, bound in enumerate(rounding.jacobian(A, b, X[0], kinds)):
+        spread = rounding.Spread(*(flat([m[j] for m in bound.dA], [v[j] for v in bound.db]) for j in (0, 1)))
+        agree(flat([d[i] for d in dA], [d[i] for d in db]), spread, "forward_derivatives")
+        agree(grad(outputs[i], parameters), spread, "grad")
+        agree(rates[i], spread, "jvp")
+
+
+@many
+@given(
+    st.lists(st.integers(1, 5), min_size=2, max_size=5),
+    st.sampled_from([1, 2, 4]),
+    st.sampled_from(["relu", "linear", "step"]),
+    st.integers(0, 2**32 - 1),
+)
+def test_where_nothing_rounds_all_agree_to_the_last_bit(widths, samples, kind, seed):
+    """Small whole numbers, so that z = 0 is common: at the kinks of relu everyone takes the slope 0."""
+    rng = np.random.default_rng(seed)
+    net = MLP(widths[0], widths[1:], kind)
+    A = [rng.integers(-1, 2, shape).astype(float) for shape in zip(widths[1:], widths, strict=False)]
+    b = [rng.integers(-1, 2, n).astype(float) for n in widths[1:]]
+    net.set_weights(A, b)
+    X, R = rng.integers(-2, 3, (samples, widths[0])), rng.integers(-2, 3, (samples, widths[-1]))
+    C = reduce(add, [quadratic(net(x), r) for x, r in zip(X.tolist(), R.tolist(), strict=True)]) / samples
+    backward = grad(C, net.parameters())
+    recursion = formulas.delta_recursion(A, b, X, R, kind)
+    assert backward == flat(recursion.dA, recursion.db).tolist()
+    assert backward == flat(*formulas.quadratic_gradient_forward(A, b, X, R, kind)).tolist()
+    assert backward == [jvp(C, {p: 1.0}) for p in net.parameters()]
+
+
+# The miracle. z = 30 · 2 + 20 · 1.5 + 10 = 100 without rounding, and -100 with the signs turned.
+
+TERRIBLY_WRONG = [(sign, r) for sign in (1.0, -1.0) for r in (0.0, 1.0, 0.25)]
+x = [2.0, 1.5]
+
+
+def neuron_at(z_sign):
+    neuron = Neuron(2)
+    for parameter, number in zip(neuron.parameters(), (30.0, 20.0, 10.0), strict=True):
+        parameter.data = z_sign * number
+    return neuron
+
+
+def precisely(formula, z, r):
+    """A formula in σ = σ(z) and r, with 100 digits, where σ(100) still differs from 1."""
+    with localcontext() as context:
+        context.prec = 100
+        return float(formula(1 / (1 + (-Decimal(z)).exp()), Decimal(r)))
+
+
+@pytest.mark.parametrize(("sign", "r"), TERRIBLY_WRONG)
+def test_the_miracle(sign, r):
+    """∂C/∂w_j = (σ(z) - r) x_j at z = ±100: a terribly wrong neuron learns at full speed, and a right one is exact.
+
+    The last bits: two sigmoids of 10 units of 1.1e-16 each, products, a difference that cancels nothing.
+    """
+    slope = precisely(lambda sigma, r: sigma - r, 100 * sign, r)
+    neuron = neuron_at(sign)
+    cross_entropy(neuron(x), r).backward()
+    wanted = [slope * x[0], slope * x[1], slope]
+    np.testing.assert_allclose([p.grad for p in neuron.parameters()], wanted, rtol=16 * rounding.U, atol=0.0)
+    A, b = [np.array([[30.0, 20.0]]) * sign], [np.array([10.0]) * sign]
+    _, dA, db = formulas.delta_recursion(A, b, [x], [r], cost="cross_entropy")
+    np.testing.assert_allclose([*dA[0][0], db[0][0]], wanted, rtol=16 * rounding.U, atol=0.0)
+
+
+@pytest.mark.parametrize(("sign", "r"), TERRIBLY_WRONG)
+def test_without_the_miracle_the_gradient_is_terribly_small(sign, r):
+    """The quadratic cost there: (σ(z) - r) σ′(z) x_j, with σ′(±100) = 4e-44, to the last bits."""
+    neuron = neuron_at(sign)
+    cost = quadratic(neuron(x), r)
+    cost.backward()
+    sigma = precisely(lambda sigma, r: sigma, 100 * sign, r)  # a float: y - r is taken from floats by everyone
+    slope = (sigma - r) * precisely(lambda sigma, r: sigma * (1 - sigma), 100 * sign, r)
+    wanted = [slope * x[0], slope * x[1], slope]
+    assert abs(slope) < 4e-44
+    np.testing.assert_allclose([p.grad for p in neuron.parameters()], wanted, rtol=40 * rounding.U, atol=0.0)
+
+
+# Whoever checks must be checked: mistakes, planted in the formulas and in the engine, and an ordinary net that finds them.
+
+ORDINARY = [task([3, 3, 3, 3], samples=3, cost=cost, hidden="tanh") for cost in COSTS]
+MISTAKES = {
+    "a dropped σ′": ("(delta @ A[q]) * _slope(kinds[q - 1], zs[q - 1])", "delta @ A[q]"),
+    "σ′ of the wrong layer": ("_slope(kinds[q - 1], zs[q - 1])", "_slope(kinds[q - 1], zs[q])"),
+    "σ′ dropped at the output": ('if cost == "quadratic":\n        delta', 'if cost == "cubic":\n        delta'),
+    "σ′ kept by cross-entropy": ('if cost == "quadratic":\n        delta', "if cost:\n        delta"),
+    "A transposed": ("delta @ A[q]", "delta @ A[q].T"),
+    "an outer product transposed": ("delta.T @ y", "y.T @ delta"),
+    "1/K forgotten": ("ys[-1], R) / len(X)", "ys[-1], R)"),
+    "a mean instead of a sum": ("delta.sum(axis=0)", "delta.mean(axis=0)"),
+    "b subtracted": ("@ a_q.T + b_q", "@ a_q.T - b_q"),
+    "naive: a dropped σ′": (" * slope[:, None, None]", ""),
+    "naive: a dropped σ′ for b": ("db = [(a @ d) * slope[:, None]", "db = [(a @ d)"),
+    "naive: A transposed": ("(a @ d.reshape", "(a.T @ d.reshape"),
+    "naive: the layer's own σ′ dropped": ("slope[:, None] * y", "y"),
+    "naive: the layer's own zeros filled": ("own_A[i, i] = slope[:, None] * y", "own_A[:] = slope[:, None] * y"),
+    "naive: 1/K forgotten": ("ys[-1], r) / len(X)", "ys[-1], r)"),
+    "a slope wrong in the tenth digit": ("_sigmoid(z) * _sigmoid(-z)", "1.0000000001 * _sigmoid(z) * _sigmoid(-z)"),
+}
+
+
+def check_ordinary(lecture=formulas):
+    for ordinary in ORDINARY:
+        check(ordinary, lecture)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_a_formula_is_found(mistake):
+    """The formulas with one of them written wrongly do not pass the check above."""
+    right, wrong = MISTAKES[mistake]
+    source = inspect.getsource(formulas)
+    assert source.count(right) == 1
+    planted = types.ModuleType("planted")
+    exec(source.replace(right, wrong), planted.__dict__)
+    with pytest.raises(AssertionError, match="is off"):
+        check_ordinary(planted)
+
+
+def test_the_ordinary_nets_pass_otherwise():
+    """The nets that find the mistakes find none where there is none."""
+    check_ordinary()
+
+
+def without_last_edge(order):
+    real_backpropagate(order[:-1])
+
+
+real_backpropagate = autodiff.backpropagate
+
+
+@pytest.mark.parametrize(
+    ("home", "name", "wrong"),
+    [
+        (ops.tanh, "partials", lambda x, y: (1.0,)),
+        (ops.cross_entropy, "partials", lambda z, r, y: (ops.sigmoid(z), -z)),
+        (ops.dot, "partials", lambda w, x, y: (x, w[::-1])),
+        (ops.dot, "partials", lambda w, x, y: (x[::-1], w)),
+        (value, "backpropagate", without_last_edge),
+    ],
+    ids=["a dropped σ′", "r forgotten", "weights mixed up", "inputs mixed up", "a sweep that stops early"],
+)
+def test_a_mistake_in_the_engine_is_found(monkeypatch, home, name, wrong):
+    """So does an engine with a wrong row in its table, or a wrong sweep."""
+    monkeypatch.setattr(home, name, wrong)
+    if home is not value:
+        monkeypatch.setattr(home, "recorder", None)  # a binary operation keeps its rules there
+    with pytest.raises(AssertionError, match="graph is off"):
+        check_ordinary()

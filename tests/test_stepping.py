@@ -1,0 +1,296 @@
+"""The step-through page plays what the engine did: first its data as written, then the page itself in a browser."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import browser as chromium
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import random_graph
+from PIL import Image, ImageChops
+
+from microgradnet import MLP, Value, cross_entropy, draw, quadratic
+from microgradnet.autodiff import topological_order
+
+
+def scene(page: str) -> dict:
+    """The data in a page."""
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    return json.loads(data)
+
+
+def page_of(value: Value, path, direction: str = "LR") -> str:
+    return draw(value, direction).steps(path / "steps.html")
+
+
+def written(value: Value, path, direction: str = "LR") -> str:
+    return Path(page_of(value, path, direction)).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("steps")
+
+
+def expression() -> Value:
+    w, x = Value(-3.0, label="w"), Value(2.0, label="x")
+    y = (w * x + x * x).tanh()
+    y.label = "y"
+    return y
+
+
+def net_cost() -> Value:
+    cost = quadratic(MLP(2, [3, 2], seed=1)([0.5, -1.0]), [1.0, 0.0])
+    cost.label = "C"
+    return cost
+
+
+# What is written.
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_the_pages_gradients_are_the_engines(folder, seed):
+    """On random graphs: the order, and every gradient to the last bit; the values' own gradients are left alone."""
+    root, nodes = random_graph(seed)
+    for node in nodes:
+        node.grad = 7.0  # what another pass may have left
+    data = scene(written(root, folder))
+    assert all(node.grad == 7.0 for node in nodes)
+    for node in nodes:
+        node.grad = 0.0
+    root.backward()
+    by_label = {node.label: node for node in nodes}
+    drawn = [by_label[node["label"]] for node in data["nodes"]]
+    forward = [drawn[step["node"]] for step in data["steps"] if step["phase"].startswith("forward")]
+    backward = [drawn[step["node"]] for step in data["steps"] if step["phase"].startswith("backward ")]
+    order = topological_order(root)
+    assert [id(node) for node in forward] == [id(node) for node in order]
+    assert [id(node) for node in backward] == [id(node) for node in reversed(order)]
+    gradients = {}
+    for step in data["steps"]:
+        gradients.update((number, exact) for number, _, exact in step.get("grads", []))
+    for number, node in enumerate(drawn):
+        assert gradients.get(number, "0.0") == repr(node.grad)
+        assert data["nodes"][number]["data"][1] == repr(node.data)
+
+
+def test_what_flows_along_the_edges_adds_up(folder):
+    """Each contribution is local derivative times gradient, and they sum to the gradient of the operand."""
+    root = net_cost()
+    data = scene(written(root, folder))
+    derivative = [float(edge["derivative"][1]) for edge in data["edges"]]
+    gradient: dict[int, float] = {}
+    for step in data["steps"]:
+        if step.get("back"):
+            for edge, term, (operand, _, after) in zip(step["edges"], step["terms"], step["grads"], strict=True):
+                flown = derivative[edge] * gradient[step["node"]]
+                assert f"{flown:.4g}".replace("-", "−") == term
+                gradient[operand] = gradient.get(operand, 0.0) + flown
+                assert repr(gradient[operand]) == after
+        elif "grads" in step:
+            gradient[step["node"]] = float(step["grads"][0][2])
+
+
+def test_without_a_derivative_there_is_no_backward_pass(folder):
+    """And the page says why, in the engine's words."""
+    data = scene(written(Value(0.0, label="x").sqrt() + 1, folder))
+    assert data["steps"][-1]["text"].startswith("There is no backward pass: cannot take the derivative of 'sqrt'")
+    assert not any(step.get("back") for step in data["steps"])
+
+
+def test_the_page_needs_nothing_else(folder):
+    """No address in it but the name of the SVG namespace."""
+    assert set(re.findall(r"https?://[^\"' ]*", written(net_cost(), folder))) == {"http://www.w3.org/2000/svg"}
+
+
+@settings(max_examples=25)
+@given(st.text(max_size=20))
+@pytest.mark.parametrize("around", ["{}", "</script><script>{}</script>", "<!--{}<script>"])
+def test_no_label_leaves_its_place_in_the_page(folder, around, label):
+    """The page without its data is the same page, whatever the label; and the data hold the label."""
+    value = Value(1.0, label=around.format(label)) * 2
+    page = written(value, folder)
+    plain = written(Value(1.0, label="plain") * 2, folder)
+    assert page.count("<") == plain.count("<")
+    assert page.count("<script") == 2
+    if label.isprintable():
+        assert scene(page)["nodes"][0]["label"] == around.format(label)
+
+
+@pytest.mark.parametrize("thing", ["net", "folded", "several"])
+def test_what_has_no_steps_says_so(thing, folder):
+    """A net, a folded graph, several results."""
+    picture = {
+        "net": lambda: draw(MLP(2, [2])),
+        "folded": lambda: draw(net_cost(), limit=3),
+        "several": lambda: draw(MLP(2, [2])([1.0, 2.0])),
+    }[thing]()
+    with pytest.raises(ValueError, match="only a graph that is drawn in full, with one result"):
+        picture.steps(folder / "none.html")
+    assert not (folder / "none.html").exists()
+
+
+def test_a_leaf_assigned_after_use_is_told_in_the_page(folder):
+    """As in the picture."""
+    root = expression()
+    root.parents[0].parents[0].parents[0].data = 5.0
+    assert "Assigned since" in scene(written(root, folder))["steps"][0]["text"]
+
+
+# In a browser.
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if chromium.PATH is None:
+        pytest.skip(chromium.WHY_NOT)
+    browser = chromium.Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+NODES = """[...document.querySelectorAll("g.node")].map(group => ({
+  classes: [...group.classList], title: group.querySelector("title").textContent,
+  lines: [...group.querySelectorAll("text")].map(text => text.textContent)}))"""
+EDGES = """[...document.querySelectorAll("g.edge:has(text)")].map(group => ({
+  classes: [...group.classList], text: group.querySelector("text").textContent}))"""
+PHASE = 'document.getElementById("phase").textContent'
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("make", [expression, net_cost])
+def test_the_arrow_keys_play_the_passes(browser, folder, make, direction):
+    """Data appear node by node, then gradients, each node lit in the engine's order; at the end all is as in the engine."""
+    root = make()
+    path = page_of(root, folder, direction)
+    data = scene(Path(path).read_text(encoding="utf-8"))
+    browser.open(f"file://{path}")
+    root.backward()
+    order = topological_order(root)
+    assert browser.ask(PHASE) == "start"
+    shown = browser.ask(NODES)
+    assert [("waiting" in node["classes"]) for node in shown] == [bool(node["op"]) for node in data["nodes"]]
+    assert not any("grad" in node["title"] for node in shown)
+    assert not any(edge["text"] for edge in browser.ask(EDGES)), "no local derivative before its node is computed"
+    lit = []
+    for step in range(1, len(data["steps"])):
+        browser.press("ArrowRight")
+        assert browser.ask("location.hash") == f"#{step}"
+        shown, edges = browser.ask(NODES), browser.ask(EDGES)
+        way = "forward" if step <= len(order) else "backward"
+        (current,) = [i for i, node in enumerate(shown) if way in node["classes"]]
+        lit.append((way, current))
+        flowing = [i for i, edge in enumerate(edges) if way in edge["classes"]]
+        assert flowing == sorted(data["steps"][step].get("edges", []))
+        if "terms" in data["steps"][step]:
+            arrow = "←" if direction == "LR" else "↑"
+            terms = dict(zip(data["steps"][step]["edges"], data["steps"][step]["terms"], strict=True))
+            assert [edges[i]["text"] for i in flowing] == [f"{arrow} {terms[i]}" for i in flowing]
+        computed = min(step, len(order))
+        assert sum("waiting" in node["classes"] for node in shown) == len(order) - computed
+    ranks = [step["node"] for step in data["steps"] if step["phase"].startswith("forward")]
+    assert lit == [("forward", i) for i in ranks] + [("backward", ranks[-1])] + [("backward", i) for i in ranks[::-1]]
+    values = {}
+    for node in order:
+        values.update({id(p): p for p in (*node.parents, node)})
+    assert sorted(node["title"].split("\n")[1:] for node in shown) == sorted(
+        [f"data = {value.data!r}"] + ([f"grad = {value.grad!r}"] if value.grad or value is root else [])
+        for value in values.values()
+    )
+    browser.press("ArrowRight")
+    assert browser.ask("location.hash") == f"#{len(data['steps']) - 1}", "the end is the end"
+    assert browser.complaints() == []
+    assert browser.requests() == [f"file://{path}"]
+
+
+def test_buttons_slider_and_address_go_to_any_step(browser, folder):
+    """And back again: a step shows the same, wherever one comes from."""
+    path = page_of(expression(), folder)
+    browser.open(f"file://{path}#3")
+    third = browser.ask(NODES)
+    assert browser.ask(PHASE) == "forward 3 of 4"
+    browser.click("#last")
+    assert browser.ask(PHASE) == "backward 4 of 4"
+    assert browser.ask('document.getElementById("on").disabled')
+    browser.press("Home")
+    assert browser.ask(PHASE) == "start"
+    for _ in range(2):
+        browser.click("#on")
+    browser.press("End", "Home", "ArrowRight", "ArrowRight", "ArrowRight")
+    assert browser.ask(NODES) == third
+    browser.press("ArrowLeft")
+    browser.click("#back")
+    assert browser.ask(PHASE) == "forward 1 of 4"
+    browser.ask('(s => { s.value = 3; s.dispatchEvent(new Event("input")); })(document.getElementById("slider"))')
+    assert browser.ask(NODES) == third
+    browser.ask("location.hash = '#1'; undefined")
+    browser.ask("new Promise(done => setTimeout(done, 50))")
+    browser.click("#first")
+    assert browser.ask(PHASE) == "start"
+    assert browser.complaints() == []
+
+
+def test_space_plays_and_pauses(browser, folder):
+    """One step at once, then one after the other until paused."""
+    browser.open(f"file://{page_of(expression(), folder)}")
+    browser.press(" ")
+    assert browser.ask("location.hash") == "#1"
+    assert browser.ask('document.getElementById("play").textContent') == "Pause"
+    for _ in range(200):
+        if browser.ask("location.hash") == "#2":
+            break
+        browser.command("Runtime.evaluate", expression="new Promise(r => setTimeout(r, 20))", awaitPromise=True)
+    assert browser.ask("location.hash") == "#2"
+    browser.press(" ")
+    assert browser.ask('document.getElementById("play").textContent') == "Play"
+
+
+def test_a_label_is_text_in_the_page(browser, folder):
+    """Markup in a label is shown, not obeyed, and nothing of it runs."""
+    evil = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1><!--"
+    x = Value(2.0, label=evil)
+    y = cross_entropy((x * x).sigmoid(), 1)
+    y.label = "<svg onload=window.hacked=1>"
+    path = page_of(y, folder)
+    browser.open(f"file://{path}#2")
+    assert browser.ask("window.hacked === undefined && document.images.length === 0")
+    assert browser.ask("document.title") == y.label
+    assert evil in browser.ask(NODES)[0]["title"]
+    assert evil[:20] in browser.ask(NODES)[0]["lines"][0]
+    assert browser.complaints() == []
+    assert browser.requests() == [f"file://{path}"]
+    browser.ask("document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked = 1'}))")
+    assert browser.ask("window.hacked === undefined"), "the page's policy forbids every script but its own"
+
+
+def test_the_page_is_to_be_seen(browser, folder):
+    """The pictures at the start, in the middle and at the end differ, and none is blank."""
+    browser.open(f"file://{page_of(net_cost(), folder)}")
+    pictures = []
+    for key in ("Home", "ArrowRight", "End"):
+        browser.press(key)
+        pictures.append(Image.open(io.BytesIO(browser.screenshot())).convert("RGB"))
+    for i, picture in enumerate(pictures):
+        assert len(picture.getcolors(1 << 24)) > 50
+        for other in pictures[:i]:
+            assert ImageChops.difference(picture, other).getbbox()
+
+
+def test_text_stays_in_its_box(browser, folder):
+    """At every step, also where a gradient on its way has more digits than the final one."""
+    browser.open(f"file://{page_of(net_cost(), folder)}")
+    steps = browser.ask("scene.steps.length")
+    for _ in range(steps):
+        margins = browser.ask(
+            '[...document.querySelectorAll("g.node")].flatMap(group => { const box = group.querySelector(".shape")'
+            ".getBBox(); return [...group.querySelectorAll('text')].map(text => text.getBBox()).filter(t => t.width > 0)"
+            ".map(t => Math.min(t.x - box.x, box.x + box.width - t.x - t.width)); })"
+        )
+        assert min(margins) > -1.0
+        browser.press("ArrowRight")
