@@ -1,12 +1,13 @@
 """microgradnet: a minimal scalar autodiff engine, and nets of scalars on top of it."""
 
 from . import formulas
-from .comparison import compare, explain
+from .comparison import compare
 from .compiler import Compiled, compile
 from .costs import cross_entropy, quadratic
 from .derivatives import grad, hessian, jvp
 from .differences import gradcheck
 from .drawing import draw
+from .explanation import explain
 from .nn import MLP, Layer, Neuron, Perceptron
 from .training import DivergenceError, Epoch, train
 from .value import Value, dot, maximum, minimum

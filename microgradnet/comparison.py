@@ -1,16 +1,16 @@
-"""Forward against backward: what each costs, whether they agree, and where a derivative comes from.
+"""Forward against backward: what each costs, and whether they agree.
 
-`compare` holds the two sweeps of `autodiff` and the lecture's two sets of formulas against each other on one net;
-`explain` writes a derivative out as the sum over paths that it is. Neither changes a `.grad`. What differences have to
-say about derivatives is in `differences`.
+`compare` holds the two sweeps of `autodiff`, the compiled program and the lecture's two sets of formulas against each
+other on one net. It changes no `.grad`.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +19,8 @@ import numpy as np
 from . import formulas
 from .autodiff import forward, reverse, topological_order
 from .checks import as_table, describe
+from .compiler import Compiled, compile
 from .costs import cross_entropy, quadratic
-from .derivatives import grad
 from .formulas import Array
 from .nn import MLP
 from .value import Value
@@ -32,7 +32,6 @@ _COSTS: dict[Any, tuple[str, Callable[..., formulas.Derivatives]]] = {
     quadratic: ("quadratic", formulas.quadratic_gradient_forward),
     cross_entropy: ("cross_entropy", formulas.cross_entropy_gradient_forward),
 }
-_MOST_PATHS = 5000
 _ENOUGH = 0.05  # seconds of running tell how fast something is
 _recorded = attrgetter("partials")  # a node's local derivatives, as numbers
 
@@ -75,8 +74,8 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     net: an `MLP`, left as it is; x: one sample, shape (n_0,), or a batch, shape (K, n_0); r: the desired outputs, shape
     (n_p,) or (K, n_p), for n_p = 1 also a number or shape (K,); cost: `quadratic` or `cross_entropy`.
 
-    The rows: backward on the recorded graph (one reverse sweep), forward on it (one sweep per parameter), the lecture's
-    δ-recursion, and its naive formulas. Unknowns are the lecture's, for one sample. Backward: the nodes of the network,
+    The rows: backward on the recorded graph (one reverse sweep), forward on it (one sweep per parameter), the compiled
+    program (the seconds do not include compiling), the lecture's δ-recursion, and its naive formulas. Unknowns are the lecture's, for one sample. Backward: the nodes of the network,
     n_1 + … + n_p, one δ each. Forward: nodes times edges, an edge being a weight, an entry of some A⁽q⁾: every node has
     a derivative for every edge. Multiplications are counted by numbers that notice when they are multiplied, while the
     method runs. The forward pass is left out, as all need it; on the graph it recorded the σ′ as well, which the
@@ -90,6 +89,7 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     ...     print(row.method, row.unknowns, row.multiplications)
     backward, graph 8 75
     forward, graph 312 545
+    compiled 8 79
     δ-recursion 8 70
     naive formulas 312 686
     """
@@ -106,6 +106,7 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     for method, unknowns, left_out, gradient in (
         ("backward, graph", nodes, 0, task.backward),
         ("forward, graph", nodes * edges, 0, task.forward),
+        ("compiled", nodes, passed.count, task.compiled),
         ("δ-recursion", nodes, passed.count, task.delta_recursion),
         ("naive formulas", nodes * edges, passed.count, task.naive_formulas),
     ):
@@ -142,6 +143,18 @@ class _Gradient:
             forward(order, tangents, _recorded)
             gradient.append(float(sum(tangents.get(c, 0.0) for c in costs)))
         return np.array(gradient)
+
+    @cached_property
+    def program(self) -> Compiled:
+        return compile(lambda x, r: self.cost(self.net(x), r), self.net.nin, self.net.nout)
+
+    def compiled(self, tally: _Tally | None = None) -> Array:
+        if tally is None:
+            return self.program.value_and_grad(self.X, self.R)[1]
+        gradient, K = np.empty(len(self.program.parameters)), len(self.X)
+        x, theta = _counted(self.X.T, tally), _counted(self.program.theta(), tally)
+        self.program.run("gradient", [x, self.R.T], theta, gradient, np.empty((0, K)), 1.0 / K)
+        return gradient
 
     def delta_recursion(self, tally: _Tally | None = None) -> Array:
         return _flat(formulas.delta_recursion(*self._arrays(tally), self.R, self.kinds, self.name))
@@ -236,6 +249,8 @@ class _CountedArray(np.ndarray[Any, np.dtype[np.float64]]):
         self.tally = getattr(parent, "tally", _Tally())
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: Any, *inputs: Any, **options: Any) -> Any:
+        if "out" in options:
+            options["out"] = tuple([_plain(x) for x in options["out"]])
         result = getattr(ufunc, method)(*[_plain(x) for x in inputs], **options)
         if ufunc is np.multiply:
             self.tally.count += result.size
@@ -252,83 +267,3 @@ def _counted(array: Any, tally: _Tally) -> Any:
 
 def _plain(x: Any) -> Any:
     return x.view(np.ndarray) if isinstance(x, _CountedArray) else x
-
-
-# A derivative as the sum over paths.
-
-
-class Path(NamedTuple):
-    """One path from the output down to a value: its names, the local derivatives along it, and their product."""
-
-    names: list[str]
-    factors: list[float]
-    product: float
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What `explain` gives: `paths`, and their `total`; as a str, a line for each path and the sum at the bottom."""
-
-    paths: list[Path]
-    total: float
-
-    def __str__(self) -> str:
-        lines = [
-            f"{path.product:>14.6g} = {' · '.join(f'{d:.6g}' for d in path.factors) or '1':<32} {' → '.join(path.names)}"
-            for path in self.paths
-        ]
-        return "\n".join([*lines, f"{self.total!r:>14} = the sum over {len(lines)} path{'s' * (len(lines) != 1)}"])
-
-
-def explain(output: Value, wrt: Value) -> Explanation:
-    """∂output/∂wrt as the sum, over all paths from one to the other, of the product of the local derivatives.
-
-    The sum at the bottom equals `.grad` up to the roundings of either (here each product is rounded once a factor, and
-    their sum once). A node goes by its label, or else by its operation.
-
-    A ValueError with the number of paths if there are more than 5,000: their number can double with every node. A
-    TypeError for what is not a Value; the error of an operation that has no derivative at its number.
-
-    >>> x = Value(3.0, label="x")
-    >>> print(explain(x * x + 2 * x, x))
-                 3 = 1 · 3                            + → * → x
-                 3 = 1 · 3                            + → * → x
-                 2 = 1 · 2                            + → * → x
-               8.0 = the sum over 3 paths
-    """
-    for value, name in ((output, "output"), (wrt, "wrt")):
-        if not isinstance(value, Value):
-            raise TypeError(f"{describe(value)} arrived as {name}, where one Value was wanted")
-    grad(output, wrt)  # raises what a missing derivative has to raise
-    counts: dict[Value, Any] = {wrt: 1}
-    forward(topological_order(output), counts, lambda node: [1] * len(node.partials))
-    number = counts.get(output, 0)
-    if number > _MOST_PATHS:
-        raise ValueError(
-            f"there are {number:,} paths, more than the {_MOST_PATHS:,} that are written out: explain a smaller part, or "
-            "take the sum alone with grad"
-        )
-    paths = list(_paths(output, wrt, counts)) if number else []
-    products = [path.product for path in paths]
-    return Explanation(paths, math.fsum(products) if all(map(math.isfinite, products)) else sum(products))
-
-
-def _paths(output: Value, wrt: Value, counts: dict[Value, int]) -> Iterator[Path]:
-    """Depth-first, a loop; only nodes with a count lead to wrt. A trail is a linked list back up to the output."""
-    stack: list[Any] = [(output, None)]
-    while stack:
-        node, trail = stack.pop()
-        if node is not wrt:
-            below = zip(node.parents, node.partials, strict=False)
-            stack += reversed([(parent, (node, partial, trail)) for parent, partial in below if parent in counts])
-            continue
-        names, factors = [_name(wrt)], []
-        while trail:
-            above, partial, trail = trail
-            names.append(_name(above))
-            factors.append(partial)
-        yield Path(names[::-1], factors[::-1], math.prod(factors[::-1]))
-
-
-def _name(node: Value) -> str:
-    return node.label or str(node.op) or "leaf"

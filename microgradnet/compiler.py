@@ -118,7 +118,7 @@ class Compiled:
 
         def run() -> None:
             for part in _parts(size):
-                self._run("values", [x[:, part] for x in columns], numbers, out[:, part])
+                self.run("values", [x[:, part] for x in columns], numbers, out[:, part])
 
         self._guarded(run, size, columns, numbers, derivatives=False)
         if np.isnan(out).any():
@@ -147,12 +147,12 @@ class Compiled:
 
         def run() -> float:
             if size <= _CHUNK:
-                return self._run("gradient", columns, numbers, gradient, watched, 1.0 / size)  # type: ignore[no-any-return]
+                return self.run("gradient", columns, numbers, gradient, watched, 1.0 / size)  # type: ignore[no-any-return]
             total, share = 0.0, np.empty_like(gradient)
             gradient[...] = 0.0
             for part in _parts(size):
                 xs = [x[:, part] for x in columns]
-                total += self._run("gradient", xs, numbers, share, watched[:, part], 1.0 / size)
+                total += self.run("gradient", xs, numbers, share, watched[:, part], 1.0 / size)
                 np.add(gradient, share, out=gradient)
             return total
 
@@ -178,7 +178,7 @@ class Compiled:
 
     # Calls.
 
-    def _run(self, program: str, xs: list[Numbers], theta: Numbers, *results: Any) -> Any:
+    def run(self, program: str, xs: list[Numbers], theta: Numbers, *results: Any) -> Any:
         """Call a program on some samples, with work arrays that no other call uses meanwhile."""
         spare = self._spare[program]
         try:
@@ -264,9 +264,9 @@ class Compiled:
             with np.errstate(**_STRICT):
                 if derivatives:
                     watched = np.empty((self._watched, 1), self.dtype)
-                    self._run("gradient", sample, theta, np.empty_like(theta), watched, 1.0)
+                    self.run("gradient", sample, theta, np.empty_like(theta), watched, 1.0)
                 else:
-                    self._run("values", sample, theta, np.empty((len(self._outputs), 1), self.dtype))
+                    self.run("values", sample, theta, np.empty((len(self._outputs), 1), self.dtype))
         except FloatingPointError:
             return False
         return True

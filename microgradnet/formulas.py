@@ -260,14 +260,19 @@ def _gradient_forward(A: list[Array], b: list[Array], X: Array, R: Array, kinds:
 # What is accepted, and how the rest is refused.
 
 
-def _array(numbers: Any, name: str, wanted: tuple[int | str, ...]) -> Array:
-    """The numbers as a float array of the wanted shape, in which a letter stands for any length."""
+def _array(numbers: Any, name: str, wanted: tuple[int | str, ...], column: bool = False) -> Array:
+    """The numbers as a float array of the wanted shape, in which a letter stands for any length.
+
+    column: whether flat numbers will do where a single column is wanted.
+    """
     try:
         array = np.asarray(numbers) if isinstance(numbers, np.matrix) else np.asanyarray(numbers)
     except ValueError:
         raise ValueError(f"the rows of {name} differ in length") from None
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} holds {array.dtype} where numbers were wanted")
+    if column and array.ndim == 1 and wanted[-1] == 1:
+        array = array[:, None]
     fits = len(wanted) == array.ndim and all(
         isinstance(n, str) or n == m for n, m in zip(wanted, array.shape, strict=True)
     )
@@ -301,12 +306,8 @@ def _net(
 def _samples(A: list[Array], X: Any, R: Any, kinds: list[str], cost: str) -> tuple[Array, Array]:
     if cost not in ("quadratic", "cross_entropy"):
         raise ValueError(f"{cost!r} is no cost of the lecture's: choose quadratic or cross_entropy")
-    X, R = [
-        np.asanyarray(numbers)[:, None] if width == 1 and np.ndim(numbers) == 1 else numbers
-        for numbers, width in ((X, A[0].shape[1]), (R, len(A[-1])))
-    ]
-    X = _array(X, "X", ("K", A[0].shape[1]))
-    R = _array(R, "R", (len(X), len(A[-1])))
+    X = _array(X, "X", ("K", A[0].shape[1]), column=True)
+    R = _array(R, "R", (len(X), len(A[-1])), column=True)
     if cost == "cross_entropy":
         if kinds[-1] != "sigmoid":
             raise ValueError(f"cross-entropy wants a sigmoid in the last layer, not {kinds[-1]}")

@@ -8,10 +8,23 @@ import rounding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradnet import MLP, Neuron, Value, compare, comparison, cross_entropy, dot, explain, formulas, grad, quadratic
+from microgradnet import (
+    MLP,
+    Neuron,
+    Value,
+    compare,
+    comparison,
+    cross_entropy,
+    dot,
+    explain,
+    explanation,
+    formulas,
+    grad,
+    quadratic,
+)
 from microgradnet.autodiff import reverse, topological_order
 
-METHODS = ["backward, graph", "forward, graph", "δ-recursion", "naive formulas"]
+METHODS = ["backward, graph", "forward, graph", "compiled", "δ-recursion", "naive formulas"]
 
 
 def by_method(result):
@@ -41,7 +54,7 @@ def test_unknowns_are_the_lectures():
     ):
         X, R = np.full((3, net.nin), 0.5), np.full((3, net.nout), 0.5)
         rows = by_method(compare(net, X, R))
-        assert [row.unknowns for row in rows.values()] == [nodes, nodes * edges, nodes, nodes * edges]
+        assert [row.unknowns for row in rows.values()] == [nodes, nodes * edges, nodes, nodes, nodes * edges]
 
 
 def test_multiplications_are_those_on_paper():
@@ -51,6 +64,7 @@ def test_multiplications_are_those_on_paper():
     weights and bias and 2 inputs of its dot, 1 σ′ each for the first two, 3 weights and bias each; none for x, a constant.
     Forward, graph, for one of the last three parameters: z, y, y - r, square, half: 5; for one of the first six: z, y, and
     the same 5.
+    Compiled: e σ σ for 3 slopes, δ⁽²⁾: 1 and its 1/K, then as the δ-recursion.
     δ-recursion: σ σ for 3 slopes, δ⁽²⁾: 1, δ A: 2 and σ′: 2, then 2 products δ⁽²⁾ y⁽¹⁾ and 4 δ⁽¹⁾ x.
     Naive: 3 slopes. Layer 1: σ′ x: 4. Layer 2: A ∂y for 4 weights: 8, and for 2 biases: 4, σ′ for these: 4 + 2; its own
     σ′ y: 2. At the end (f - r) ∂f: 9.
@@ -58,6 +72,7 @@ def test_multiplications_are_those_on_paper():
     rows = by_method(compare(SMALL, [0.3, -0.2], 1.0))
     assert rows["backward, graph"].multiplications == 2 + 1 + 2 + 1 + (3 + 2) + 2 * (1 + 3)
     assert rows["forward, graph"].multiplications == 3 * 5 + 6 * 7
+    assert rows["compiled"].multiplications == 2 * 3 + 2 + 2 + 2 + 2 + 4
     assert rows["δ-recursion"].multiplications == 3 + 1 + 2 + 2 + 2 + 4
     assert rows["naive formulas"].multiplications == 3 + 4 + (8 + 4 + 4 + 2 + 2) + 9
 
@@ -201,7 +216,7 @@ def test_the_ends_of_the_scale():
     assert str(explain(x, x)).splitlines()[1] == "           1.0 = the sum over 1 path"
     y = x.sin()
     assert explain(y * y, y).total == 2 * y.data
-    assert explain(y, off) == comparison.Explanation([], 0.0)
+    assert explain(y, off) == explanation.Explanation([], 0.0)
     assert str(explain(y, off)) == "           0.0 = the sum over 0 paths"
 
 

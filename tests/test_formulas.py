@@ -216,6 +216,8 @@ REFUSED = [
     (lambda: formulas.forward_derivatives(A, b, [1.0]), ValueError, r"x has shape \(1,\): wanted is \(2,\)"),
     (lambda: formulas.delta_recursion(A, b, x, R), ValueError, r"X has shape \(2,\): wanted is \(K, 2\)"),
     (lambda: formulas.delta_recursion(A, b, X, [1.0]), ValueError, r"R has shape \(1, 1\): wanted is \(2, 1\)"),
+    (lambda: formulas.delta_recursion(A, b, [[1.0], [1.0, 2.0]], R), ValueError, "the rows of X differ in length"),
+    (lambda: formulas.delta_recursion(A, b, X, [[1.0], [1.0, 2.0]]), ValueError, "the rows of R differ in length"),
     (lambda: formulas.delta_recursion(A, b, X, R, cost="cubic"), ValueError, "'cubic' is no cost of the lecture's"),
     (
         lambda: formulas.delta_recursion(A, b, X, R, "tanh", "cross_entropy"),
