@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import browser as chromium
 import pytest
+from graphviz.backend import dot_command
 
 DEMOS = Path(__file__).parents[1] / "demos"
 GALLERY = DEMOS / "gallery"
@@ -20,9 +22,10 @@ DRAWN = "expression.svg", "net.svg", "gradients.svg", "folded.svg", "steps.html"
 STILL = "steps.svg"
 
 
-@pytest.fixture(scope="module")
-def gallery():
-    """The demo as a module."""
+@pytest.fixture
+def gallery(monkeypatch):
+    """The demo as a module; what it tells graphviz is forgotten after the test."""
+    monkeypatch.setattr(dot_command, "DOT_BINARY", dot_command.DOT_BINARY)
     spec = importlib.util.spec_from_file_location("gallery", DEMOS / "gallery.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -33,7 +36,8 @@ def gallery():
 def redrawn(tmp_path_factory):
     """What the demo writes now, run as a reader would."""
     out = tmp_path_factory.mktemp("gallery")
-    subprocess.run([sys.executable, DEMOS / "gallery.py", "--out", out], check=True, capture_output=True)
+    command = [sys.executable, DEMOS / "gallery.py", "--out", out]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(DEMOS.parent)}, check=True, capture_output=True)
     return out
 
 
