@@ -8,9 +8,10 @@ from .derivatives import grad, hessian, jvp
 from .differences import gradcheck
 from .drawing import draw
 from .explanation import explain
+from .functions import dot, maximum, minimum
 from .nn import MLP, Layer, Neuron, Perceptron
 from .training import DivergenceError, Epoch, train
-from .value import Value, dot, maximum, minimum
+from .value import Value
 
 __all__ = [
     "MLP",

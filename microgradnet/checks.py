@@ -39,6 +39,13 @@ def describe(x: object) -> str:
     return f"{type(x).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
+def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> Exception:
+    """The error of an operation outside its domain: of the same type, naming the operation, its operands and the domain."""
+    names = [f"{x._data!r} (labelled {x.label!r})" if x.label else repr(x._data) for x in operands]
+    where = f": it is defined where {op.domain}" if op.domain else ""
+    return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")
+
+
 def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Data as a float array with one row per sample; a flat sequence is a single column.
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from . import ops
+from . import kernels, ops
 from .arrays import K
 from .autodiff import topological_order
+from .functions import dots
 from .grouping import Grouping
 from .programs import generate
 from .recording import record
-from .value import Value, assign, dots
+from .value import Value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -82,7 +83,7 @@ class Compiled:
         """Make the source run; what this sets is not pickled."""
         namespace: dict[str, Any] = {"add": np.add, "matmul": np.matmul, "vdot": np.vdot}
         namespace |= {"broadcast_to": np.broadcast_to, "view": _view}
-        namespace |= {"exp_minus": ops.exp_minus, "logistic": ops.logistic}
+        namespace |= {"exp_minus": kernels.exp_minus, "logistic": kernels.logistic}
         namespace |= {name: ops.named(op).array for name, op in self._functions.items()}
         namespace |= {
             name: table.astype(self.dtype) if table.dtype.kind == "f" else table for name, table in self._tables.items()
@@ -270,6 +271,16 @@ class Compiled:
         except FloatingPointError:
             return False
         return True
+
+
+def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
+    """Write numbers into leaves: all of them, even if Ctrl-C comes in between."""
+    try:
+        for value, number in zip(values, numbers, strict=True):
+            value.data = number
+    except KeyboardInterrupt:
+        assign(values, numbers)
+        raise
 
 
 def _again(node: Value, now: dict[Value, Value]) -> Value:

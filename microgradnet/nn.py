@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .checks import as_number, describe
-from .value import Operand, Value, dot, dots
+from .functions import dot, dots
+from .value import Operand, Value
 
 if TYPE_CHECKING:  # `numpy.typing` and `numpy.random` are slow to import
     import numpy.typing as npt

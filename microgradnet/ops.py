@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from . import kernels
+
 Partials = Callable[..., tuple[Any, ...]]
 
 
@@ -109,57 +111,6 @@ def _cross_entropy(z: float, r: float) -> float:
 _dot: Callable[..., float] = getattr(math, "sumprod", lambda w, x: sum(map(operator.mul, w, x)))  # from Python 3.12
 
 
-# The same on arrays, where NumPy has no ufunc for it. `out` may be an operand.
-
-
-def exp_minus(x: Any, out: Any = None) -> Any:
-    """e⁻ˣ, but never infinite: x is cut off at -709 (-88 in float32)."""
-    out = np.negative(x, out=out)
-    np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
-    return np.exp(out, out=out)
-
-
-def logistic(e: Any, out: Any = None) -> Any:
-    """1 / (1 + e): the sigmoid of x, from e = e⁻ˣ."""
-    return np.reciprocal(np.add(e, 1.0, out=out), out=out)
-
-
-def _sigmoids(x: Any, out: Any = None) -> Any:
-    return logistic(exp_minus(x, out=out), out=out)
-
-
-def _softpluses(x: Any, out: Any = None) -> Any:
-    return np.logaddexp(x, 0.0, out=out)
-
-
-def _relus(x: Any, out: Any = None) -> Any:
-    return np.maximum(x, 0.0, out=out)
-
-
-def _steps(x: Any, out: Any = None) -> Any:
-    return np.heaviside(x, 1.0, out=out)
-
-
-def _pows(a: Any, b: Any, out: Any = None) -> Any:
-    np.log(a)  # for its floating-point error: `power` accepts some bases that are not positive
-    return np.power(a, b, out=out)
-
-
-def _xlogys(x: Any, a: Any, out: Any = None) -> Any:
-    return np.multiply(x, np.log(np.where((x == 0.0) & (a == 0.0), 1.0, a)), out=out)
-
-
-def _xlog1mys(x: Any, a: Any, out: Any = None) -> Any:
-    return np.multiply(x, np.log1p(-np.where((x == 0.0) & (a == 1.0), 0.0, a)), out=out)
-
-
-def _cross_entropies(z: Any, r: Any, out: Any = None) -> Any:
-    linear = (1.0 - r) * np.maximum(z, 0.0) + r * np.maximum(-z, 0.0)
-    out = np.absolute(z, out=out)
-    out = np.log1p(np.exp(np.negative(out, out=out), out=out), out=out)
-    return np.add(out, linear, out=out)
-
-
 TABLE: dict[str, Op] = {}
 
 
@@ -169,32 +120,32 @@ def _row(name: str, value: Callable[..., float], array: Callable[..., Any], part
 
 
 # fmt: off
-#                        name             value on floats    value on arrays   partials                                                        defined where
-add: Op           = _row("+",             operator.add,      np.add,           lambda a, b, y: (1.0, 1.0))
-sub: Op           = _row("-",             operator.sub,      np.subtract,      lambda a, b, y: (1.0, -1.0))
-mul: Op           = _row("*",             operator.mul,      np.multiply,      lambda a, b, y: (b, a))
-div: Op           = _row("/",             operator.truediv,  np.divide,        lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
-neg: Op           = _row("neg",           operator.neg,      np.negative,      lambda x, y: (-1.0,))
-pow_: Op          = _row("**",            _pow,              _pows,            lambda a, b, y: (b * (y / a), y * log(a)),                      "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
-exp: Op           = _row("exp",           math.exp,          np.exp,           lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
-log: Op           = _row("log",           math.log,          np.log,           lambda x, y: (1.0 / x,),                                        "x is positive")
-sqrt: Op          = _row("sqrt",          math.sqrt,         np.sqrt,          lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
-sin: Op           = _row("sin",           math.sin,          np.sin,           lambda x, y: (cos(x),),                                         "x is finite")
-cos: Op           = _row("cos",           math.cos,          np.cos,           lambda x, y: (-sin(x),),                                        "x is finite")
-tanh: Op          = _row("tanh",          math.tanh,         np.tanh,          lambda x, y: (4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),))     # 1 - y², but exact where y is near ±1
-sigmoid: Op       = _row("sigmoid",       _sigmoid,          _sigmoids,        lambda x, y: (y * sigmoid(-x),))                                # y (1 - y), but exact where y is near 1
-softplus: Op      = _row("softplus",      _softplus,         _softpluses,      lambda x, y: (sigmoid(x),))
-relu: Op          = _row("relu",          _relu,             _relus,           lambda x, y: (1.0 - step(-x),))
-step: Op          = _row("step",          _step,             _steps,           lambda x, y: (0.0,))
-abs_: Op          = _row("abs",           math.fabs,         np.absolute,      lambda x, y: (step(x) - step(-x),))
-maximum: Op       = _row("maximum",       _maximum,          np.maximum,       lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
-minimum: Op       = _row("minimum",       _minimum,          np.minimum,       lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
-xlogy: Op         = _row("xlogy",         _xlogy,            _xlogys,          lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
-xlog1my: Op       = _row("xlog1my",       _xlog1my,          _xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in x ln(1 - a), is less than 1")
+#                        name             value on floats    value on arrays          partials                                                        defined where
+add: Op           = _row("+",             operator.add,      np.add,                  lambda a, b, y: (1.0, 1.0))
+sub: Op           = _row("-",             operator.sub,      np.subtract,             lambda a, b, y: (1.0, -1.0))
+mul: Op           = _row("*",             operator.mul,      np.multiply,             lambda a, b, y: (b, a))
+div: Op           = _row("/",             operator.truediv,  np.divide,               lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
+neg: Op           = _row("neg",           operator.neg,      np.negative,             lambda x, y: (-1.0,))
+pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (b * (y / a), y * log(a)),                      "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
+exp: Op           = _row("exp",           math.exp,          np.exp,                  lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
+log: Op           = _row("log",           math.log,          np.log,                  lambda x, y: (1.0 / x,),                                        "x is positive")
+sqrt: Op          = _row("sqrt",          math.sqrt,         np.sqrt,                 lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
+sin: Op           = _row("sin",           math.sin,          np.sin,                  lambda x, y: (cos(x),),                                         "x is finite")
+cos: Op           = _row("cos",           math.cos,          np.cos,                  lambda x, y: (-sin(x),),                                        "x is finite")
+tanh: Op          = _row("tanh",          math.tanh,         np.tanh,                 lambda x, y: (4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),))     # 1 - y², but exact where y is near ±1
+sigmoid: Op       = _row("sigmoid",       _sigmoid,          kernels.sigmoids,        lambda x, y: (y * sigmoid(-x),))                                # y (1 - y), but exact where y is near 1
+softplus: Op      = _row("softplus",      _softplus,         kernels.softpluses,      lambda x, y: (sigmoid(x),))
+relu: Op          = _row("relu",          _relu,             kernels.relus,           lambda x, y: (1.0 - step(-x),))
+step: Op          = _row("step",          _step,             kernels.steps,           lambda x, y: (0.0,))
+abs_: Op          = _row("abs",           math.fabs,         np.absolute,             lambda x, y: (step(x) - step(-x),))
+maximum: Op       = _row("maximum",       _maximum,          np.maximum,              lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
+minimum: Op       = _row("minimum",       _minimum,          np.minimum,              lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
+xlogy: Op         = _row("xlogy",         _xlogy,            kernels.xlogys,          lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
+xlog1my: Op       = _row("xlog1my",       _xlog1my,          kernels.xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in x ln(1 - a), is less than 1")
 # -[r ln σ(z) + (1 - r) ln(1 - σ(z))] and its ∂/∂z = σ(z) - r, the lecture's miracle, with nothing cancelled
-cross_entropy: Op = _row("cross_entropy", _cross_entropy,    _cross_entropies, lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
+cross_entropy: Op = _row("cross_entropy", _cross_entropy,    kernels.cross_entropies, lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
 # on tuples: w holds the weights and then the bias, x the inputs and then a 1
-dot: Op           = _row("dot",           _dot,              np.matmul,        lambda w, x, y: (x, w))
+dot: Op           = _row("dot",           _dot,              np.matmul,               lambda w, x, y: (x, w))
 # fmt: on
 
 # What a leaf is made by: nothing, or a plain number that met a Value.

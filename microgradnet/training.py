@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .checks import as_number, as_table, describe
-from .compiler import Compiled
+from .compiler import Compiled, assign
 from .costs import quadratic
 from .nn import Array, Module
 from .recording import record
-from .value import Value, assign
+from .value import Value
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import copies, ops
 from .autodiff import backpropagate, topological_order
-from .checks import as_number, describe
+from .checks import as_number, describe, domain_error
 from .ops import Op
 
 Number: TypeAlias = "float | int | np.floating[Any] | np.integer[Any]"
@@ -25,12 +25,13 @@ _ARITHMETIC = (ValueError, ArithmeticError)  # what Python's float functions rai
 
 # How a node is made. Without `__init__`, whose checks only a user's numbers need.
 
-_new = object.__new__
+new = object.__new__
 
 looked_at: list[Value] | None = None  # while `compile` records: the Values whose numbers the program asked for
 
 
-def _fill(node: Value, op: Op, data: float, label: str = "") -> None:
+def fill(node: Value, op: Op, data: float, label: str = "") -> None:
+    """Give a new node its number, and no operands yet."""
     node._data = data
     node.grad = 0.0
     node.label = label
@@ -45,8 +46,8 @@ def _unary(op: Op, x: Operand) -> Value:
     try:
         y = op.value(a)
     except _ARITHMETIC as error:
-        raise _domain_error(op, error, x) from None
-    node = _new(Value)
+        raise domain_error(op, error, x) from None
+    node = new(Value)
     node._data = y
     node.grad = 0.0
     node.label = ""
@@ -56,11 +57,11 @@ def _unary(op: Op, x: Operand) -> Value:
     try:
         (node.d_first,) = op.partials(a, y)
     except _ARITHMETIC as error:
-        node.d_first = Undefined(_domain_error(op, error, x, what="the derivative of "))
+        node.d_first = Undefined(domain_error(op, error, x, what="the derivative of "))
     return node
 
 
-def _binary(op: Op) -> Callable[[Any, Any], Value]:
+def binary(op: Op) -> Callable[[Any, Any], Value]:
     """The function that records a binary operation; made once per operation, which saves a call per node."""
     if op.recorder is None:
         op.recorder = _recorder(op)
@@ -81,8 +82,8 @@ def _recorder(op: Op) -> Callable[[Any, Any], Value]:
         try:
             y = value(a, b)
         except _ARITHMETIC as error:
-            raise _domain_error(op, error, left, right) from None
-        node = _new(Value)
+            raise domain_error(op, error, left, right) from None
+        node = new(Value)
         node._data = y
         node.grad = 0.0
         node.label = ""
@@ -93,14 +94,14 @@ def _recorder(op: Op) -> Callable[[Any, Any], Value]:
         try:
             node.d_first, node.d_second = partials(a, b, y)
         except _ARITHMETIC as error:
-            node.d_first = node.d_second = Undefined(_domain_error(op, error, left, right, what="the derivative of "))
+            node.d_first = node.d_second = Undefined(domain_error(op, error, left, right, what="the derivative of "))
         return node
 
     return record
 
 
 def _reflected(op: Op) -> Callable[[Any, Any], Value]:
-    record = _binary(op)
+    record = binary(op)
 
     def reflected(self: Any, other: Any) -> Value:
         return record(other, self)
@@ -155,7 +156,7 @@ class Value:
     def __init__(self, data: Number, label: str = "") -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {describe(label)}")
-        _fill(self, ops.leaf, as_number(data), label)
+        fill(self, ops.leaf, as_number(data), label)
 
     @property
     def data(self) -> float:
@@ -205,16 +206,16 @@ class Value:
         self.grad += 1.0
         backpropagate(order)
 
-    __add__, __radd__ = _binary(ops.add), _reflected(ops.add)
-    __sub__, __rsub__ = _binary(ops.sub), _reflected(ops.sub)
-    __mul__, __rmul__ = _binary(ops.mul), _reflected(ops.mul)
-    __truediv__, __rtruediv__ = _binary(ops.div), _reflected(ops.div)
+    __add__, __radd__ = binary(ops.add), _reflected(ops.add)
+    __sub__, __rsub__ = binary(ops.sub), _reflected(ops.sub)
+    __mul__, __rmul__ = binary(ops.mul), _reflected(ops.mul)
+    __truediv__, __rtruediv__ = binary(ops.div), _reflected(ops.div)
     __rpow__ = _reflected(ops.pow_)
 
     def __pow__(self, exponent: Operand) -> Value:
         """A plain number as exponent takes any base where the result is real; a Value needs a positive base."""
         if isinstance(exponent, (Value, np.ndarray)):
-            return _binary(ops.pow_)(self, exponent)
+            return binary(ops.pow_)(self, exponent)
         return _unary(ops.power(as_number(exponent)), self)
 
     def __neg__(self) -> Value:
@@ -292,7 +293,7 @@ class Value:
     @staticmethod
     def _record(op: Op, operands: tuple[Any, ...]) -> Value:
         """What an operation of the table does when it meets a Value."""
-        return _unary(op, *operands) if len(operands) == 1 else _binary(op)(*operands)
+        return _unary(op, *operands) if len(operands) == 1 else binary(op)(*operands)
 
     def __copy__(self) -> Any:
         return copies.copy(self)
@@ -302,61 +303,6 @@ class Value:
 
     def __reduce__(self) -> Any:
         return copies.reduce(self)
-
-
-def maximum(a: Operand, b: Operand) -> Value:
-    """The larger of two values; a tie, and its gradient, goes to the first."""
-    return _binary(ops.maximum)(as_value(a), as_value(b))
-
-
-def minimum(a: Operand, b: Operand) -> Value:
-    """The smaller of two values; a tie, and its gradient, goes to the first."""
-    return _binary(ops.minimum)(as_value(a), as_value(b))
-
-
-def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0.0) -> Value:
-    """Σ_j w_j x_j + b as one node: the lecture's z. A ValueError unless there are as many inputs as weights.
-
-    >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], bias=0.5).data
-    23.5
-    """
-    return dots([(as_values(weights), bias)], inputs)[0]
-
-
-def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Operand]) -> list[Value]:
-    """One `dot` per row (weights, bias), all of the same inputs: a layer's z, its inputs looked at once."""
-    values = as_values(inputs)
-    x = (*[value._data for value in values], 1.0)
-    fixed = all(value.op is ops.constant for value in values)  # then the inputs want no gradient
-    nodes = []
-    for weights, bias in rows:
-        first = (*weights, bias)
-        try:
-            w = [weight._data for weight in first]  # type: ignore[union-attr]
-        except AttributeError:
-            first = as_values(first)
-            w = [weight._data for weight in first]
-        if len(w) != len(x):
-            raise ValueError(f"{len(w) - 1} weights met {len(values)} inputs: there must be one weight per input")
-        y = ops.dot.value(w, x)
-        node = _new(Value)
-        _fill(node, ops.dot, y)
-        node.first, node.second = first, values
-        node.d_first, node.d_second = ops.dot.partials(w, x, y)
-        if fixed:
-            node.d_second = ()
-        nodes.append(node)
-    return nodes
-
-
-def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
-    """Write numbers into leaves: all of them, even if Ctrl-C comes in between."""
-    try:
-        for value, number in zip(values, numbers, strict=True):
-            value.data = number
-    except KeyboardInterrupt:
-        assign(values, numbers)
-        raise
 
 
 def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
@@ -370,23 +316,14 @@ def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
     return tuple([x if type(x) is Value else as_value(x) for x in numbers])
 
 
-# What is refused, and how it is said.
-
-
 def as_value(x: Any) -> Value:
     """The Value itself, or a number as a constant."""
     if type(x) is Value:
         return x
-    node = _new(Value)
-    _fill(node, ops.constant, x if type(x) is float else as_number(x))
+    node = new(Value)
+    fill(node, ops.constant, x if type(x) is float else as_number(x))
     return node
 
 
 def _data(x: Any) -> Any:
     return x.data if type(x) is Value else x
-
-
-def _domain_error(op: Op, error: Exception, *operands: Value, what: str = "") -> Exception:
-    names = [f"{x._data!r} (labelled {x.label!r})" if x.label else repr(x._data) for x in operands]
-    where = f": it is defined where {op.domain}" if op.domain else ""
-    return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import microgradnet as m
-from microgradnet import Value, dot, ops, quadratic
+from microgradnet import Value, dot, kernels, quadratic
 
 GOLDEN = Path(__file__).parent / "golden" / "compiled_quadratic_3_4_2.py.txt"
 
@@ -37,7 +37,12 @@ def test_source_is_what_runs():
     """Run by hand with the work arrays that it asks for, the printed source gives the same bits."""
     _, fast, (X, R) = small()
     namespace = {"add": np.add, "matmul": np.matmul, "subtract": np.subtract, "square": np.square}
-    namespace |= {"multiply": np.multiply, "vdot": np.vdot, "exp_minus": ops.exp_minus, "logistic": ops.logistic}
+    namespace |= {
+        "multiply": np.multiply,
+        "vdot": np.vdot,
+        "exp_minus": kernels.exp_minus,
+        "logistic": kernels.logistic,
+    }
     exec(fast.source, namespace)
     rows = {"values": [4, 2, 1], "gradient": [4, 4, 2, 2, 2]}
     work = {name: [np.empty((n, 5)) for n in rows[name]] for name in rows}

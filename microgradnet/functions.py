@@ -1,0 +1,53 @@
+"""Functions of several Values: `dot`, `maximum`, `minimum`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import ops
+from .value import Operand, Value, as_value, as_values, binary, fill, new
+
+
+def maximum(a: Operand, b: Operand) -> Value:
+    """The larger of two values; a tie, and its gradient, goes to the first."""
+    return binary(ops.maximum)(as_value(a), as_value(b))
+
+
+def minimum(a: Operand, b: Operand) -> Value:
+    """The smaller of two values; a tie, and its gradient, goes to the first."""
+    return binary(ops.minimum)(as_value(a), as_value(b))
+
+
+def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0.0) -> Value:
+    """Σ_j w_j x_j + b as one node: the lecture's z. A ValueError unless there are as many inputs as weights.
+
+    >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], bias=0.5).data
+    23.5
+    """
+    return dots([(as_values(weights), bias)], inputs)[0]
+
+
+def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Operand]) -> list[Value]:
+    """One `dot` per row (weights, bias), all of the same inputs: a layer's z, its inputs looked at once."""
+    values = as_values(inputs)
+    x = (*[value._data for value in values], 1.0)
+    fixed = all(value.op is ops.constant for value in values)  # then the inputs want no gradient
+    nodes = []
+    for weights, bias in rows:
+        first = (*weights, bias)
+        try:
+            w = [weight._data for weight in first]  # type: ignore[union-attr]
+        except AttributeError:
+            first = as_values(first)
+            w = [weight._data for weight in first]
+        if len(w) != len(x):
+            raise ValueError(f"{len(w) - 1} weights met {len(values)} inputs: there must be one weight per input")
+        y = ops.dot.value(w, x)
+        node = new(Value)
+        fill(node, ops.dot, y)
+        node.first, node.second = first, values
+        node.d_first, node.d_second = ops.dot.partials(w, x, y)
+        if fixed:
+            node.d_second = ()
+        nodes.append(node)
+    return nodes

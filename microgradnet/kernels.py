@@ -1,0 +1,66 @@
+"""The table's values on arrays, where NumPy has no ufunc for them: element by element, `out` as in NumPy.
+
+`out` may be one of the operands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def exp_minus(x: Any, out: Any = None) -> Any:
+    """e⁻ˣ, but never infinite: x is cut off at -709 (-88 in float32)."""
+    out = np.negative(x, out=out)
+    np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
+    return np.exp(out, out=out)
+
+
+def logistic(e: Any, out: Any = None) -> Any:
+    """1 / (1 + e): the sigmoid of x, from e = e⁻ˣ."""
+    return np.reciprocal(np.add(e, 1.0, out=out), out=out)
+
+
+def sigmoids(x: Any, out: Any = None) -> Any:
+    """σ(x) = 1 / (1 + e⁻ˣ)."""
+    return logistic(exp_minus(x, out=out), out=out)
+
+
+def softpluses(x: Any, out: Any = None) -> Any:
+    """ln(1 + eˣ)."""
+    return np.logaddexp(x, 0.0, out=out)
+
+
+def relus(x: Any, out: Any = None) -> Any:
+    """max(x, 0)."""
+    return np.maximum(x, 0.0, out=out)
+
+
+def steps(x: Any, out: Any = None) -> Any:
+    """1 where x ≥ 0, else 0."""
+    return np.heaviside(x, 1.0, out=out)
+
+
+def pows(a: Any, b: Any, out: Any = None) -> Any:
+    """aᵇ for positive a."""
+    np.log(a)  # for its floating-point error: `power` accepts some bases that are not positive
+    return np.power(a, b, out=out)
+
+
+def xlogys(x: Any, a: Any, out: Any = None) -> Any:
+    """x ln a, 0 where both are 0."""
+    return np.multiply(x, np.log(np.where((x == 0.0) & (a == 0.0), 1.0, a)), out=out)
+
+
+def xlog1mys(x: Any, a: Any, out: Any = None) -> Any:
+    """x ln(1 - a), 0 where x = 0 and a = 1."""
+    return np.multiply(x, np.log1p(-np.where((x == 0.0) & (a == 1.0), 0.0, a)), out=out)
+
+
+def cross_entropies(z: Any, r: Any, out: Any = None) -> Any:
+    """-[r ln σ(z) + (1 - r) ln(1 - σ(z))]."""
+    linear = (1.0 - r) * np.maximum(z, 0.0) + r * np.maximum(-z, 0.0)
+    out = np.absolute(z, out=out)
+    out = np.log1p(np.exp(np.negative(out, out=out), out=out), out=out)
+    return np.add(out, linear, out=out)
