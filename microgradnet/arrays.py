@@ -11,6 +11,7 @@ Equal nodes are one node, and trivial products and sums vanish as they are built
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -142,8 +143,8 @@ class Graph:
                     factor, shared, spread = factor * part.detail[0], part.detail[1], part.shape
                 else:
                     core.append(part)
-        if factor == 0.0:
-            return 0.0
+        if not 2.3e-308 <= abs(factor) < math.inf:  # numbers of very different size: only together do they overflow
+            return self.node(ops.mul, (a, b), _stretched((a, b)))
         scale: Any = factor if shared is None else self.node(uniform, (), spread, (factor, shared))
         if not core:
             return scale
@@ -240,7 +241,7 @@ def partials(node: Array) -> list[Linear]:
         return list(rules)
     args = node.parents if node.op == ops.sigmoid else node.args
     return [
-        Linear(lambda g, rule=rule, shape=arg.shape: node.graph.fit(rule * g, shape))  # type: ignore[misc]
+        Linear(lambda g, rule=rule, shape=arg.shape: 0.0 if _is_zero(rule) else node.graph.fit(rule * g, shape))  # type: ignore[misc]
         for arg, rule in zip(args, rules, strict=True)
         if isinstance(arg, Array)
     ]

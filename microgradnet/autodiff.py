@@ -89,6 +89,8 @@ def reverse(order: list[Any], adjoints: dict[Any, Any], partials: Callable[[Any]
 def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any], Any]) -> None:
     """Given ∂node/∂t for the first nodes, put ∂node/∂t for all nodes after them into `tangents`."""
     for node in order:
+        if tangents.keys().isdisjoint(node.parents):
+            continue  # nothing moves it
         for parent, partial in zip(node.parents, partials(node), strict=False):
             tangent = tangents.get(parent)
             if tangent is not None:

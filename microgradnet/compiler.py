@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -21,7 +20,7 @@ from .autodiff import topological_order
 from .functions import dots
 from .grouping import Grouping
 from .programs import generate
-from .recording import record
+from .recording import ONE_AT_A_TIME, record
 from .value import Value
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 Numbers: TypeAlias = "npt.NDArray[Any]"
 
 _STRICT: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
-_MARKS = Lock()  # a topological order marks the nodes of the recorded graph, which calls in several threads share
 _CHUNK = 1000  # samples computed at a time: what is computed with stays in the cache
 
 
@@ -42,7 +40,8 @@ def compile(function: Callable[..., Any], *sizes: int, dtype: npt.DTypeLike = np
 
     Leaves that are not inputs are the parameters. The recorded operations are what is run on every sample: a
     function that looks at the numbers of its inputs (an `if`, a comparison, a `.data`) is refused with a ValueError,
-    for its graph would depend on them.
+    for its graph would depend on them. What a cost refuses by itself, as `cross_entropy` does targets outside [0, 1], it
+    refuses when it is recorded, not on every batch; `train` has it look at the extreme targets first.
 
     >>> w = Value(2.0)
     >>> fast = compile(lambda x: w * x[0] + x[1].sin(), 2)
@@ -74,7 +73,8 @@ class Compiled:
         if self.dtype not in (np.float64, np.float32):
             raise TypeError(f"dtype {self.dtype} arrived where numpy.float64 or numpy.float32 was wanted")
         self._inputs, self._outputs, self._several, self._watched = inputs, outputs, several, watched
-        grouping = Grouping(inputs, outputs)
+        with ONE_AT_A_TIME:
+            grouping = Grouping(inputs, outputs)
         self.parameters = grouping.parameters
         self.source, self._tables, self._work, self._functions = generate(grouping, watched)
         self._start()
@@ -241,7 +241,7 @@ class Compiled:
     def _replay(self, size: int, columns: list[Numbers], theta: Numbers, derivatives: bool) -> None:
         """Evaluate the samples one by one with Values, whose errors name operation and number."""
         parameters = {p: Value(t, p.label) for p, t in zip(self.parameters, theta.tolist(), strict=True)}
-        with _MARKS:
+        with ONE_AT_A_TIME:
             order = topological_order(*self._outputs)
         for k in range(size):
             if self._is_innocent([x[:, k : k + 1] for x in columns], theta, derivatives):

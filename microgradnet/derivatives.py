@@ -78,19 +78,32 @@ def _numbers(node: Value) -> tuple[float, ...]:
 
 def _rules(node: Value) -> tuple[Any, ...]:
     """The local derivatives as Values, from the same row of the table."""
-    numbers = _numbers(node)  # first of all: it says which derivative is missing
+    if not _unchanged(node, _numbers(node)):
+        raise RuntimeError(
+            f"a leaf under {node!r} ('{node.op}') was assigned after it was used: its second derivatives would mix old "
+            "and new numbers; compute the output again"
+        )
     if type(node.first) is tuple:  # a dot, whose last input is the bias's 1
         weights, inputs = node.op.partials(node.first, (*node.second, 1.0), node)
-        rules = (*weights, *inputs[: len(node.second)])
-    else:
-        rules = node.op.partials(*node.parents, node)
-    for rule, number in zip(rules, numbers, strict=False):
-        if (rule._data if isinstance(rule, Value) else rule) != number == number:
-            raise RuntimeError(
-                f"a leaf under {node!r} ('{node.op}') was assigned after it was used: its second derivatives would "
-                "mix old and new numbers; compute the output again"
-            )
-    return rules
+        return (*weights, *inputs[: len(node.second)])
+    return node.op.partials(*node.parents, node)
+
+
+def _unchanged(node: Value, partials: tuple[float, ...]) -> bool:
+    """Whether its operands still hold the numbers that it, and these partials, were recorded with."""
+    now = [parent._data for parent in node.parents]
+    if type(node.first) is tuple:  # the partials of a dot are its operands
+        count = len(node.first)
+        weights, inputs = now[:count], [*now[count:], 1.0]
+        return _same(inputs, node.d_first) and (not node.d_second or _same(weights, node.d_second))
+    try:
+        return _same([node.op.value(*now), *node.op.partials(*now, node._data)], [node._data, *partials])
+    except (ArithmeticError, ValueError):
+        return False
+
+
+def _same(a: Sequence[float], b: Sequence[float]) -> bool:
+    return all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))
 
 
 def _values(values: Any, name: str) -> list[Value]:

@@ -11,7 +11,10 @@ import numpy as np
 
 
 def exp_minus(x: Any, out: Any = None) -> Any:
-    """e⁻ˣ, but never infinite: x is cut off at -709 (-88 in float32)."""
+    """e⁻ˣ, but never infinite, so that e⁻ˣ σ(x) is never ∞ · 0: x is cut off at -709 (-88 in float32).
+
+    Hence a compiled σ(x) never falls below 1.2e-308, where the scalar one goes on to 0.
+    """
     out = np.negative(x, out=out)
     np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
     return np.exp(out, out=out)

@@ -227,10 +227,13 @@ class MLP(Module):
         """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
         import io
         import json
+        import zipfile
         from pathlib import Path
 
         content = io.BytesIO(Path(path).read_bytes())
         try:
+            if not zipfile.is_zipfile(content):
+                raise ValueError("it is no archive of arrays")
             with np.load(content, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))
                 if header["format"] != _FORMAT:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from operator import is_
-from threading import Lock
+from threading import RLock, get_ident
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from .value import Value
 Recording = tuple[list[list[Value]], list[Value], bool]  # inputs, outputs, and whether these came as a sequence
 
 _RANGES = ((0.0, 1.0), (3.0, -3.0), (9.0, 2.0), (0.9, 0.3), (0.0, -1.0))  # of inputs, until two lie in the domain
-_ONE_AT_A_TIME = Lock()
+ONE_AT_A_TIME = RLock()  # recordings and orders of graphs that threads may share, for an order marks the nodes
 
 
 def record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
@@ -34,6 +34,11 @@ def record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"{describe(size)} arrived where an input's size was wanted: a whole number, at least 1")
+    with ONE_AT_A_TIME:
+        return _record(function, sizes)
+
+
+def _record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
     recordings: list[Recording] = []
     errors: list[Exception] = []
     for low, high in _RANGES:
@@ -73,13 +78,13 @@ def _inputs(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]:
 
 def _call(function: Callable[..., Any], inputs: list[list[Value]]) -> tuple[Any, list[Value]]:
     """The function's result, and the Values at whose numbers it looked."""
-    with _ONE_AT_A_TIME:
-        looked_at: list[Value] = []
-        value.looked_at = looked_at
-        try:
-            return function(*[list(values) for values in inputs]), looked_at
-        finally:
-            value.looked_at = None
+    looks: list[tuple[int, Value]] = []
+    value.looked_at = looks
+    try:
+        result = function(*[list(values) for values in inputs])
+    finally:
+        value.looked_at = None
+    return result, [looked for thread, looked in looks if thread == get_ident()]
 
 
 def _any_varies(values: list[Value], inputs: list[list[Value]]) -> bool:

@@ -150,7 +150,7 @@ def _divergence(where: str, learning_rate: float) -> Iterator[None]:
     except (ArithmeticError, ValueError) as error:
         raise DivergenceError(
             f"training diverged in {where} ({error}); the net keeps the last finite parameters. Try a learning rate "
-            f"below {learning_rate}"
+            f"below {learning_rate}; if this is the very first step, look at the cost and the data"
         ) from error
 
 

@@ -8,6 +8,7 @@ in `ops`, how gradients travel is in `autodiff`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -27,7 +28,7 @@ _ARITHMETIC = (ValueError, ArithmeticError)  # what Python's float functions rai
 
 new = object.__new__
 
-looked_at: list[Value] | None = None  # while `compile` records: the Values whose numbers the program asked for
+looked_at: list[tuple[int, Value]] | None = None  # while `compile` records: thread and Value of every look at a number
 
 
 def fill(node: Value, op: Op, data: float, label: str = "") -> None:
@@ -162,7 +163,7 @@ class Value:
     def data(self) -> float:
         """The number."""
         if looked_at is not None:
-            looked_at.append(self)
+            looked_at.append((get_ident(), self))
         return self._data
 
     @data.setter

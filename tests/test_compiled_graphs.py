@@ -661,3 +661,16 @@ def test_wrong_structural_rule_is_caught_by_the_eager_graph(op, monkeypatch):
         except AssertionError:
             caught += 1
     assert caught > 0
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: x * 1e200 * 1e200, 1e-300),
+        (lambda x: x * 1e-200 * 1e-200, 1e300),
+        (lambda x: 1e-200 * (x * 1e-200), 1e300),
+    ],
+)
+def test_numbers_are_not_multiplied_beforehand_where_only_together_they_overflow(f, x):
+    """Nor where they vanish: the order of the factors is then what keeps the result."""
+    assert m.compile(lambda xs: f(xs[0]), 1)([[x]]) == [f(Value(x)).data]

@@ -5,6 +5,8 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -609,3 +611,33 @@ def test_eager_values_are_left_alone():
         fast(X * np.nan, R)
     assert {p.grad for p in net.parameters()} == {3.0}
     assert [p.data for p in net.parameters()] == before
+
+
+def test_recording_leaves_other_threads_alone():
+    """While one thread compiles, another looks at numbers and differentiates its own graphs."""
+    stop, wrong, w = threading.Event(), [], Value(0.1)
+
+    def compiling():
+        while not stop.is_set():
+            m.compile(lambda x: (time.sleep(0.001), dot([w], x).tanh())[1], 1)
+
+    thread = threading.Thread(target=compiling)
+    thread.start()
+    try:
+        for _ in range(100):
+            a = Value(1.0)
+            b = a
+            for _ in range(100):
+                b = b * 1.001 + a
+            assert b.data > 1.0
+            gradients = set()
+            for _ in range(3):
+                a.grad = 0.0
+                b.backward()
+                gradients.add(a.grad)
+            if len(gradients) > 1:
+                wrong.append(gradients)
+    finally:
+        stop.set()
+        thread.join()
+    assert wrong == []

@@ -160,3 +160,19 @@ def test_modes_agree_on_a_long_product_to_the_last_bit_of_each_factor():
     exact = math.prod(grad(b, a)[0] for a, b in pairwise(chain))
     for found in (grad(chain[-1], x)[0], jvp(chain[-1], {x: 1.0})):
         assert abs(found - exact) <= 60 * U * abs(exact)  # 30 roundings each
+
+
+def test_what_is_held_fixed_needs_no_derivative():
+    """A branch that nothing moves is not asked for its slope, even where it has none."""
+    x, c = Value(1.0), Value(0.0)
+    assert jvp(x * 2 + c.sqrt(), {x: 1.0}) == 2.0
+
+
+@pytest.mark.parametrize(("f", "old", "new"), [(lambda x: x**3, 2.0, -2.0), (lambda x: x.sin(), 1.0, -1.0)])
+def test_an_assignment_that_leaves_the_slope_alone_is_seen(f, old, new):
+    """An even slope is the same at -x, the second derivative is not."""
+    x = Value(old)
+    y = f(x)
+    x.data = new
+    with pytest.raises(RuntimeError, match="was assigned after it was used"):
+        hessian(y, [x])
