@@ -243,8 +243,9 @@ def show_ten(
     Y = fast(data.read_strip(strip_file))
     read_ten(Y)
     if own_strip is not None:
-        print(f"\nYour strip, {options.image}:")
-        read_ten(fast(own_strip))
+        own = fast(own_strip)
+        print(f"\nYour strip, {options.image}, is read as {''.join(map(str, own.argmax(axis=1)))}:")
+        read_ten(own)
     return f"{verdict_ten(Y)}; {hits.mean():.1%} of the held-out digits are read right."
 
 
