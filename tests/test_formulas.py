@@ -163,6 +163,11 @@ def test_activations_can_differ_by_layer():
     dA, db = formulas.forward_derivatives([[[2.0]], [[3.0]]], [[1.0], [-1.0]], [5.0], ["linear", "relu"])
     assert [d.tolist() for d in dA] == [[[[15.0]]], [[[11.0]]]]
     assert [d.tolist() for d in db] == [[[3.0]], [[1.0]]]
+    # And backward: z = 11, -21, 0, where the relu in the middle lets nothing through, and f - r = 1.
+    deltas, _, _ = formulas.delta_recursion(
+        [[[2.0]], [[-2.0]], [[3.0]]], [[1.0], [1.0], [0.0]], [5.0], [-1.0], ["linear", "relu", "linear"]
+    )
+    assert [d.tolist() for d in deltas] == [[[0.0]], [[0.0]], [[1.0]]]
 
 
 @pytest.mark.parametrize("kind", [list, tuple, iter, lambda arrays: [array.tolist() for array in arrays]])
@@ -201,6 +206,7 @@ REFUSED = [
     (lambda: formulas.forward_pass(A, [b[0], [1.0, 2.0]], x), ValueError, r"b\[1\] has shape \(2,\).*\(1,\)"),
     (lambda: formulas.forward_pass(A, b, [1.0, 2.0, 3.0]), ValueError, r"x has shape \(3,\): wanted is \(2,\)"),
     (lambda: formulas.forward_pass(A, b, [[1.0, 2.0]]), ValueError, r"x has shape \(1, 2\): wanted is \(2,\)"),
+    (lambda: formulas.forward_pass(A, b, [[1.0], [2.0]]), ValueError, r"x has shape \(2, 1\): wanted is \(2,\)"),
     (lambda: formulas.forward_pass([np.zeros((0, 2))], [[]], x), ValueError, r"A\[0\] has shape \(0, 2\)"),
     (lambda: formulas.forward_pass([[[1.0, 2.0], [3.0]]], b, x), ValueError, "must be one of each"),
     (lambda: formulas.forward_pass([[[1.0, 2.0], [3.0]]], [[0.0]], x), ValueError, r"rows of A\[0\] differ in length"),
@@ -213,9 +219,11 @@ REFUSED = [
         "'gauss' is no activation: choose one of sigmoid",
     ),
     (lambda: formulas.forward_derivatives(A, b, x, ["tanh"]), ValueError, "1 activations arrived for 2 layers"),
+    (lambda: formulas.forward_derivatives(A, b, x, ["tanh"] * 3), ValueError, "3 activations arrived for 2 layers"),
     (lambda: formulas.forward_derivatives(A, b, [1.0]), ValueError, r"x has shape \(1,\): wanted is \(2,\)"),
     (lambda: formulas.delta_recursion(A, b, x, R), ValueError, r"X has shape \(2,\): wanted is \(K, 2\)"),
     (lambda: formulas.delta_recursion(A, b, X, [1.0]), ValueError, r"R has shape \(1, 1\): wanted is \(2, 1\)"),
+    (lambda: formulas.delta_recursion(A, b, X, 1.0), ValueError, r"R has shape \(\): wanted is \(2, 1\)"),
     (lambda: formulas.delta_recursion(A, b, [[1.0], [1.0, 2.0]], R), ValueError, "the rows of X differ in length"),
     (lambda: formulas.delta_recursion(A, b, X, [[1.0], [1.0, 2.0]]), ValueError, "the rows of R differ in length"),
     (lambda: formulas.delta_recursion(A, b, X, R, cost="cubic"), ValueError, "'cubic' is no cost of the lecture's"),
@@ -223,6 +231,13 @@ REFUSED = [
         lambda: formulas.delta_recursion(A, b, X, R, "tanh", "cross_entropy"),
         ValueError,
         "sigmoid in the last layer, not tanh",
+    ),
+    (
+        lambda: formulas.cross_entropy_gradient_forward(
+            [A[0], A[0], A[1]], [b[0], b[0], b[1]], X, R, ["tanh", "relu", "linear"]
+        ),
+        ValueError,
+        "sigmoid in the last layer, not linear",
     ),
     (lambda: formulas.cross_entropy_gradient_forward(A, b, X, [0.5, 1.5]), ValueError, "outputs between 0 and 1"),
     (lambda: formulas.cross_entropy_gradient_forward(A, b, X, [-0.5, 0.5]), ValueError, "outputs between 0 and 1"),
@@ -233,6 +248,11 @@ REFUSED = [
     (lambda: formulas.gradient_step(A, b, TWO, np.nan), ValueError, "dt is nan"),
     (lambda: formulas.gradient_step(A, b, (TWO[0][:1], TWO[1]), 1.0), ValueError, "1 matrices and 2 vectors.*2 layers"),
     (lambda: formulas.gradient_step(A, b, (TWO[0], TWO[1][:1]), 1.0), ValueError, "2 matrices and 1 vectors.*2 layers"),
+    (
+        lambda: formulas.gradient_step(A, b, (TWO[0] * 2, TWO[1] * 2), 1.0),
+        ValueError,
+        "4 matrices and 4 vectors.*2 layers",
+    ),
     (lambda: formulas.gradient_step(A, b, (TWO[0], [[0.0], [0.0]]), 1.0), ValueError, r"db\[0\] has shape \(1,\)"),
     (lambda: formulas.gradient_step(A, b, (TWO[0][::-1], TWO[1]), 1.0), ValueError, r"dA\[0\] has shape \(1, 2\)"),
 ]
