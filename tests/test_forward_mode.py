@@ -35,6 +35,7 @@ def test_jvp_takes_several_outputs_in_one_sweep():
     both = jvp([first, second, x], {x: 0.3, y: -2.0})
     assert both == [jvp(first, {x: 0.3, y: -2.0}), jvp(second, {x: 0.3, y: -2.0}), 0.3]
     assert jvp((first,), {x: 1.0}) == [jvp(first, {x: 1.0})]
+    assert jvp([x, first], {x: 1.0}) == [1.0, jvp(first, {x: 1.0})]
 
 
 def test_jvp_takes_several_directions_in_one_sweep():
