@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, ops
+from . import arrays, kernels, ops
 from .arrays import Array, K
 from .autodiff import topological_order
 
@@ -125,10 +125,9 @@ class Emitter:
         return lambda out: f"{name}({args}, out={out})"
 
     def _function(self, op: ops.Op) -> str:
-        function = op.array
-        name = function.__name__.strip("_")
-        if op.startswith("**") and not isinstance(function, np.ufunc):
-            name = "power_" + re.sub(r"\W", "_", op.removeprefix("**").replace("-", "minus_"))
+        name = getattr(op.array, "__name__", "")
+        if op.array not in (getattr(np, name, None), getattr(kernels, name, None)):  # a name of ours, one for each op
+            name = "op_" + re.sub(r"\W", lambda sign: f"_{ord(sign[0]):x}_", op.replace("**", "power_"))
         self.functions[name] = str(op)
         return name
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,3 +68,21 @@ def cross_entropies(z: Any, r: Any, out: Any = None) -> Any:
     out = np.absolute(z, out=out)
     out = np.log1p(np.exp(np.negative(out, out=out), out=out), out=out)
     return np.add(out, linear, out=out)
+
+
+def each(value: Callable[..., float]) -> Callable[..., Any]:
+    """The array form of a function on floats: number by number, with NumPy's floating-point error where it raises."""
+
+    def number(*x: float) -> float:
+        try:
+            return value(*x)
+        except (ValueError, ArithmeticError):
+            return np.nan
+
+    def array(*x: Any, out: Any = None) -> Any:
+        y = np.vectorize(number, otypes=[np.float64])(*x)
+        if np.isnan(y).any():
+            np.subtract(np.inf, np.inf)  # invalid: raised, warned of or ignored as the caller's errstate wants
+        return y if out is None else np.positive(y, out=out, casting="same_kind")
+
+    return array

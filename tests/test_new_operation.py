@@ -1,0 +1,159 @@
+"""One row is all that a new operation needs: erf, and two that NumPy does not have, in every use of the table."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from graphviz import Digraph
+
+from microgradnet import MLP, Value, compile, draw, explain, grad, gradcheck, hessian, jvp, nn, ops
+from microgradnet.differences import GradientError
+
+NODES = [-3.0, -0.7, 0.0, 0.4, 2.5]
+
+
+@pytest.fixture
+def table():
+    """The table, which loses at the end what a test has added."""
+    before = dict(ops.TABLE)
+    ops.TABLE.pop("erf", None)  # the README's, if it ran before
+    yield ops.TABLE
+    ops.TABLE.clear()
+    ops.TABLE.update(before)
+
+
+@pytest.fixture
+def erf(table):
+    """The row that the README shows."""
+    return ops.row("erf", math.erf, None, lambda x, y: (2.0 / math.sqrt(math.pi) * ops.exp(-x * x),))
+
+
+def slope(x):
+    return 2.0 / math.sqrt(math.pi) * math.exp(-x * x)
+
+
+@pytest.mark.parametrize("at", NODES)
+def test_it_has_derivatives_in_both_directions_and_to_any_order(erf, at):
+    """erf′ = 2/√π e^(-x²), erf″ = -2x erf′, erf‴ = (4x² - 2) erf′."""
+    x = Value(at)
+    y = erf(x)
+    y.backward()
+    assert (y.data, y.op) == (math.erf(at), "erf")
+    assert x.grad == grad(y, x)[0] == jvp(y, {x: 1.0}) == pytest.approx(slope(at), rel=1e-14)
+    assert hessian(y, x)[0][0] == pytest.approx(-2.0 * at * slope(at), rel=1e-13)
+    (first,) = grad(y, x, create_graph=True)
+    (second,) = grad(first, x, create_graph=True)
+    assert grad(second, x)[0] == pytest.approx((4.0 * at * at - 2.0) * slope(at), rel=1e-13)
+    assert jvp(first, {x: 1.0}) == pytest.approx(-2.0 * at * slope(at), rel=1e-13)
+
+
+def test_it_compiles_alone_and_inside_a_net(erf, monkeypatch):
+    """The compiled numbers are the recorded ones; as a net's activation it is grouped by layers, saved and loaded."""
+    fast = compile(lambda x: erf(x[0]) * x[1], 2)
+    X = np.random.default_rng(1).normal(size=(50, 2))
+    assert fast(X) == pytest.approx([math.erf(a) * b for a, b in X], rel=1e-14)
+    monkeypatch.setitem(nn.ACTIVATIONS, "erf", erf)
+    net = MLP(2, [3, 1], activation="erf", seed=1)
+    fast = compile(net, 2)
+    assert fast.source.count("op_erf(") == 2 * 2  # a call for each layer, in each of the two programs
+    value, gradient = fast.value_and_grad(X)
+    outputs = [net(x) for x in X]
+    mean = sum(outputs) / len(X)
+    assert value == pytest.approx(mean.data, rel=1e-12)
+    assert gradient == pytest.approx(grad(mean, net.parameters()), rel=1e-9, abs=1e-14)
+    assert pickle.loads(pickle.dumps(fast))(X).tolist() == fast(X).tolist()
+
+
+def test_a_net_with_it_is_saved_and_loaded(erf, monkeypatch, tmp_path):
+    """Under its name, as any activation."""
+    monkeypatch.setitem(nn.ACTIVATIONS, "erf", erf)
+    net = MLP(2, [3, 1], activation="erf", seed=1)
+    net.save(tmp_path / "net.npz")
+    assert MLP.load(tmp_path / "net.npz")([0.5, 1.0]).data == net([0.5, 1.0]).data
+
+
+def test_it_is_drawn_explained_and_checked(erf):
+    """Its name in the picture and in the sum over paths; gradcheck finds nothing wrong, and a wrong row at once."""
+    x = Value(0.5, label="x")
+    y = erf(x) * x
+    picture = draw(y)
+    assert isinstance(picture, Digraph)
+    assert "erf" in picture.source
+    assert "<svg" in picture.pipe(encoding="utf-8")
+    assert "erf" in str(explain(y, x))
+    gradcheck(lambda x: erf(x) * x, [0.5])
+    wrong = ops.row("half_erf", math.erf, None, lambda x, y: (ops.exp(-x * x),))
+    with pytest.raises(GradientError, match="half_erf"):
+        gradcheck(lambda x: wrong(x) * x, [0.5])
+
+
+def test_graphs_with_it_pickle_where_the_row_is_known(erf):
+    """Elsewhere the error names the operation."""
+    data = pickle.dumps(erf(Value(0.5)))
+    assert pickle.loads(data).op is erf
+    del ops.TABLE["erf"]
+    with pytest.raises(KeyError, match="erf"):
+        pickle.loads(data)
+
+
+def test_a_row_of_two_operands_with_a_domain_reports_it_everywhere(table):
+    """log_a(b), defined for positive a ≠ 1 and b > 0: the error names operation, numbers and domain, and the sample."""
+    logarithm = ops.row(
+        "log_base",
+        lambda a, b: math.log(b) / math.log(a),
+        None,
+        lambda a, b, y: (-y / (a * ops.log(a)), 1.0 / (b * ops.log(a))),
+        "a and b are positive and a is not 1",
+    )
+    a, b = Value(2.0), Value(8.0)
+    y = logarithm(a, b)
+    assert y.data == pytest.approx(3.0)
+    assert grad(y, [a, b]) == pytest.approx([-3.0 / (2.0 * math.log(2.0)), 1.0 / (8.0 * math.log(2.0))])
+    gradcheck(logarithm, [2.0, 8.0])
+    assert logarithm(2.0, 8.0) == pytest.approx(3.0)
+    assert logarithm(2.0, b).data == pytest.approx(3.0)
+    for a, b, kind in ((2.0, -1.0, ValueError), (1.0, 2.0, ZeroDivisionError)):
+        with pytest.raises(kind, match=rf"'log_base' of {a} and {b}: .* a is not 1"):
+            logarithm(Value(a), Value(b))
+        fast = compile(lambda x: logarithm(x[0], x[1]), 2)
+        assert fast([[2.0, 8.0], [10.0, 100.0]]) == pytest.approx([3.0, 2.0])
+        with pytest.raises(kind, match=r"sample 1: .*'log_base'"):
+            fast([[2.0, 8.0], [a, b]])
+
+
+def test_an_array_form_of_numpy_is_called_by_its_name(table):
+    """With one, the compiled program is as fast as NumPy's."""
+    atan = ops.row("atan", math.atan, np.arctan, lambda x, y: (1.0 / (1.0 + x * x),))
+    fast = compile(lambda x: atan(x[0]), 1)
+    assert "arctan(x" in fast.source
+    assert fast(np.array(NODES)) == pytest.approx(list(map(math.atan, NODES)), rel=1e-15)
+    assert compile(lambda x: atan(x[0]), 1, dtype=np.float32)(np.array(NODES)).dtype == np.float32
+
+
+def test_names_that_mean_something_in_the_source_do_not_collide(table):
+    """Rows called as arguments, as NumPy's functions, or alike but for a sign, each stay themselves."""
+    doubled = [
+        ops.row(name, lambda x, k=k: k * x, None, lambda x, y, k=k: (k,))
+        for k, name in enumerate(["x", "theta", "multiply", "w0", "a b", "a-b", "a_b", "op_x"], 2)
+    ]
+    w = Value(1.0)
+    fast = compile(lambda x: sum(op(x[0] * w) for op in doubled), 1)
+    assert fast([1.0, 2.0]).tolist() == [44.0, 88.0]
+    assert fast.value_and_grad([1.0, 2.0])[1].tolist() == [66.0]
+
+
+@pytest.mark.parametrize("name", ["exp", "+", "dot", "**", "**3", "", "constant"])
+def test_a_name_in_use_is_refused(table, name):
+    """Two rows of one name would be taken for one operation."""
+    before = dict(table)
+    with pytest.raises(ValueError, match="already"):
+        ops.row(name, math.erf, None, lambda x, y: (1.0,))
+    assert before == ops.TABLE
+
+
+@pytest.mark.parametrize("thing", [np.ones(2), "0.5", [0.5], None])
+def test_what_is_no_number_is_refused(erf, thing):
+    """What arrived and what is taken."""
+    with pytest.raises(TypeError, match="'erf' takes plain numbers and Values"):
+        erf(thing)
