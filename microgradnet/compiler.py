@@ -59,6 +59,14 @@ class Compiled:
 
     `parameters`: the Values it depends on besides its inputs; for a net in the order of `net.parameters()`. `source`:
     the generated source. Calls may overlap in several threads, and it pickles.
+
+    >>> w, b = Value(2.0), Value(1.0)
+    >>> fast = compile(lambda x: w * x[0] + b, 1)
+    >>> fast.theta().tolist(), fast([3.0, 4.0]), fast([3.0, 4.0], theta=[0.0, 5.0])
+    ([2.0, 1.0], array([7., 9.]), array([5., 5.]))
+    >>> fast.assign([1.0, 0.0])
+    >>> w.data, b.data
+    (1.0, 0.0)
     """
 
     def __init__(
@@ -167,7 +175,10 @@ class Compiled:
         return np.array([p.data for p in self.parameters], self.dtype)
 
     def assign(self, theta: npt.ArrayLike) -> None:
-        """Write numbers into the parameters: all or, on an error, none."""
+        """Write numbers into the parameters: all or, on an error, none.
+
+        theta: shape (parameters,), as `theta()` gives. A ValueError for another shape or numbers that are not finite.
+        """
         numbers = self._theta(theta)
         if not np.isfinite(numbers).all():
             raise ValueError("theta holds NaN or infinite numbers: parameters must be finite")

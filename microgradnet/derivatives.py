@@ -7,7 +7,7 @@ same rows of the table, as Values that record a graph of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -15,7 +15,14 @@ from .autodiff import forward, reverse, topological_order
 from .checks import as_number, describe
 from .value import Undefined, Value, as_value
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
+
+@overload
+def grad(output: Value, wrt: Value | Sequence[Value], create_graph: Literal[False] = ...) -> list[float]: ...
+@overload
+def grad(output: Value, wrt: Value | Sequence[Value], create_graph: Literal[True]) -> list[Value]: ...
 def grad(output: Value, wrt: Value | Sequence[Value], create_graph: bool = False) -> list[Any]:
     """The derivatives ∂output/∂value for the values of `wrt`, in order; 0 where the output does not depend on one.
 
@@ -35,7 +42,15 @@ def grad(output: Value, wrt: Value | Sequence[Value], create_graph: bool = False
     return [as_value(d) for d in derivatives] if create_graph else derivatives
 
 
-def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, float]) -> Any:
+@overload
+def jvp(output: Value, tangents: Mapping[Value, float]) -> float: ...
+@overload
+def jvp(output: Value, tangents: Mapping[Value, npt.NDArray[Any]]) -> npt.NDArray[np.float64]: ...
+@overload
+def jvp(output: Sequence[Value], tangents: Mapping[Value, float]) -> list[float]: ...
+@overload
+def jvp(output: Sequence[Value], tangents: Mapping[Value, npt.NDArray[Any]]) -> list[npt.NDArray[np.float64]]: ...
+def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, Any]) -> Any:
     """Forward mode: the derivative of the output along a direction, Σ ∂output/∂value · tangent, in one sweep.
 
     output: a Value, which gives a float, or a sequence of them, which gives a list. tangents: the direction, a

@@ -6,6 +6,11 @@ of layer q, p the number of layers, K the number of samples.
 
 `forward_derivatives` is the natural way, `delta_recursion` the smart one. Products are written with @ and * and
 nothing else, and subclasses of ndarray pass through, so that an array which counts multiplications sees them all.
+
+    >>> from microgradnet import formulas
+    >>> zs, ys = formulas.forward_pass(A=[[[1.0, 2.0]]], b=[[-3.0]], x=[1.0, 1.0])
+    >>> zs[0].tolist(), ys[-1].tolist()
+    ([0.0], [0.5])
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ Names = str | Sequence[str]
 
 
 class ForwardPass(NamedTuple):
-    """zs: the pre-activations z⁽¹⁾ … z⁽p⁾; ys: the activations y⁽⁰⁾ = x, y⁽¹⁾ … y⁽p⁾ = f(x)."""
+    """zs: the pre-activations z⁽¹⁾ … z⁽p⁾; ys: the activations y⁽⁰⁾ = x, y⁽¹⁾ … y⁽p⁾ = f(x). Shapes (n_q,)."""
 
     zs: list[Array]
     ys: list[Array]

@@ -9,12 +9,22 @@ from .value import Operand, Value, as_value, as_values, binary, fill, new
 
 
 def maximum(a: Operand, b: Operand) -> Value:
-    """The larger of two values; a tie, and its gradient, goes to the first."""
+    """The larger of two values; a tie, and its gradient, goes to the first.
+
+    >>> a, b = Value(2.0), Value(3.0)
+    >>> maximum(a, b).backward()
+    >>> a.grad, b.grad
+    (0.0, 1.0)
+    """
     return binary(ops.maximum)(as_value(a), as_value(b))
 
 
 def minimum(a: Operand, b: Operand) -> Value:
-    """The smaller of two values; a tie, and its gradient, goes to the first."""
+    """The smaller of two values; a tie, and its gradient, goes to the first.
+
+    >>> minimum(Value(2.0), 3).data
+    2.0
+    """
     return binary(ops.minimum)(as_value(a), as_value(b))
 
 

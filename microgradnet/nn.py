@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from . import files
 from .checks import as_number, describe
 from .functions import dot, dots
 from .value import Operand, Value
@@ -56,7 +57,15 @@ class Neuron(Module):
     nin: number of inputs. activation: "sigmoid", "tanh", "relu", "softplus", "linear" or "step". seed: an int or a
     NumPy Generator for the weights, which are drawn from N(0, 1/nin); the bias starts at 0.
 
-    Calling it takes nin numbers or Values and gives a Value. `.w` are the weights, `.b` the bias.
+    Calling it takes nin numbers or Values and gives a Value. `.w` are the weights, `.b` the bias. A ValueError for
+    another number of inputs or an unknown activation.
+
+    >>> neuron = Neuron(2, seed=1)
+    >>> y = neuron([0.5, -1.0])
+    >>> y.backward()
+    >>> (z,) = y.parents
+    >>> z.label, neuron.b.grad == z.grad, neuron.w[1].grad == z.grad * -1.0  # ∂/∂b = δ, ∂/∂w_j = δ x_j
+    ('z⁽¹⁾₁', True, True)
     """
 
     def __init__(self, nin: int, activation: str = "sigmoid", seed: Seed = None) -> None:
@@ -91,8 +100,12 @@ class Neuron(Module):
 class Layer(Module):
     """Neurons that share their inputs: y = σ(A x + b).
 
-    nin, nout: numbers of inputs and of neurons; the rest as for `Neuron`. Calling it gives a list of nout Values, or
-    the Value itself when nout is 1. `.neurons` are its neurons.
+    nin, nout: numbers of inputs and of neurons; the rest, and errors, as for `Neuron`. Calling it gives a list of nout
+    Values, or the Value itself when nout is 1. `.neurons` are its neurons.
+
+    >>> layer = Layer(2, 3, "tanh", seed=1)
+    >>> len(layer([0.5, -1.0])), layer.weights().shape, layer.biases().shape
+    (3, (3, 2), (3,))
     """
 
     def __init__(self, nin: int, nout: int, activation: str = "sigmoid", seed: Seed = None) -> None:
@@ -134,7 +147,8 @@ class MLP(Module):
     nin: number of inputs. sizes: neurons per layer, [n1, …, np]. activation: of all layers; output_activation: of
     the last, if it differs. seed: an int or a NumPy Generator; the same seed gives the same net.
 
-    Calling it with nin numbers or Values gives a list of n_p Values, or a lone Value when n_p is 1.
+    Calling it with nin numbers or Values gives a list of n_p Values, or a lone Value when n_p is 1. A ValueError for
+    another number of inputs, an unknown activation, or sizes that are no whole numbers from 1 on.
 
     >>> net = MLP(3, [4, 4, 1], seed=1)
     >>> net
@@ -183,7 +197,7 @@ class MLP(Module):
         """Write the matrices A⁽q⁾ and the vectors b⁽q⁾ into the net: all of them or, on an error, none.
 
         weights: p arrays of shapes (n_q, n_{q-1}); biases: p arrays of shapes (n_q,). A ValueError for other shapes
-        or numbers that are not finite.
+        or numbers that are not finite, a TypeError for what is no number.
         """
         A, b = _arrays(weights, self.weights(), "weights"), _arrays(biases, self.biases(), "biases")
         for layer, a_q, b_q in zip(self.layers, A, b, strict=True):
@@ -193,12 +207,18 @@ class MLP(Module):
                 neuron.b.data = bias
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write architecture, weights and biases to a file, bit for bit; an existing file is replaced at the end."""
-        import json  # these and those in `load` would double the time of `import microgradnet`
-        import tempfile
-        from pathlib import Path
+        """Write architecture, weights and biases to a file, bit for bit; `load` reads it.
 
-        path = Path(path)
+        An existing file is replaced at the end, so that no half-written one is ever there. A ValueError for a net whose
+        parameters are not finite or whose layers mix activations.
+
+        >>> import pathlib, tempfile
+        >>> net = MLP(2, [3, 1], "tanh", seed=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(pathlib.Path(folder) / "net.npz")
+        ...     MLP.load(pathlib.Path(folder) / "net.npz")
+        MLP(2, [3, 1], 'tanh'): 13 parameters
+        """
         for q, layer in enumerate(self.layers, 1):
             kinds = {neuron.activation for neuron in layer.neurons}
             if len(kinds) > 1:
@@ -208,39 +228,20 @@ class MLP(Module):
         A, b = self.weights(), self.biases()
         arrays = {f"A{q}": a for q, a in enumerate(_arrays(A, A, "weights"), 1)}
         arrays |= {f"b{q}": a for q, a in enumerate(_arrays(b, b, "biases"), 1)}
-        activations = [layer.neurons[0].activation for layer in self.layers]
-        header = json.dumps({"format": _FORMAT, "activations": activations})
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, header=np.array(header), **arrays)  # type: ignore[arg-type]  # a stub without **kwds
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o666 & ~_umask())  # a temporary file is its owner's alone, a saved net is not
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        files.write(
+            path, {"format": _FORMAT, "activations": [layer.neurons[0].activation for layer in self.layers]}, arrays
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MLP:
         """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
-        import io
-        import json
-        import zipfile
-        from pathlib import Path
-
-        content = io.BytesIO(Path(path).read_bytes())
+        content = files.content(path)
         try:
-            if not zipfile.is_zipfile(content):
-                raise ValueError("it is no archive of arrays")
-            with np.load(content, allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
-                if header["format"] != _FORMAT:
-                    raise ValueError(f"its format is {header['format']!r}, not {_FORMAT!r}")
-                activations = header["activations"]
-                A = [file[f"A{q}"] for q in range(1, len(activations) + 1)]
-                b = [file[f"b{q}"] for q in range(1, len(activations) + 1)]
+            header, arrays = files.read(content)
+            if header["format"] != _FORMAT:
+                raise ValueError(f"its format is {header['format']!r}, not {_FORMAT!r}")
+            activations = header["activations"]
+            A, b = [[arrays[f"{letter}{q}"] for q in range(1, len(activations) + 1)] for letter in "Ab"]
             net = cls(A[0].shape[1], [len(a) for a in A])
             net.set_weights(A, b)
             for layer, activation in zip(net.layers, activations, strict=True):
@@ -261,7 +262,7 @@ class Perceptron:
     """The lecture's threshold unit: 1 if w·x + b ≥ 0, else 0.
 
     weights: n numbers; bias: a number. Calling it with n numbers gives the int 0 or 1; with Values among them, a
-    Value.
+    Value. A ValueError for another number of inputs.
 
     >>> nand = Perceptron([-2, -2], 3)
     >>> [nand([p, q]) for p in (0, 1) for q in (0, 1)]
@@ -336,9 +337,3 @@ def _arrays(new: Iterable[npt.ArrayLike], old: list[Array], name: str) -> list[A
     if not all(np.isfinite(a).all() for a in arrays):
         raise ValueError(f"the {name} hold NaN or infinite numbers: a net's must be finite")
     return [a.astype(np.float64) for a in arrays]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -26,7 +26,17 @@ Judge: TypeAlias = "Callable[[Array, Array], int]"
 
 
 class DivergenceError(ArithmeticError):
-    """Training left the finite numbers; the net holds its last finite parameters."""
+    """Training left the finite numbers; the net holds its last finite parameters.
+
+    >>> from microgradnet import MLP
+    >>> net = MLP(1, [1], output_activation="linear", seed=1)
+    >>> try:
+    ...     for epoch in train(net, [1.0, -2.0], [2.0, 4.0], learning_rate=1e6, epochs=100):
+    ...         pass
+    ... except DivergenceError as error:
+    ...     print(np.isfinite(net.weights()[0]).all())
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,10 @@ class Epoch:
     Accuracy is the fraction of samples told right: with several outputs, the largest is where the largest target is;
     with one output and two different targets, the output is on its target's side of the middle. It is None where
     the targets name no classes.
+
+    >>> epoch = Epoch(number=3, cost=0.5, accuracy=0.9, seconds=1.25)
+    >>> f"{epoch.number}: {epoch.cost:.2f}, {epoch.accuracy:.0%}"
+    '3: 0.50, 90%'
     """
 
     number: int

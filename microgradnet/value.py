@@ -139,6 +139,11 @@ class Value:
     >>> y.backward()
     >>> y.data, x.grad
     (15.0, 8.0)
+    >>> zero = Value(0.0)
+    >>> zero.exp().data, zero.sin().data, zero.cos().data, zero.tanh().data, zero.sigmoid().data, zero.step().data
+    (1.0, 0.0, 1.0, 0.0, 0.5, 1.0)
+    >>> (x**2).sqrt().data, x.exp().log().data, abs(-x).data, (-x).relu().data, zero.softplus().data == Value(2).log().data
+    (3.0, 3.0, 3.0, 0.0, True)
     """
 
     # Direct slots, not tuples of parents and partials: a third of the work for the garbage collector.
