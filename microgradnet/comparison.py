@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from . import formulas
 from .autodiff import forward, reverse, topological_order
@@ -24,9 +25,6 @@ from .costs import cross_entropy, quadratic
 from .formulas import Array
 from .nn import MLP
 from .value import Value
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 _COSTS: dict[Any, tuple[str, Callable[..., formulas.Derivatives]]] = {
     quadratic: ("quadratic", formulas.quadratic_gradient_forward),

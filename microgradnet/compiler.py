@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
 from . import kernels, ops
@@ -23,10 +24,7 @@ from .programs import generate
 from .recording import ONE_AT_A_TIME, record
 from .value import Value
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-Numbers: TypeAlias = "npt.NDArray[Any]"
+Numbers: TypeAlias = npt.NDArray[Any]
 
 _STRICT: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
 _CHUNK = 1000  # samples computed at a time: what is computed with stays in the cache

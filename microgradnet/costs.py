@@ -10,7 +10,7 @@ from typing import TypeAlias
 from . import ops
 from .value import Operand, Value, as_values
 
-Several: TypeAlias = "Operand | Sequence[Operand]"
+Several: TypeAlias = Operand | Sequence[Operand]
 
 
 def quadratic(outputs: Several, targets: Several) -> Value:

@@ -7,16 +7,14 @@ same rows of the table, as Values that record a graph of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from .autodiff import forward, reverse, topological_order
 from .checks import as_number, describe
 from .value import Undefined, Value, as_value
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 
 @overload

@@ -13,17 +13,13 @@ nothing else, and subclasses of ndarray pass through, so that an array which cou
     ([0.0], [0.5])
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-Array: TypeAlias = "npt.NDArray[np.float64]"
+Array: TypeAlias = npt.NDArray[np.float64]
 Names = str | Sequence[str]
 
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from . import files
 from .checks import as_number, describe
 from .functions import dot, dots
 from .value import Operand, Value
 
-if TYPE_CHECKING:  # `numpy.typing` and `numpy.random` are slow to import
-    import numpy.typing as npt
-
-Array: TypeAlias = "npt.NDArray[np.float64]"
+Array: TypeAlias = npt.NDArray[np.float64]
 Seed: TypeAlias = "int | np.random.Generator | None"
 
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from .checks import as_number, as_table, describe
 from .compiler import Compiled, assign
@@ -18,11 +19,8 @@ from .nn import Array, Module
 from .recording import record
 from .value import Value
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
 Cost = Callable[[Any, Any], Value]
-Judge: TypeAlias = "Callable[[Array, Array], int]"
+Judge: TypeAlias = Callable[[Array, Array], int]
 
 
 class DivergenceError(ArithmeticError):

@@ -18,8 +18,7 @@ from .autodiff import backpropagate, topological_order
 from .checks import as_number, describe, domain_error
 from .ops import Op
 
-Number: TypeAlias = "float | int | np.floating[Any] | np.integer[Any]"
-Operand: TypeAlias = "Value | Number"
+Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
 
 _ARITHMETIC = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
 
@@ -309,6 +308,9 @@ class Value:
 
     def __reduce__(self) -> Any:
         return copies.reduce(self)
+
+
+Operand: TypeAlias = Value | Number
 
 
 def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
