@@ -133,6 +133,34 @@ def slope(y: Array, out: Array) -> Array:
     return multiply(out, y, out=out)
 
 
+class Autograd:
+    """HIPS autograd: reverse mode through NumPy calls."""
+
+    def __init__(self, sizes: tuple[int, int, int], theta: Array) -> None:
+        import autograd
+        import autograd.numpy as anp
+
+        self.parts = matrices(sizes, theta)
+
+        def cost(parts: Any, X: Array, R: Array) -> Any:
+            A1, b1, A2, b2 = parts
+            y1 = 1.0 / (1.0 + anp.exp(-(anp.dot(X, A1.T) + b1)))
+            y2 = 1.0 / (1.0 + anp.exp(-(anp.dot(y1, A2.T) + b2)))
+            return 0.5 / len(X) * anp.sum((y2 - R) ** 2)
+
+        self.gradient = autograd.grad(cost)
+
+    @property
+    def theta(self) -> Array:
+        """All parameters, flat."""
+        A1, b1, A2, b2 = self.parts
+        return np.concatenate([np.column_stack(part).ravel() for part in ((A1, b1), (A2, b2))])
+
+    def step(self, X: Array, R: Array) -> None:
+        """One gradient and update."""
+        self.parts = tuple([p - RATE * g for p, g in zip(self.parts, self.gradient(self.parts, X, R), strict=True)])
+
+
 class Torch:
     """PyTorch on the CPU: autograd through two linear layers."""
 
@@ -213,6 +241,8 @@ def contestants() -> dict[str, Callable[..., Any]]:
         "NumPy tuned": Tuned,
         "NumPy textbook": Textbook,
     }
+    if importlib.util.find_spec("autograd"):
+        everyone["autograd"] = Autograd
     if importlib.util.find_spec("torch"):
         everyone["PyTorch"] = Torch
     if importlib.util.find_spec("jax"):

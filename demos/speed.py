@@ -4,7 +4,7 @@
 
 Every row is one piece of work, done by each contestant in turn (ours, theirs, ours, …) for a number of rounds; printed
 are the medians over the rounds and their ratios. One thread, float64. The eager engine meets micrograd 0.1.0, the
-compiled one the same step written by hand in NumPy, PyTorch and JAX (`matrix_peers.py`). All but NumPy come with the
+compiled one the same step written by hand in NumPy, autograd, PyTorch and JAX (`matrix_peers.py`). All but NumPy come with the
 extra `peers`; whoever is not installed is left out.
 """
 
