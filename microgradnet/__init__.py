@@ -1,11 +1,19 @@
-"""microgradnet: a minimal scalar autodiff engine, and nets of scalars on top of it."""
+"""microgradnet: a minimal scalar autodiff engine, and nets of scalars on top of it.
+
+>>> from microgradnet import MLP, cross_entropy
+>>> net = MLP(2, [3, 1], seed=1)
+>>> cost = cross_entropy(net([0.5, -1.0]), 1)
+>>> cost.backward()
+>>> len([parameter.grad for parameter in net.parameters()])
+13
+"""
 
 from . import formulas
 from .comparison import compare
 from .compiler import Compiled, compile
 from .costs import cross_entropy, quadratic
 from .derivatives import grad, hessian, jvp
-from .differences import gradcheck
+from .differences import GradientError, gradcheck
 from .drawing import draw
 from .explanation import explain
 from .functions import dot, maximum, minimum
@@ -14,28 +22,29 @@ from .training import DivergenceError, Epoch, train
 from .value import Value
 
 __all__ = [
-    "MLP",
-    "Compiled",
-    "DivergenceError",
-    "Epoch",
-    "Layer",
-    "Neuron",
-    "Perceptron",
     "Value",
-    "compare",
-    "compile",
-    "cross_entropy",
     "dot",
-    "draw",
-    "explain",
-    "formulas",
-    "grad",
-    "gradcheck",
-    "hessian",
-    "jvp",
     "maximum",
     "minimum",
+    "grad",
+    "jvp",
+    "hessian",
+    "Neuron",
+    "Layer",
+    "MLP",
+    "Perceptron",
     "quadratic",
+    "cross_entropy",
     "train",
+    "Epoch",
+    "DivergenceError",
+    "compile",
+    "Compiled",
+    "draw",
+    "compare",
+    "explain",
+    "gradcheck",
+    "GradientError",
+    "formulas",
 ]
 __version__ = "0.1.0"

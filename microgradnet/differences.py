@@ -145,7 +145,14 @@ def _best(limits: list[_Limit | None]) -> Estimate | None:
 
 
 class GradientError(ArithmeticError):
-    """Derivatives disagree: an operation's partial is wrong, or a sweep is, or a number is hidden from the graph."""
+    """Derivatives disagree: an operation's partial is wrong, or a sweep is, or a number is hidden from the graph.
+
+    >>> try:
+    ...     gradcheck(lambda x: x * x.data, 3.0)
+    ... except GradientError as error:
+    ...     print(str(error).splitlines()[0][:57])
+    every operation recorded is right, but the differences di
+    """
 
 
 @dataclass(frozen=True)

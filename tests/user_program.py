@@ -1,0 +1,140 @@
+"""A user's program in which every public name occurs: strictly typed by mypy, and run by `test_public_names.py`."""
+
+import tempfile
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+import numpy.typing as npt
+
+from microgradnet import (
+    MLP,
+    Compiled,
+    DivergenceError,
+    Epoch,
+    GradientError,
+    Layer,
+    Neuron,
+    Perceptron,
+    Value,
+    compare,
+    compile,
+    cross_entropy,
+    dot,
+    draw,
+    explain,
+    formulas,
+    grad,
+    gradcheck,
+    hessian,
+    jvp,
+    maximum,
+    minimum,
+    quadratic,
+    train,
+)
+
+
+def expressions() -> None:
+    x, w = Value(3.0, label="x"), Value(-0.5, "w")
+    y = (2 * x**2 - w / x + 1).tanh() + x.exp().log() * w.sin() - abs(w).sqrt() + (-x).relu().softplus() ** w.cos()
+    y = maximum(y, 0.5) + minimum(w, x).step() + dot([w, 2.0], [x, 1], bias=w).sigmoid()
+    total = sum([x, w], start=Value(0.0))
+    y.backward()
+    assert_type(y, Value)
+    assert_type(total.data + x.grad, float)
+    assert_type(x.parents, tuple[Value, ...])
+    name: str = y.op
+    assert x.label != name
+    assert x > w
+
+
+def derivatives() -> None:
+    x, y = Value(2.0), Value(3.0)
+    z = x * x * y
+    assert_type(grad(z, [x, y]), list[float])
+    slopes = grad(z, [x, y], create_graph=True)
+    assert_type(slopes, list[Value])
+    assert_type(jvp(z, {x: 1.0, y: 0.5}), float)
+    assert_type(jvp(slopes, {x: 1.0}), list[float])
+    assert_type(jvp(z, {x: np.array([1.0, 0.0])}), npt.NDArray[np.float64])
+    assert_type(hessian(z, [x, y]), list[list[float]])
+
+
+def nets(folder: Path) -> None:
+    assert_type(Neuron(2, seed=1)([1.0, Value(2.0)]), Value)
+    hidden: list[Value] = Layer(2, 3, "tanh", seed=np.random.default_rng(1))([0.5, -1.0])
+    assert len(hidden) == 3
+    nand = Perceptron([-2, -2], 3)
+    assert nand([1, 1]) == 0
+    net = MLP(2, [3, 1], activation="tanh", output_activation="sigmoid", seed=1)
+    A, b = net.weights(), net.biases()
+    net.set_weights([2.0 * a for a in A], b)
+    net.save(folder / "net.npz")
+    assert_type(MLP.load(folder / "net.npz"), MLP)
+    cost = cross_entropy(net([0.5, -1.0]), 1) + quadratic([hidden[0], 0.5], [1, 0])
+    cost.backward()
+    net.zero_grad()
+
+
+def training() -> None:
+    X, r = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
+    net = MLP(2, [1], seed=1)
+    records: list[Epoch] = []
+    try:
+        for epoch in train(net, X, r, cost=cross_entropy, learning_rate=0.1, epochs=2, batch_size=5, validation=(X, r)):
+            records.append(epoch)
+    except DivergenceError as error:
+        raise SystemExit(f"the learning rate is too large: {error}") from error
+    assert_type(records[-1].accuracy, float | None)
+    assert records[-1].cost + records[-1].seconds > 0.0
+
+
+def compiling() -> None:
+    net = MLP(2, [3, 1], seed=1)
+    fast: Compiled = compile(lambda x, r: quadratic(net(x), r), 2, 1)
+    value, gradient = fast.value_and_grad([[0.5, -1.0]], [[1.0]])
+    assert_type(value, float)
+    fast.assign(fast.theta() - 0.1 * gradient)
+    assert len(fast.parameters) == 13
+    assert fast(np.ones((4, 2)), np.ones(4)).shape == (4,)
+    assert "delta1" in fast.source
+
+
+def checking() -> None:
+    net = MLP(2, [3, 1], seed=1)
+    for row in compare(net, [0.5, -1.0], 1.0).rows:
+        print(row.method, row.unknowns, row.multiplications, row.seconds, row.max_error)
+    x = Value(2.0, label="x")
+    y = x * x + x.sin()
+    print(explain(y, x))
+    print(draw(y, direction="TB").source)
+    try:
+        print(gradcheck(lambda a, b: a * b.exp(), [1.0, 2.0]).reverse)
+    except GradientError as error:
+        print(error)
+    A, b = net.weights(), net.biases()
+    zs, ys = formulas.forward_pass(A, b, [0.5, -1.0])
+    assert len(zs) + 1 == len(ys)
+    forward = formulas.forward_derivatives(A, b, [0.5, -1.0])
+    deltas, dA, db = formulas.delta_recursion(A, b, X=[[0.5, -1.0]], R=[1.0], cost="quadratic")
+    assert deltas[0].shape == (1, 3)
+    assert forward.dA[0].shape == (1, 3, 2)
+    natural = formulas.quadratic_gradient_forward(A, b, [[0.5, -1.0]], [1.0])
+    entropy = formulas.cross_entropy_gradient_forward(A, b, [[0.5, -1.0]], [1.0])
+    for gradients in (natural, entropy, (dA, db)):
+        A, b = formulas.gradient_step(A, b, gradients, dt=0.1)
+
+
+def main() -> None:
+    expressions()
+    derivatives()
+    with tempfile.TemporaryDirectory() as folder:
+        nets(Path(folder))
+    training()
+    compiling()
+    checking()
+
+
+if __name__ == "__main__":
+    main()
