@@ -1,0 +1,184 @@
+"""`demos/perceptrons.py` runs, and what it says of circuits, limits and slopes is so."""
+
+import importlib.util
+import itertools
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+SCRIPT = Path(__file__).parents[1] / "demos" / "perceptrons.py"
+
+
+def load():
+    spec = importlib.util.spec_from_file_location("perceptrons", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+demo = load()
+
+
+def nand(p, q):
+    """Python's own, to test the circuits without the package."""
+    return 1 - (p & q)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """A quick run, warnings as errors, in a terminal without Greek letters: what it printed, and where its pictures are."""
+    out = tmp_path_factory.mktemp("demo") / "new" / "folder"
+    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
+    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
+    assert ran.stderr == ""
+    return ran.stdout, out
+
+
+def test_the_truth_table_is_pythons(quick):
+    """w·x + b on every row, and the output beside not (x1 and x2)."""
+    text, _ = quick
+    rows = re.findall(r"^ +([01]) +([01]) +(-?\d) +([01]) +([01])$", text, re.MULTILINE)
+    found = [tuple(map(int, row)) for row in rows]
+    wanted = [(p, q, -2 * p - 2 * q + 3, nand(p, q), nand(p, q)) for p in (0, 1) for q in (0, 1)]
+    assert found == wanted
+
+
+def test_the_sums_on_paper_are_right(quick):
+    """Digits, carries and numbers of each sum written out, by Python's own + and bits."""
+    text, _ = quick
+    pattern = r"^ +carry +([01 ]+)\n +([01 ]+?) {2,}(\d+)\n +\+ +([01 ]+?) {2,}(\d+)\n +=   ([01 ]+?) {2,}(\d+)$"
+    sums = re.findall(pattern, text, re.MULTILINE)
+    assert len(sums) == len(demo.SHOWN)
+    for carries, p_bits, p, q_bits, q, digits, total in sums:
+        numbers = [int(bits.replace(" ", ""), 2) for bits in (p_bits, q_bits, digits)]
+        assert numbers == [int(p), int(q), int(total)]
+        assert int(total) == int(p) + int(q)
+        carried = [(int(p) % 2**i + int(q) % 2**i) >> i for i in range(4, 0, -1)]
+        assert [int(c) for c in carries.split()] == carried
+
+
+def test_the_closing_line_says_what_was_seen(quick):
+    """All sums, the perceptrons, the two impossible tables, and who learned; nothing wrong."""
+    text, _ = quick
+    seen = text[text.index("\nSeen: ") :]
+    assert "32 perceptrons add any two numbers of 4 bits (256 of 256 sums are right)" in seen
+    assert "every truth table but XOR and XNOR" in seen
+    assert "made a NAND of the smoothed unit, and none of the one with the step" in seen
+    assert not re.search(r"\b(NO|NOT|WRONG)\b", seen)
+
+
+def test_the_printed_slopes_are_the_formulas(quick):
+    """∂y/∂b = c σ'(c z) at z = 3, 1, 1, −1, and exactly 0 for the step."""
+    text, _ = quick
+    rows = re.findall(r"^ *\?\(([\d ]*)z\)" + 4 * r" +(\S+)" + "$", text, re.MULTILINE)
+    assert len(rows) == 8
+    for (c, *outputs), (same_c, *slopes) in zip(rows[:4], rows[4:], strict=True):
+        assert c == same_c
+        c = float(c or 1)
+        for z, output, slope in zip((3, 1, 1, -1), outputs, slopes, strict=True):
+            sigma = 1 / (1 + math.exp(-c * z))
+            assert float(output) == pytest.approx(sigma, abs=5e-5)
+            assert float(slope) == pytest.approx(c * math.exp(-c * z) * sigma**2, rel=5e-3)
+    assert re.findall(r"^ +step\(z\) +0 +0 +0 +0$", text, re.MULTILINE)
+
+
+def test_it_fits_a_terminal(quick):
+    """No line wider than 110 columns, but those that name a file."""
+    text, out = quick
+    assert max(len(line) for line in text.splitlines() if str(out) not in line) <= 110
+
+
+def test_the_pictures_are_saved(quick):
+    """In a folder that is made for them; not blank; the circuit has its nine perceptrons."""
+    text, out = quick
+    assert f"{out / 'perceptrons.png'}\n" in text
+    pixels = imread(out / "perceptrons.png")
+    assert pixels.shape[:2] == (864, 1440)
+    assert np.ptp(pixels[..., 0]) > 0.5
+    circuit = (out / "full_adder.svg").read_text(encoding="utf-8")
+    assert f"{out / 'full_adder.svg'} " in text
+    assert circuit.count(">dot<") == circuit.count(">step<") == 9
+
+
+def test_gates_are_pythons():
+    """XOR, half adder and full adder on all bits, against ^, & and +."""
+    for p, q in itertools.product((0, 1), repeat=2):
+        assert demo.xor(nand, p, q) == p ^ q
+        assert demo.half_adder(nand, p, q) == (p ^ q, p & q)
+        for carry in (0, 1):
+            total = p + q + carry
+            assert demo.full_adder(nand, p, q, carry) == (total & 1, total >> 1)
+
+
+def test_the_adder_adds():
+    """All 256 pairs, of the package's perceptron."""
+    gate = demo.Counted(demo.Perceptron((-2, -2), 3))
+    for p, q in itertools.product(range(16), repeat=2):
+        bits = [[int(bit) for bit in reversed(f"{n:04b}")] for n in (p, q)]
+        digits, _ = demo.adder(gate, *bits)
+        assert int("".join(map(str, reversed(digits))), 2) == p + q
+    assert gate.uses == 256 * 32
+
+
+def test_wrong_sums_are_counted():
+    """A gate that is always 1 says 1 + 2 + 4 + 8 + 16 = 31, which no sum is, and one that is always 0 says 0, which one is."""
+    assert demo.check_sums(nand) == 256
+    assert demo.check_sums(lambda p, q: 1) == 0
+    assert demo.check_sums(lambda p, q: 0) == 1
+
+
+def test_a_planted_wrong_unit_is_told(monkeypatch, tmp_path, capsys):
+    """With b = 1 the unit is a NOR: the closing line says that it is no NAND and how many sums are right."""
+    monkeypatch.setattr(demo, "BIAS", 1.0)
+    monkeypatch.setattr(demo, "plot", lambda points: demo.Figure())  # this is about words
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    right = demo.check_sums(lambda p, q: 1 - (p | q))
+    assert re.findall(r"^ +[01] +[01] +(-?\d) +([01]) +[01]$", text, re.MULTILINE) == [
+        ("1", "1"),
+        ("-1", "0"),
+        ("-1", "0"),
+        ("-3", "0"),
+    ]
+    assert f"Seen: the unit is NO NAND, and the adder is WRONG: {right} of 256 sums are right;" in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"impossible": {(0, 1, 1, 0)}}, "seen to lack 1 truth tables, NOT just XOR and XNOR"),
+        ({"slopes": {"σ(z)": [0.1, 0.0], "step(z)": [0.0, 0.0]}}, "derivatives are NOT as they should be"),
+        ({"slopes": {"σ(z)": [0.1, 0.2], "step(z)": [0.0, 0.3]}}, "derivatives are NOT as they should be"),
+        ({"learned": {"sigmoid": False, "step": False}}, "did NOT do what it should"),
+    ],
+)
+def test_the_closing_line_follows_the_findings(changed, words):
+    """Each finding turned into its opposite is told as such, and none is otherwise."""
+    good = demo.Findings(
+        is_nand=True,
+        right_sums=256,
+        used=32,
+        impossible={(0, 1, 1, 0), (1, 0, 0, 1)},
+        slopes={"σ(z)": [0.1, 0.2], "step(z)": [0.0, 0.0]},
+        learned={"sigmoid": True, "step": False},
+    )
+    assert words in demo.verdict(good._replace(**changed))
+    assert words not in demo.verdict(good)
+
+
+def test_a_file_in_the_way_is_named(tmp_path, capsys):
+    """One line on stderr, before anything is computed."""
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    assert demo.main(["--quick", "--out", str(in_the_way)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"perceptrons.py: {in_the_way} is no folder to save in")

@@ -1,0 +1,189 @@
+"""`demos/saturation.py` runs, and its numbers are those of the formulas on paper."""
+
+import importlib.util
+import math
+import os
+import re
+import subprocess
+import sys
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+SCRIPT = Path(__file__).parents[1] / "demos" / "saturation.py"
+
+
+def load():
+    spec = importlib.util.spec_from_file_location("saturation", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+demo = load()
+QUADRATIC, CROSS_ENTROPY = demo.quadratic, demo.cross_entropy
+NUMBER = r"(\S+)"
+
+
+def by_hand(z):
+    """σ(z), σ′(z) and, for r = 0 and x = 1, ∂C/∂w with either cost."""
+    e = math.exp(-z)
+    sigma, sigma_prime = 1 / (1 + e), e / (1 + e) ** 2
+    return sigma, sigma_prime, sigma * sigma_prime, sigma
+
+
+def descend(slope, z, rate):
+    """Epochs until σ(z) < 0.2. With x = 1 and one sample, w and b take the same step, so z takes two."""
+    epochs = 0
+    while 1 / (1 + math.exp(-z)) >= 0.2:
+        z -= 2 * rate * slope(z)
+        epochs += 1
+    return epochs
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """A quick run, warnings as errors, in a terminal without Greek letters: what it printed, and where its picture is."""
+    out = tmp_path_factory.mktemp("demo") / "new" / "folder"
+    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
+    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
+    assert ran.stderr == ""
+    return ran.stdout, out / "saturation.png"
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """Mild, bad and terrible; the quadratic cost's last would outlast the universe."""
+    found = []
+    for w, b in ((0.6, 0.9), (2.0, 2.0), (50.0, 50.0)):
+        for cost in demo.NAMES:
+            predicted = demo.time_needed(cost, w + b) / demo.RATES[cost]
+            counted = demo.epochs_needed(cost, w, b) if predicted < 1e4 else None
+            found.append(demo.Run(cost, w + b, demo.slope(cost, w, b), predicted, counted))
+    return found
+
+
+def test_the_gradients_are_the_formulas(quick):
+    """Engine and formula, from z = 1.5 to the lecture's z = 100, where σ′ is 3.7e-44."""
+    text, _ = quick
+    rows = re.findall(rf"^ +(\d\S*) +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER} +{NUMBER}$", text, re.MULTILINE)
+    table = [tuple(map(float, row)) for row in rows if "e" in row[1]][: len(demo.STARTS)]
+    assert [row[0] for row in table] == [1.5, 4.0, 6.0, 8.0, 10.0, 100.0]
+    for z, slope, engine, formula, engine_entropy, formula_entropy in table:
+        _, sigma_prime, quadratic, entropy = by_hand(z)
+        assert slope == pytest.approx(sigma_prime, rel=1e-6)
+        assert engine == formula == pytest.approx(quadratic, rel=1e-6)
+        assert engine_entropy == formula_entropy == pytest.approx(entropy, rel=1e-11)
+    assert table[-1][1] == pytest.approx(math.exp(-100), rel=1e-6)
+
+
+def test_the_naive_numbers_fail_and_the_engines_do_not(quick):
+    """At z = 100: 1 − a = 0, C infinite, its derivative no number; the engine says 100 and 1."""
+    text, _ = quick
+    assert re.search(r"^ +100 +0 +inf +nan +100 +1$", text, re.MULTILINE)
+    assert re.search(r"is refused:\n +cannot take 'log' of 0.0", text)
+
+
+def test_naive_is_right_where_nothing_is_rounded_away():
+    """At z = 4 it is the formula; the comparison is fair."""
+    a = 1 / (1 + math.exp(-4))
+    assert demo.naive(4.0) == pytest.approx((1 - a, math.log(1 + math.exp(4)), a))
+
+
+def test_the_epochs_are_those_of_plain_floats(quick):
+    """The printed counts, by a descent in z without the package."""
+    text, _ = quick
+    rows = re.findall(
+        r"^ +\S+ +\S+ +(\S+) +[01]\.\d{4} +\S+ +\S+ +(left out|[\d,]+) +\S+ +\S+ +([\d,]+)$", text, re.MULTILINE
+    )
+    assert [float(z) for z, _, _ in rows] == [1.5, 4.0, 6.0, 8.0, 10.0, 100.0]
+    for start, quadratic, entropy in rows:
+        z = float(start)
+        assert int(entropy.replace(",", "")) == descend(lambda z: by_hand(z)[3], z, 0.031)
+        if quadratic == "left out":
+            assert z > 6
+        else:
+            assert int(quadratic.replace(",", "")) == descend(lambda z: by_hand(z)[2], z, 0.15)
+
+
+@pytest.mark.parametrize("cost", [QUADRATIC, CROSS_ENTROPY])
+def test_the_time_solves_the_differential_equation(cost):
+    """d time / dz = 1 / (2 ∂C/∂z), by differences; no time is needed where a is right already."""
+    for z in (-1.0, 0.0, 1.5, 4.0, 10.0):
+        slope = by_hand(z)[2 if cost is QUADRATIC else 3]
+        h = 1e-5
+        difference = (demo.time_needed(cost, z + h) - demo.time_needed(cost, z - h)) / (2 * h)
+        assert difference == pytest.approx(1 / (2 * slope), rel=1e-7)
+    assert demo.time_needed(cost, math.log(0.25)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_smaller_steps_come_nearer_to_the_prediction():
+    """Euler's method: a tenth of the learning rate leaves about a tenth of the error in the time."""
+    for cost, slope in ((QUADRATIC, lambda z: by_hand(z)[2]), (CROSS_ENTROPY, lambda z: by_hand(z)[3])):
+        exact = demo.time_needed(cost, 4.0)
+        for rate in (0.1, 0.01):
+            assert rate * descend(slope, 4.0, rate) == pytest.approx(exact, abs=2 * rate)
+
+
+def test_learning_curves_begin_at_the_start_and_go_down():
+    """a and C of the first epoch by hand, then the first step by hand, then downhill."""
+    for cost, rate in demo.RATES.items():
+        curve = list(islice(demo.learn(cost, 2.0, 2.0, rate), 50))
+        a = 1 / (1 + math.exp(-4))
+        assert curve[0] == pytest.approx((a, a**2 / 2 if cost is QUADRATIC else math.log(1 + math.exp(4))))
+        z = 4 - 2 * rate * by_hand(4.0)[2 if cost is QUADRATIC else 3]
+        assert curve[1][0] == pytest.approx(1 / (1 + math.exp(-z)))
+        assert all(later < earlier for (_, earlier), (_, later) in pairwise(curve))
+
+
+def test_the_closing_line_says_what_was_seen(quick):
+    """Trends, epochs and how near the predictions are."""
+    text, _ = quick
+    seen = text[text.index("\nSeen: ") :]
+    for words in (
+        r"quadratic: .*ever smaller: 0\.122, 0\.0173, 3\.72e-44;\n +epochs to be right: 107, 302, 9\.0e\+43 \(pred",
+        r"cross-entropy: .*ever larger: 0\.818, 0\.982, 1;\n +epochs to be right: 107, 151, 1,699\.",
+    ):
+        assert re.search(words, seen)
+    assert "differ by at most 0.4 %" in seen
+    assert "the worst mistakes teach least" in seen
+    assert "NOT" not in seen
+
+
+def test_the_closing_line_follows_the_runs(runs):
+    """The costs exchanged: the verdict says that this is not what the lecture says."""
+    exchanged = {QUADRATIC: CROSS_ENTROPY, CROSS_ENTROPY: QUADRATIC}
+    assert "NOT" not in demo.verdict(runs)
+    assert "NOT what the lecture says" in demo.verdict([run._replace(cost=exchanged[run.cost]) for run in runs])
+    flat = [run._replace(slope=0.1) for run in runs]
+    assert "now smaller, now larger" in demo.verdict(flat)
+    assert "NOT what the lecture says" in demo.verdict(flat)
+
+
+def test_it_fits_a_terminal(quick):
+    """No line wider than 110 columns, but those that name a file."""
+    text, path = quick
+    assert max(len(line) for line in text.splitlines() if str(path) not in line) <= 110
+
+
+def test_the_picture_is_saved(quick):
+    """In a folder that is made for it; not blank."""
+    text, path = quick
+    assert f"The picture: {path}\n" in text
+    pixels = imread(path)
+    assert pixels.shape[:2] == (900, 1680)
+    assert np.ptp(pixels[..., 0]) > 0.5
+
+
+def test_a_file_in_the_way_is_named(tmp_path, capsys):
+    """One line on stderr, before anything is computed."""
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    assert demo.main(["--quick", "--out", str(in_the_way)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"saturation.py: {in_the_way} is no folder to save in")
