@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = options.out / "forward_vs_backward.png"
     plot(parameters, series).savefig(path, dpi=150)
     print(f"\nThe picture: {path}")
+    print(f"\nSeen: {verdict(parameters, series)}")
     return 0
 
 
@@ -110,6 +111,16 @@ def multiplications(rows: list[Row]) -> list[float]:
 
 def seconds(rows: list[Row]) -> list[float]:
     return [row.seconds for row in rows]
+
+
+def verdict(parameters: list[int], series: Series) -> str:
+    """What the largest net took in each direction, and how much that grew since the smallest."""
+    growth = parameters[-1] / parameters[0]
+    words = []
+    for method in (BACKWARD, FORWARD):
+        first, *_, last = multiplications(series[method])
+        words.append(f"{last:,.0f} multiplications {method.split(',')[0]} ({last / first:.1f} times as many)")
+    return f"with {growth:.1f} times the parameters, the same gradient takes {', '.join(words)}."
 
 
 def fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:

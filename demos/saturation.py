@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def neuron_at(w: float, b: float) -> Neuron:
     neuron = Neuron(1)
-    neuron.w[0].data, neuron.b.data = w, b
+    neuron.set_weights([w], b)
     return neuron
 
 

@@ -17,7 +17,8 @@ from .differences import GradientError, gradcheck
 from .drawing import draw
 from .explanation import explain
 from .functions import dot, maximum, minimum
-from .nn import MLP, Layer, Neuron, Perceptron
+from .nn import MLP, Layer, Neuron
+from .perceptron import Perceptron
 from .training import DivergenceError, Epoch, train
 from .value import Value
 

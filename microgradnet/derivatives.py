@@ -66,6 +66,9 @@ def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, Any]) -> Any:
         value: np.asarray(tangent, dtype=np.float64) if isinstance(tangent, np.ndarray) else as_number(tangent)
         for value, tangent in tangents.items()
     }
+    if len({np.shape(tangent) for tangent in moving.values()}) > 1:
+        shapes = ", ".join([str(np.shape(tangent)) for tangent in moving.values()])
+        raise ValueError(f"tangents of the shapes {shapes} arrived: wanted are numbers, or arrays of one shape")
     forward(topological_order(*outputs), moving, _numbers)
     still = 0.0 * next(iter(moving.values()), 0.0)
     rates = [moving.get(value, still) for value in outputs]

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import files
-from .checks import as_number, describe
-from .functions import dot, dots
+from .checks import describe
+from .functions import dots
 from .value import Operand, Value
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -91,6 +91,17 @@ class Neuron(Module):
         """The weights, then the bias."""
         return [*self.w, self.b]
 
+    def set_weights(self, weights: npt.ArrayLike, bias: float) -> None:
+        """Write w, shape (nin,), and b into it: both or, on an error, none. Errors as for `MLP.set_weights`."""
+        (w,) = _arrays([weights], [np.array(self.w)], "weights")
+        (b,) = _arrays([bias], [np.array(self.b)], "biases")
+        self._write(w, b)
+
+    def _write(self, w: Array, b: Array) -> None:
+        for weight, number in zip(self.w, w.tolist(), strict=True):
+            weight.data = number
+        self.b.data = b.item()
+
     def __repr__(self) -> str:
         return f"Neuron({self.nin}, {self.activation!r})"
 
@@ -134,6 +145,15 @@ class Layer(Module):
     def biases(self) -> Array:
         """The vector b, shape (nout,): a copy."""
         return np.array([neuron.b.data for neuron in self.neurons])
+
+    def set_weights(self, weights: npt.ArrayLike, biases: npt.ArrayLike) -> None:
+        """Write A, shape (nout, nin), and b, shape (nout,), into it. Errors as for `MLP.set_weights`."""
+        (A,), (b,) = _arrays([weights], [self.weights()], "weights"), _arrays([biases], [self.biases()], "biases")
+        self._write(A, b)
+
+    def _write(self, A: Array, b: Array) -> None:
+        for neuron, row, bias in zip(self.neurons, A, b, strict=True):
+            neuron._write(row, bias)
 
     def __repr__(self) -> str:
         return f"Layer({self.nin}, {self.nout}, {self.neurons[0].activation!r})"
@@ -199,10 +219,7 @@ class MLP(Module):
         """
         A, b = _arrays(weights, self.weights(), "weights"), _arrays(biases, self.biases(), "biases")
         for layer, a_q, b_q in zip(self.layers, A, b, strict=True):
-            for neuron, row, bias in zip(layer.neurons, a_q.tolist(), b_q.tolist(), strict=True):
-                for w, number in zip(neuron.w, row, strict=True):
-                    w.data = number
-                neuron.b.data = bias
+            layer._write(a_q, b_q)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture, weights and biases to a file, bit for bit; `load` reads it.
@@ -254,29 +271,6 @@ class MLP(Module):
         output = "" if kinds[-1] == kinds[0] else f", output_activation={kinds[-1]!r}"
         sizes = [len(layer.neurons) for layer in self.layers]
         return f"MLP({self.nin}, {sizes}, {kinds[0]!r}{output}): {len(self.parameters())} parameters"
-
-
-class Perceptron:
-    """The lecture's threshold unit: 1 if w·x + b ≥ 0, else 0.
-
-    weights: n numbers; bias: a number. Calling it with n numbers gives the int 0 or 1; with Values among them, a
-    Value. A ValueError for another number of inputs.
-
-    >>> nand = Perceptron([-2, -2], 3)
-    >>> [nand([p, q]) for p in (0, 1) for q in (0, 1)]
-    [1, 1, 1, 0]
-    """
-
-    def __init__(self, weights: Sequence[float], bias: float) -> None:
-        self.weights = [as_number(w) for w in weights]
-        self.bias = as_number(bias)
-
-    def __call__(self, x: Sequence[Operand]) -> Any:
-        y = dot(self.weights, x, self.bias).step()
-        return y if any(isinstance(x_j, Value) for x_j in x) else int(y.data)
-
-    def __repr__(self) -> str:
-        return f"Perceptron({self.weights}, {self.bias})"
 
 
 def _activate(neurons: list[Neuron], x: Sequence[Operand]) -> list[Value]:

@@ -131,7 +131,7 @@ class Value:
     operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph
     already recorded keeps the numbers it was recorded with.
 
-    Comparisons compare data; the hash is the identity's, so that Values can be the keys of a dict.
+    Comparisons and truth go by data; the hash is the identity's, so that Values can be the keys of a dict.
 
     >>> x = Value(3.0, label="x")
     >>> y = x * x + 2 * x
@@ -288,6 +288,9 @@ class Value:
 
     def __ge__(self, other: Operand) -> bool:
         return self.data.__ge__(_data(other))
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
 
     __hash__ = object.__hash__
 

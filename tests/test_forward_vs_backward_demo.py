@@ -57,10 +57,26 @@ def test_the_exponents_are_about_one_and_about_two(quick):
 def test_the_picture_is_saved(quick):
     """In a folder that is made for it; not blank."""
     text, path = quick
-    assert text.rstrip().endswith(f"The picture: {path}")
+    assert f"The picture: {path}\n" in text
     pixels = imread(path)
     assert pixels.shape[:2] == (675, 1500)
     assert np.ptp(pixels[..., 0]) > 0.5
+
+
+def test_the_closing_line_says_how_much_each_direction_grew(quick):
+    """Backward as the parameters do, forward as their square, within a third."""
+    text, _ = quick
+    line = text.rstrip().splitlines()[-1]
+    number = r"([\d,.]+)"
+    found = re.fullmatch(
+        rf"Seen: with {number} times the parameters, the same gradient takes {number} multiplications backward "
+        rf"\({number} times as many\), {number} multiplications forward \({number} times as many\)\.",
+        line,
+    )
+    growth, least, backward, most, forward = (float(word.replace(",", "")) for word in found.groups())
+    assert abs(np.log(backward) / np.log(growth) - 1) < 1 / 3
+    assert abs(np.log(forward) / np.log(growth) - 2) < 1 / 3
+    assert least < most
 
 
 def test_a_fit_of_a_power_is_that_power():

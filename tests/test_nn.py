@@ -310,6 +310,28 @@ def test_set_weights_refuses_what_a_value_refuses(weight, make):
         net.set_weights(make(weight), [[0.0]])
 
 
+def test_a_neuron_and_a_layer_take_their_weights_too():
+    """w and b of the one, A and b of the other; all or nothing, as for a net."""
+    neuron, layer = Neuron(2), Layer(2, 3)
+    neuron.set_weights([1, -2.0], 3)
+    assert [p.data for p in neuron.parameters()] == [1.0, -2.0, 3.0]
+    A, b = np.arange(6.0).reshape(3, 2), np.array([7.0, 8.0, 9.0])
+    layer.set_weights(A, b)
+    assert (layer.weights().tolist(), layer.biases().tolist()) == (A.tolist(), b.tolist())
+    for unit, weights, biases, error in (
+        (neuron, [1.0], 0.0, ValueError),
+        (neuron, [5.0, 5.0], [0.0], ValueError),
+        (neuron, [5.0, 5.0], math.nan, ValueError),
+        (neuron, [5.0, 5.0], "3", TypeError),
+        (layer, A.T, b, ValueError),
+        (layer, A + 5, b[:2], ValueError),
+    ):
+        before = [p.data for p in unit.parameters()]
+        with pytest.raises(error):
+            unit.set_weights(weights, biases)
+        assert [p.data for p in unit.parameters()] == before
+
+
 # Initialisation.
 
 

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..checks import describe
-from ..nn import MLP, Layer, Neuron, Perceptron
+from ..nn import MLP, Layer, Neuron
+from ..perceptron import Perceptron
 from ..value import Value
 
 if TYPE_CHECKING:

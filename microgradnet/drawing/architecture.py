@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..nn import MLP, Layer, Neuron, Perceptron
+from ..nn import MLP, Layer, Neuron
+from ..perceptron import Perceptron
 from .picture import Picture, literal, picture
 from .text import dot_label, dot_tooltip, exact, plural, short, shown, subscript, width
 

@@ -1,0 +1,36 @@
+"""The lecture's first unit, which decides and cannot learn: its derivative is 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .checks import as_number
+from .functions import dot
+from .value import Operand, Value
+
+
+class Perceptron:
+    """The lecture's threshold unit: 1 if w·x + b ≥ 0, else 0.
+
+    weights: n numbers; bias: a number. Calling it with n numbers gives the int 0 or 1; with Values among them, a
+    Value. A ValueError for another number of inputs.
+
+    >>> nand = Perceptron([-2, -2], 3)
+    >>> [nand([p, q]) for p in (0, 1) for q in (0, 1)]
+    [1, 1, 1, 0]
+    """
+
+    def __init__(self, weights: Sequence[float], bias: float) -> None:
+        self.weights = [as_number(w) for w in weights]
+        self.bias = as_number(bias)
+
+    def __call__(self, x: Sequence[Operand]) -> Any:
+        z = dot(self.weights, x, self.bias)
+        z.label = "z"
+        y = z.step()
+        y.label = "y"
+        return y if any(isinstance(x_j, Value) for x_j in x) else int(y.data)
+
+    def __repr__(self) -> str:
+        return f"Perceptron({self.weights}, {self.bias})"
