@@ -139,10 +139,10 @@ class Value:
     >>> y.data, x.grad
     (15.0, 8.0)
     >>> zero = Value(0.0)
-    >>> zero.exp().data, zero.sin().data, zero.cos().data, zero.tanh().data, zero.sigmoid().data, zero.step().data
-    (1.0, 0.0, 1.0, 0.0, 0.5, 1.0)
-    >>> (x**2).sqrt().data, x.exp().log().data, abs(-x).data, (-x).relu().data, zero.softplus().data == Value(2).log().data
-    (3.0, 3.0, 3.0, 0.0, True)
+    >>> [f(zero).data for f in (Value.exp, Value.sin, Value.cos, Value.tanh, Value.sigmoid, Value.relu, Value.step)]
+    [1.0, 0.0, 1.0, 0.0, 0.5, 0.0, 1.0]
+    >>> (x**2).sqrt().data, x.exp().log().data, abs(-x).data, zero.softplus().data == Value(2).log().data
+    (3.0, 3.0, 3.0, True)
     """
 
     # Direct slots, not tuples of parents and partials: a third of the work for the garbage collector.
@@ -150,8 +150,11 @@ class Value:
 
     _data: float
     grad: float
+    """∂output/∂self, where `backward` has set it; 0 before."""
     label: str
+    """A name for pictures and error messages."""
     op: Op
+    """The operation that made it, a str: "" for a leaf, "*", "dot", "sigmoid", …"""
     first: Any
     second: Any
     d_first: Any

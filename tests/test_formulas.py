@@ -271,4 +271,4 @@ def test_the_formulas_import_nothing_of_ours():
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not any(node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
-    assert imported == {"__future__", "collections.abc", "typing", "numpy", "numpy.typing"}
+    assert {module.partition(".")[0] for module in imported} <= {"__future__", "collections", "typing", "numpy"}
