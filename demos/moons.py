@@ -1,0 +1,236 @@
+"""Two interleaved moons: a small net learns to tell them apart, and its decision boundary is watched as it moves.
+
+    python demos/moons.py            some ten seconds
+    python demos/moons.py --quick    fewer epochs and frames, five seconds
+
+100 noisy points lie on two half circles, and no straight line parts them. A 2-16-16-1 net, tanh inside and a sigmoid at
+the end, learns them by the lecture's mini-batch descent on the cross-entropy, twice from the same start: once recording
+the graph of every sample anew (eager), once with the graph recorded once and compiled. Both take the same steps, so they
+must end with the same net; what differs is the time. Whether the net has learned the moons, and not just the points, is
+told by 1,000 other points. (Larger batches than the ten points here would put the compiled program further ahead.)
+
+In out/, unless told otherwise: moons.png, the boundary at six epochs, and moons.gif, the boundary as it moves.
+
+The moons are those of micrograd's demo notebook. That one departs from the lecture, with relu, a max-margin cost with L2
+regularisation, and a learning rate that falls; this one keeps the lecture's cost and a constant Δt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.animation import PillowWriter
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from microgradnet import MLP, Compiled, compile, cross_entropy, train
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+SEED = 0  # of the points; the net's and the batches' are SEED + 1 and SEED + 2
+POINTS, HELD_OUT, NOISE = 100, 1000, 0.1
+HIDDEN = [16, 16]
+LEARNING_RATE, BATCH_SIZE = 0.5, 10
+EPOCHS, QUICK_EPOCHS = 100, 20
+FRAMES, QUICK_FRAMES = 40, 8
+GRID = 100  # the boundary is looked for on GRID × GRID points
+VIEW = (-1.6, 2.6, -1.15, 1.65)  # left, right, bottom, top
+ROUNDING = 1e-9  # between sums taken in another order, after some hundred steps
+
+COLOURS = ("#c1440e", "#1f6f8b")  # r = 0, r = 1
+SHADES = LinearSegmentedColormap.from_list("moons", ["#eda98b", "#ffffff", "#8dc0d1"])
+
+
+class Run(NamedTuple):
+    """A training run: the parameters at the start and after every epoch, the cost of every epoch, and two times."""
+
+    path: Array  # (epochs + 1, parameters)
+    costs: list[float]
+    preparing: float  # seconds before the first step: compiling, where that is done
+    training: float  # seconds for all steps
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Two moons told apart, and the moving boundary between them.")
+    parser.add_argument("--quick", action="store_true", help="fewer epochs and frames")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (out)")
+    options = parser.parse_args(argv)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"moons.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
+        return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a Δ shows a question mark
+    epochs, frames = (QUICK_EPOCHS, QUICK_FRAMES) if options.quick else (EPOCHS, FRAMES)
+
+    rng = np.random.default_rng(SEED)
+    X, R = moons(POINTS, NOISE, rng)
+    held_out = moons(HELD_OUT, NOISE, rng)
+    net = new_net()
+    print(f"{net}\n{POINTS} points, batches of {BATCH_SIZE}, Δt = {LEARNING_RATE}, {epochs} epochs.\n")
+    eager = learn(new_net(), X, R, epochs, compiled=False)
+    fast = learn(net, X, R, epochs, compiled=True)
+    show_times(eager, fast)
+
+    f = compile(net, 2)  # the net itself; with theta=… it answers for any parameters on the way
+    unlike = show_differences(eager, fast, f, held_out[0])
+    print(f"\n{'epoch':>7}{'cost C':>11}{'of the points':>16}{'of those held out':>20}   told right")
+    for epoch in some_epochs(epochs, 6):
+        cost = f"{fast.costs[epoch - 1]:.4f}" if epoch else "—"
+        shares = [f"{accuracy(f, fast.path[epoch], *data):.1%}" for data in ((X, R), held_out)]
+        print(f"{epoch:>7}{cost:>11}{shares[0]:>16}{shares[1]:>20}")
+    print("A cost is the mean over the epoch's steps, each measured just before it.")
+
+    still, moving = options.out / "moons.png", options.out / "moons.gif"
+    plot(f, fast, X, R, held_out, some_epochs(epochs, 6)).savefig(still, dpi=120)
+    animate(f, fast, X, R, some_epochs(epochs, frames), moving)
+    print(f"\nThe pictures: {still} and {moving} ({moving.stat().st_size / 1000:.0f} kB)")
+    print(seen(eager, fast, unlike, accuracy(f, fast.path[-1], *held_out)))
+    return 0
+
+
+def moons(count: int, noise: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Points on two half circles of radius 1, by turns, and moved by noise; and r, 0 for the upper one, 1 for the lower.
+
+    The upper one's centre is (0, 0), the lower one's is (1, ½): each ends inside the other.
+    """
+    angle = rng.uniform(0.0, np.pi, count)
+    R = (np.arange(count) % 2).astype(np.float64)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    X = np.where(R[:, None] == 0.0, upper, np.array([1.0, 0.5]) - upper)
+    X += rng.normal(0.0, noise, X.shape)
+    return X, R
+
+
+def new_net() -> MLP:
+    return MLP(2, [*HIDDEN, 1], activation="tanh", output_activation="sigmoid", seed=SEED + 1)
+
+
+def learn(net: MLP, X: Array, R: Array, epochs: int, compiled: bool) -> Run:
+    """Trains the net. The clock runs only while `train` does, not while the way is written down."""
+
+    def theta() -> list[float]:
+        return [p.data for p in net.parameters()]
+
+    start = time.perf_counter()
+    steps = train(net, X, R, cross_entropy, LEARNING_RATE, epochs, BATCH_SIZE, seed=SEED + 2, compiled=compiled)
+    preparing = time.perf_counter() - start
+    path, costs, training = [theta()], [], 0.0
+    for _ in range(epochs):
+        start = time.perf_counter()
+        epoch = next(steps)
+        training += time.perf_counter() - start
+        path.append(theta())
+        costs.append(epoch.cost)
+    return Run(np.array(path), costs, preparing, training)
+
+
+def accuracy(f: Compiled, theta: Array, X: Array, R: Array) -> float:
+    """The share of points on whose side of ½ the net's output lies."""
+    return float(np.mean((f(X, theta=theta) >= 0.5) == (R == 1.0)))
+
+
+def some_epochs(last: int, count: int) -> list[int]:
+    """At most `count` epochs from 0 to the last; denser at the beginning, where the boundary moves most."""
+    return [0, *np.unique(np.geomspace(1, last, count - 1).round().astype(int)).tolist()]
+
+
+# What is printed.
+
+
+def show_times(eager: Run, fast: Run) -> None:
+    print(f"{'seconds on this machine':<27}{'eager':>10}{'compiled':>10}{'ratio':>8}")
+    rows = [("preparing", eager.preparing, fast.preparing), ("all steps", eager.training, fast.training)]
+    rows.append(("together", eager.preparing + eager.training, fast.preparing + fast.training))
+    for name, slow, quick in rows:
+        ratio = "" if name == "preparing" else f"{slow / quick:.0f}"
+        print(f"  {name:<25}{slow:>10.4f}{quick:>10.4f}{ratio:>8}")
+
+
+def show_differences(eager: Run, fast: Run, f: Compiled, X: Array) -> float:
+    """Prints how far the two runs are apart, and gives the largest difference."""
+    parameters = float(np.max(np.abs(eager.path - fast.path)))
+    predictions = float(np.max(np.abs(f(X, theta=eager.path[-1]) - f(X, theta=fast.path[-1]))))
+    print(f"\nLargest difference of a parameter, after any epoch: {parameters:.1e}")
+    print(f"Largest difference of a prediction, on the points held out: {predictions:.1e}")
+    return max(parameters, predictions)
+
+
+def seen(eager: Run, fast: Run, unlike: float, right: float) -> str:
+    same = "the same net to rounding" if unlike < ROUNDING else f"nets that differ by {unlike:.1e}, more than rounding"
+    ratio = (eager.preparing + eager.training) / (fast.preparing + fast.training)
+    pace = f"{ratio:.0f} times as fast" if ratio >= 1.5 else f"no faster (ratio {ratio:.1f})"
+    learned = "so the net learned the moons" if right >= 0.95 else "so there was more to learn"
+    return (
+        f"\nSeen: eager and compiled give {same}, compiled {pace} with compiling counted.\n"
+        f"Of {HELD_OUT:,} points never trained on it tells {right:.1%} right, {learned}."
+    )
+
+
+# What is drawn.
+
+
+def grid() -> tuple[Array, Array, Array]:
+    """The coordinates of the grid's columns and rows, and its points, shape (GRID², 2)."""
+    x1, x2 = np.linspace(*VIEW[:2], GRID), np.linspace(*VIEW[2:], GRID)
+    return x1, x2, np.stack([a.ravel() for a in np.meshgrid(x1, x2)], axis=1)
+
+
+def draw_boundary(axes: Axes, f: Compiled, theta: Array, X: Array, R: Array) -> Any:
+    """The net's output as a shade, the line where it is ½, and the points. Gives the shades, for a colour bar."""
+    x1, x2, points = grid()
+    y = f(points, theta=theta).reshape(GRID, GRID)
+    shades = axes.contourf(x1, x2, y, levels=np.linspace(0.0, 1.0, 11), cmap=SHADES)
+    if y.min() < 0.5 < y.max():  # an untrained net may see one moon everywhere
+        axes.contour(x1, x2, y, levels=[0.5], colors="black", linewidths=1.5)
+    for r, colour in enumerate(COLOURS):
+        mine = r == R
+        axes.scatter(X[mine, 0], X[mine, 1], s=14, color=colour, edgecolors="white", linewidths=0.4, label=f"r = {r}")
+    axes.set_aspect("equal")
+    return shades
+
+
+def plot(f: Compiled, run: Run, X: Array, R: Array, held_out: tuple[Array, Array], epochs: list[int]) -> Figure:
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    panels = figure.subplots(2, 3, sharex=True, sharey=True)
+    for axes, epoch in zip(panels.flat, epochs, strict=True):
+        shades = draw_boundary(axes, f, run.path[epoch], X, R)
+        right = accuracy(f, run.path[epoch], *held_out)
+        axes.set_title(f"epoch {epoch}: {right:.1%} of held-out points right", fontsize=10)
+    for axes in panels[-1]:
+        axes.set_xlabel("$x_1$")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("$x_2$")
+    panels[0, 0].legend(loc="upper right", fontsize=8)
+    figure.colorbar(
+        shades, ax=panels, label="f(x), the output; black line: f(x) = ½", ticks=[0.0, 0.5, 1.0], shrink=0.8
+    )
+    return figure
+
+
+def animate(f: Compiled, run: Run, X: Array, R: Array, epochs: list[int], path: Path) -> None:
+    figure = Figure(figsize=(4.2, 3.2))
+    axes = figure.add_axes((0.17, 0.15, 0.81, 0.77))  # a layout made anew for every frame would let it jump
+    writer = PillowWriter(fps=6)
+    with writer.saving(figure, str(path), dpi=90):
+        for epoch in [*epochs, *epochs[-1:] * 6]:  # it rests at the end
+            axes.clear()
+            draw_boundary(axes, f, run.path[epoch], X, R)
+            axes.set_title(f"epoch {epoch}", fontsize=10)
+            axes.set_xlabel("$x_1$")
+            axes.set_ylabel("$x_2$")
+            writer.grab_frame()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
