@@ -18,10 +18,9 @@ from numpy.lib.stride_tricks import as_strided
 from . import kernels, ops
 from .arrays import K
 from .autodiff import topological_order
-from .functions import dots
 from .grouping import Grouping
 from .programs import generate
-from .recording import ONE_AT_A_TIME, record
+from .recording import ONE_AT_A_TIME, again, leaves, record
 from .value import Value
 
 Numbers: TypeAlias = npt.NDArray[Any]
@@ -30,11 +29,18 @@ _STRICT: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under":
 _CHUNK = 1000  # samples computed at a time: what is computed with stays in the cache
 
 
-def compile(function: Callable[..., Any], *sizes: int, dtype: npt.DTypeLike = np.float64) -> Compiled:
+def compile(
+    function: Callable[..., Any],
+    *sizes: int,
+    dtype: npt.DTypeLike = np.float64,
+    parameters: Value | Sequence[Value] = (),
+) -> Compiled:
     """Record a function of Values once and make it a NumPy program for batches.
 
     function: takes one list of Values per size, and gives a Value (a cost, say) or a sequence of them (a net's
-    outputs). sizes: how many numbers a sample has in each input. dtype: numpy.float64 or numpy.float32.
+    outputs). sizes: how many numbers a sample has in each input. dtype: numpy.float64 or numpy.float32. parameters: the
+    first ones, in this order, whether the function uses them or not; by default in the order in which it meets them,
+    which for what a net computes is that of `net.parameters()`, but for what `grad` recorded may be any.
 
     Leaves that are not inputs are the parameters. The recorded operations are what is run on every sample: a
     function that looks at the numbers of its inputs (an `if`, a comparison, a `.data`) is refused with a ValueError,
@@ -49,14 +55,14 @@ def compile(function: Callable[..., Any], *sizes: int, dtype: npt.DTypeLike = np
     >>> value, gradient
     (4.0, array([2.]))
     """
-    return Compiled(*record(function, sizes), dtype=dtype)
+    return Compiled(*record(function, sizes), dtype=dtype, parameters=parameters)
 
 
 class Compiled:
     """A compiled function; made by `compile`.
 
-    `parameters`: the Values it depends on besides its inputs; for a net in the order of `net.parameters()`. `source`:
-    the generated source. Calls may overlap in several threads, and it pickles.
+    `parameters`: the Values it depends on besides its inputs, in the order of its flat arrays. `source`: the generated
+    source. Calls may overlap in several threads, and it pickles.
 
     >>> w, b = Value(2.0), Value(1.0)
     >>> fast: Compiled = compile(lambda x: w * x[0] + b, 1)
@@ -76,13 +82,14 @@ class Compiled:
         several: bool,
         dtype: npt.DTypeLike = np.float64,
         watched: int = 0,
+        parameters: Value | Sequence[Value] = (),
     ) -> None:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float64, np.float32):
             raise TypeError(f"dtype {self.dtype} arrived where numpy.float64 or numpy.float32 was wanted")
         self._inputs, self._outputs, self._several, self._watched = inputs, outputs, several, watched
         with ONE_AT_A_TIME:
-            grouping = Grouping(inputs, outputs)
+            grouping = Grouping(inputs, outputs, leaves(parameters))
         self.parameters = grouping.parameters
         self.source, self._tables, self._work, self._functions = generate(grouping, watched)
         self._start()
@@ -264,7 +271,7 @@ class Compiled:
                 }
             try:
                 for node in order:
-                    now[node] = _again(node, now)
+                    now[node] = again(node, now)
                 if derivatives and order:
                     now[self._outputs[0]].backward()
             except (ArithmeticError, ValueError) as error:
@@ -292,19 +299,6 @@ def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
     except KeyboardInterrupt:
         assign(values, numbers)
         raise
-
-
-def _again(node: Value, now: dict[Value, Value]) -> Value:
-    def at(value: Value) -> Value:
-        return now.get(value, value)  # a constant stays what it is
-
-    if node.op == ops.dot:
-        *weights, bias = map(at, node.first)
-        new = dots([(weights, bias)], [*map(at, node.second)])[0]
-    else:
-        new = node.op(*map(at, node.parents))
-    new.label = node.label
-    return new
 
 
 class _Work:

@@ -36,13 +36,15 @@ class Group:
 class Grouping:
     """The groups of the graph under some outputs.
 
-    inputs: the leaf Values of each input. `parameters` are the other leaves, in the order in which the graph meets
-    them, which for a net is that of `parameters()`.
+    inputs: the leaf Values of each input. `parameters` are first those given, then the other leaves in the order in which
+    the graph meets them, which for what a net computes is that of its `parameters()`.
     """
 
-    def __init__(self, inputs: Sequence[Sequence[Value]], outputs: Sequence[Value]) -> None:
+    def __init__(
+        self, inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value] = ()
+    ) -> None:
         self.inputs = inputs
-        self.parameters: list[Value] = []
+        self.parameters = list(parameters)
         self.groups = [Group(ops.leaf, False), Group(ops.constant, False), *[Group(ops.leaf, True) for _ in inputs]]
         self._index: dict[Any, int] = {}
         self._vectors: dict[Any, int] = {}
@@ -51,6 +53,7 @@ class Grouping:
         self._places: dict[Value, Place] = {
             value: (g, slot) for g, values in enumerate(inputs, 2) for slot, value in enumerate(values)
         }
+        self._places |= {value: (_PARAMETERS, slot) for slot, value in enumerate(parameters)}
         self._lay_out(topological_order(*outputs), outputs)
         self.outputs = [self._place(value) for value in outputs]
         self.constants = list(self._numbers)

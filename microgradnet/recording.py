@@ -17,6 +17,7 @@ import numpy as np
 from . import ops, value
 from .autodiff import topological_order
 from .checks import describe
+from .functions import dots
 from .value import Value
 
 Recording = tuple[list[list[Value]], list[Value], bool]  # inputs, outputs, and whether these came as a sequence
@@ -126,3 +127,29 @@ def same_program(one: Any, other: Any) -> bool:
             return False
         twins[a] = b
     return all_alike(one[1], other[1])
+
+
+def leaves(parameters: Value | Sequence[Value]) -> list[Value]:
+    """What was given as parameters, each a leaf and there once."""
+    given = [parameters] if isinstance(parameters, Value) else list(parameters)
+    for leaf in given:
+        if not isinstance(leaf, Value) or leaf.op != ops.leaf:
+            raise TypeError(f"{describe(leaf)} arrived in parameters, where Values made by Value(…) were wanted")
+    if len(set(given)) < len(given):
+        raise ValueError("a Value arrived in parameters twice: wanted is each once")
+    return given
+
+
+def again(node: Value, now: dict[Value, Value]) -> Value:
+    """The node, recorded once more of what its operands are now; a constant stays what it is."""
+
+    def at(value: Value) -> Value:
+        return now.get(value, value)
+
+    if node.op == ops.dot:
+        *weights, bias = map(at, node.first)
+        new = dots([(weights, bias)], [*map(at, node.second)])[0]
+    else:
+        new = node.op(*map(at, node.parents))
+    new.label = node.label
+    return new

@@ -42,7 +42,7 @@ class Epoch:
     """One pass through the training data.
 
     number: from 1. cost, accuracy: means over the epoch's samples, each measured just before the step that used it.
-    seconds: since training began. validation_cost, validation_accuracy: measured on the validation data after the
+    seconds: spent on training so far; not on validation, nor by the caller between epochs. validation_cost, validation_accuracy: measured on the validation data after the
     epoch, None without such data.
 
     Accuracy is the fraction of samples told right: with several outputs, the largest is where the largest target is;
@@ -125,10 +125,11 @@ def _epochs(
     rng: np.random.Generator,
     validation: tuple[Array, Array] | None,
 ) -> Iterator[Epoch]:
-    start = time.perf_counter()
     right = _judge(R)
+    seconds = 0.0
     step = 0
     for number in range(1, epochs + 1):
+        start = time.perf_counter()
         theta = np.array([p.data for p in method.parameters])
         order = rng.permutation(len(X))
         total, hits = 0.0, 0
@@ -147,7 +148,7 @@ def _epochs(
                 hits += right(outputs, r) if right else 0
         finally:  # however the epoch ends
             assign(method.parameters, theta.tolist())
-        seconds = time.perf_counter() - start
+        seconds += time.perf_counter() - start
         accuracy = hits / len(X) if right else None
         with _divergence(f"epoch {number}, on the validation data", learning_rate):
             measured = _measure(method, validation, theta, right)

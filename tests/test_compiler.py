@@ -16,6 +16,7 @@ import pytest
 import microgradnet as m
 from microgradnet import Value, dot, kernels, quadratic
 
+ONE = Value(1.0)
 GOLDEN = Path(__file__).parent / "golden" / "compiled_quadratic_3_4_2.py.txt"
 
 
@@ -136,6 +137,51 @@ def test_parameters_are_the_nets_in_order(sizes):
     for fast in (m.compile(net, 3), m.compile(lambda x, r: quadratic(net(x), r), 3, sizes[-1])):
         assert all(a is b for a, b in zip(fast.parameters, net.parameters(), strict=True))
         assert fast.theta().tolist() == [p.data for p in net.parameters()]
+
+
+def test_parameters_given_come_first_and_in_their_order():
+    """Used or not; those met besides follow."""
+    net, extra = m.MLP(3, [2, 1], seed=1), Value(7.0)
+    given = [*net.parameters()[::-1][:5], extra]
+    fast = m.compile(lambda x, r: quadratic(net(x), r), 3, 1, parameters=given)
+    rest = [p for p in net.parameters() if p not in set(given)]
+    assert all(a is b for a, b in zip(fast.parameters, [*given, *rest], strict=True))
+    X, R = np.random.default_rng(0).normal(size=(5, 3)), np.ones(5)
+    value, gradient = fast.value_and_grad(X, R)
+    usual = m.compile(lambda x, r: quadratic(net(x), r), 3, 1)
+    expected = dict(zip(usual.parameters, usual.value_and_grad(X, R)[1], strict=True)) | {extra: 0.0}
+    assert value == pytest.approx(usual.value_and_grad(X, R)[0], rel=1e-14)
+    assert gradient == pytest.approx([expected[p] for p in fast.parameters], rel=1e-13)
+
+
+def test_recorded_gradients_compile_to_gradients_of_each_sample_and_to_hessians():
+    """Of what `grad` recorded, in the order of the parameters given: as the formulas' gradients, and as `hessian`."""
+    net = m.MLP(2, [3, 1], activation="tanh", output_activation="linear", seed=1)
+    P, rng = net.parameters(), np.random.default_rng(0)
+    X, R = rng.normal(size=(6, 2)), rng.normal(size=6)
+
+    def slopes(x, r):
+        return m.grad(quadratic(net(x), r), P, create_graph=True)
+
+    G = m.compile(slopes, 2, 1, parameters=P)(X, R)
+    for x, r, g in zip(X, R, G, strict=True):
+        assert g == pytest.approx(m.grad(quadratic(net(x), r), P), rel=1e-12, abs=1e-15)
+    rows = [m.compile(lambda x, r, i=i: slopes(x, r)[i], 2, 1, parameters=P) for i in range(len(P))]
+    H = np.array([row.value_and_grad(X, R)[1] for row in rows])
+    C = sum([quadratic(net(x), r) for x, r in zip(X, R, strict=True)], start=Value(0.0)) / len(X)
+    assert pytest.approx(np.array(m.hessian(C, P)), rel=1e-11, abs=1e-14) == H
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error"),
+    [([1.0], TypeError), ("w", TypeError), ([Value(1.0) * 2.0], TypeError), ([ONE, ONE], ValueError)],
+    ids=["number", "str", "node", "twice"],
+)
+def test_what_is_no_parameter_is_refused(parameters, error):
+    """A number, a name, a node, the same leaf twice."""
+    with pytest.raises(error, match="parameters"):
+        m.compile(lambda x: x[0] * ONE, 1, parameters=parameters)
+    assert m.compile(lambda x: x[0] * ONE, 1, parameters=ONE).parameters == [ONE]
 
 
 def test_theta_and_assign_are_inverse():
@@ -513,9 +559,9 @@ def test_guilty_sample_is_found_fast_in_a_large_batch():
     calls = []
     net = m.MLP(20, [10, 1], output_activation="linear", seed=1)
     fast = m.compile(lambda x: net(x[:20]).tanh() + x[20].log(), 21)
-    again = m.compiler._again
+    again = m.compiler.again
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(m.compiler, "_again", lambda node, now: calls.append(node) or again(node, now))
+        patch.setattr(m.compiler, "again", lambda node, now: calls.append(node) or again(node, now))
         X = np.ones((5000, 21))
         X[4321, 20] = -1.0
         with pytest.raises(ValueError, match=r"sample 4321: cannot take 'log' of -1[.]0"):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradnet import MLP, DivergenceError, Epoch, Layer, Neuron, Value, cross_entropy, quadratic, train
+from microgradnet import MLP, DivergenceError, Epoch, Layer, Neuron, Value, cross_entropy, quadratic, train, training
 
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 ODD = np.array([0.0, 1.0, 1.0, 0.0])
@@ -282,6 +282,35 @@ def test_a_record_tells_number_cost_accuracy_and_seconds(compiled):
     assert {(e.validation_cost, e.validation_accuracy) for e in epochs} == {(None, None)}
     with pytest.raises(dataclasses.FrozenInstanceError):
         epochs[0].cost = 0.0
+
+
+def test_seconds_are_those_of_training_alone(compiled, monkeypatch):
+    """By a clock that only moves while the cost is computed, while validation runs, and while the caller is at work."""
+    now = 0.0
+
+    class Clock:
+        perf_counter = staticmethod(lambda: now)
+
+    monkeypatch.setattr(training, "time", Clock)
+    measure, gradient = training._measure, training._Compiled.gradient if compiled else training._Eager.gradient
+
+    def validate(*arguments):
+        nonlocal now
+        now += 100.0
+        return measure(*arguments)
+
+    def step(*arguments):
+        nonlocal now
+        now += 1.0
+        return gradient(*arguments)
+
+    monkeypatch.setattr(training, "_measure", validate)
+    monkeypatch.setattr(training._Compiled if compiled else training._Eager, "gradient", step)
+    seconds = []
+    for epoch in train(MLP(2, [1], seed=1), XOR, ODD, epochs=3, batch_size=2, validation=(XOR, ODD), compiled=compiled):
+        seconds.append(epoch.seconds)
+        now += 10_000.0
+    assert seconds == [2.0, 4.0, 6.0]
 
 
 def test_an_epoch_happens_when_it_is_asked_for(compiled):
