@@ -121,6 +121,17 @@ def test_gradient_step_goes_downhill(gradients):
         assert (array == old).all()
 
 
+def test_nets_may_be_wide_and_deep():
+    """300 inputs, 300 linear layers: z = Σ_j x_j is handed on unchanged, and δ = (f - r)/K reaches the first layer."""
+    A, b = [np.ones((1, 300)), *[[[1.0]]] * 299], [[0.0]] * 300
+    X, R = np.ones((2, 300)), [300.0, 299.0]
+    deltas, dA, db = formulas.delta_recursion(A, b, X, R, ["linear"] * 300)
+    assert [delta.tolist() for delta in deltas] == [[[0.0], [0.5]]] * 300
+    assert (dA[0] == np.full((1, 300), 0.5)).all()
+    assert [d.tolist() for d in dA[1:]] == [[[150.0]]] * 299
+    assert [d.tolist() for d in db] == [[0.5]] * 300
+
+
 def test_results_share_no_memory_with_the_arguments():
     """y⁽⁰⁾ is a copy of x: whoever writes into a result changes no argument."""
     _, ys = formulas.forward_pass(A, b, x)
@@ -244,7 +255,7 @@ REFUSED = [
     (lambda: formulas.quadratic_gradient_forward(A, b, [[1.0]], [1.0]), ValueError, r"X has shape \(1, 1\)"),
     (lambda: formulas.gradient_step(A, b, TWO, 0.0), ValueError, "dt is 0.0"),
     (lambda: formulas.gradient_step(A, b, TWO, -1.0), ValueError, "dt is -1.0"),
-    (lambda: formulas.gradient_step(A, b, TWO, np.inf), ValueError, "dt is inf"),
+    (lambda: formulas.gradient_step(A, b, TWO, float("inf")), ValueError, "dt is inf"),
     (lambda: formulas.gradient_step(A, b, TWO, np.nan), ValueError, "dt is nan"),
     (lambda: formulas.gradient_step(A, b, (TWO[0][:1], TWO[1]), 1.0), ValueError, "1 matrices and 2 vectors.*2 layers"),
     (lambda: formulas.gradient_step(A, b, (TWO[0], TWO[1][:1]), 1.0), ValueError, "2 matrices and 1 vectors.*2 layers"),

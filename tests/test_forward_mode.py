@@ -59,6 +59,24 @@ def test_jvp_of_an_inner_value_moves_what_comes_after_it():
         assert abs(jvp(output, {x: 2.0, inner: 3.0}) - wanted) <= 4 * edges * U * (2.0 * sizes[0] + 3.0 * sizes[1])
 
 
+def test_jvp_goes_through_a_dot_of_constants():
+    """z = 2x + 3y + x: plain inputs take no tangent, the weights and the bias all do, in either order of operands."""
+    x, y = Value(0.7), Value(-1.3)
+    for z in (dot([x, y], [2.0, 3.0], x), dot([2.0, 3.0], [x, y], x)):
+        assert jvp(z, {x: 1.0}) == grad(z, x)[0] == 3.0
+        assert jvp(z, {x: 1.0, y: 10.0}) == 33.0
+        assert jvp(z, {y: 1.0}) == 3.0
+
+
+def test_a_reverse_sweep_reaches_what_its_outputs_depend_on_alone():
+    """In an order of two outputs of which one has an adjoint, what only the other depends on gets none."""
+    x, y = Value(2.0), Value(5.0)
+    first, second = x * x, (y * y) * y
+    adjoints = {first: 1.0}
+    reverse(topological_order(first, second), adjoints, lambda node: node.partials)
+    assert [adjoints.get(value) for value in (first, x, second, y)] == [1.0, 4.0, None, None]
+
+
 def test_what_does_not_matter_has_derivative_zero():
     """No tangents, a value off the graph, a constant: 0, in forward and in reverse mode."""
     x, y, _, first, _ = graph()

@@ -209,6 +209,21 @@ def test_nan_stays_nan(op):
         assert math.isnan(y) or (op == "**0" and y == 1.0)
 
 
+@pytest.mark.parametrize(
+    ("op", "zero", "outside", "far"), [(ops.xlogy, 0.0, -1.0, math.inf), (ops.xlog1my, 1.0, 2.0, -math.inf)], ids=str
+)
+def test_nought_times_a_logarithm_is_nought_at_the_limit_alone(op, zero, outside, far):
+    """0 ln 0 is 0, as x ln x tends to it; ±1 ln 0, 0 ln(-1) and 0 ln ∞ are no less wrong for that, on floats and arrays."""
+    assert value(op, (0.0, zero)) == 0.0
+    for point in ((1.0, zero), (-1.0, zero), (0.0, outside)):
+        with pytest.raises(REFUSED):
+            value(op, point)
+    assert math.isnan(value(op, (0.0, far)))
+    with np.errstate(all="ignore"):
+        found = op.array(np.array([0.0, 1.0, -1.0, 0.0, 0.0]), np.array([zero, zero, zero, outside, far]))
+    np.testing.assert_array_equal(found, [0.0, -math.inf, math.inf, math.nan, math.nan])
+
+
 @pytest.mark.parametrize("x", [1e308, -1e308])
 def test_saturated_functions_do_not_overflow(x):
     """At ±1e308 sigmoid, tanh, softplus and the cross-entropy are exact and have finite, exact slopes."""
@@ -482,6 +497,12 @@ def test_a_row_is_known_by_its_name(op):
     """The name leads back to the row itself, also through a pickle."""
     assert ops.named(str(op)) is op
     assert all(pickle.loads(pickle.dumps(op, protocol)) is op for protocol in range(pickle.HIGHEST_PROTOCOL + 1))
+
+
+def test_a_name_that_is_not_in_the_table_says_what_to_do():
+    """As when a pickle arrives before the file that adds its row."""
+    with pytest.raises(KeyError, match=r"'mine'.*import what adds its row"):
+        ops.named("mine")
 
 
 def test_the_table_is_kept_by_name():

@@ -13,7 +13,7 @@ import weakref
 import numpy as np
 import pytest
 
-from microgradnet import Value, dot, maximum, minimum
+from microgradnet import Value, dot, maximum, minimum, ops
 
 PICKLERS = [pickle.dumps, pickle._dumps]
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
@@ -66,6 +66,7 @@ def test_a_value_tells_how_it_was_computed():
     assert type(x.data) is float
     y.label = "y"
     assert repr(y) == "Value(data=1.5, grad=0.0, label='y')"
+    assert repr(w) == "Value(data=0.5, grad=0.0)"
 
 
 def test_operators_give_the_numbers_of_floats():
@@ -88,6 +89,22 @@ def test_methods_are_the_functions_they_are_named_after():
     assert x.softplus().data == pytest.approx(math.log(1 + math.exp(0.5)), rel=1e-15)
     assert [Value(t).relu().data for t in (-2.0, 0.0, 2.0)] == [0.0, 0.0, 2.0]
     assert [Value(t).step().data for t in (-2.0, -0.0, 0.0, 2.0)] == [0.0, 1.0, 1.0, 1.0]
+
+
+def test_a_value_tells_its_local_derivatives():
+    """One per parent, at the recorded numbers: none for a leaf, and those of a dot's plain inputs are left out."""
+    x, w = Value(3.0), Value(0.5)
+    assert (x.partials, (-x).partials, (x * w).partials) == ((), (-1.0,), (0.5, 3.0))
+    assert dot([x, w], [w, 2.0], x).partials == (0.5, 2.0, 1.0, 3.0, 0.5)
+    assert dot([x, w], [10.0, 2.0], x).partials == (10.0, 2.0, 1.0)
+
+
+def test_a_new_value_has_gradient_zero():
+    """Before any backward: leaves, constants, and nodes of one, two and many operands."""
+    x, w = Value(3.0), Value(0.5)
+    nodes = [x, x.exp(), -x, x**2, x * w, x + 1.0, 1.0 - x, maximum(x, w), dot([x, w], [w, 2.0], x)]
+    nodes += [parent for node in nodes for parent in node.parents]
+    assert [node.grad for node in nodes] == [0.0] * len(nodes)
 
 
 def test_sum_works():
@@ -194,6 +211,13 @@ def test_a_leaf_changed_after_recording_gives_the_gradient_at_the_recorded_numbe
     ((u * v).exp() + u**3 + dot([u, v], [v, u]) + u / v).backward()
     assert (x.grad, w.grad) == (u.grad, v.grad)
     assert (x * w).data == -10000.0
+
+
+def test_a_misspelt_attribute_is_refused():
+    """`x.gradient = 0.0` is an AttributeError, not a gradient that is never reset; a node has no dict to hold it."""
+    for node in (Value(2.0), Value(2.0) * 3.0):
+        with pytest.raises(AttributeError):
+            node.gradient = 0.0
 
 
 def test_the_data_of_an_inner_node_cannot_be_assigned():
@@ -548,6 +572,16 @@ def test_a_root_of_zero_has_a_value_but_no_derivative(make):
     assert w.grad == 13.0
 
 
+def test_nought_times_the_logarithm_of_nought_has_a_value_but_no_derivative():
+    """0 ln 0 is 0, its limit in x ln x; backward through it raises, naming both operands."""
+    x, y = Value(0.0, label="x"), Value(0.0, label="y")
+    z = ops.xlogy(x, y)
+    assert z.data == 0.0
+    with pytest.raises(ValueError, match=r"(?s)derivative.*'xlogy'.*'x'.*'y'"):
+        z.backward()
+    assert (x.grad, y.grad, z.grad) == (0.0, 0.0, 0.0)
+
+
 def test_infinities_and_nan_are_numbers_like_others():
     """What floats do without an error, Values do: nothing is hidden and nothing is invented."""
     assert (Value(math.inf) + 1).data == math.inf
@@ -745,11 +779,15 @@ def test_dot_needs_one_weight_per_input():
             dot(w, x)
 
 
-@pytest.mark.parametrize("thing", [3.0, Value(1.0), None, "12", np.ones((2, 2))], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize(
+    "thing",
+    [3.0, Value(1.0), None, "12", b"12", np.array(1.0), np.ones((2, 2))],
+    ids=lambda x: f"{type(x).__name__}{getattr(x, 'shape', '')}",
+)
 def test_dot_needs_sequences(thing):
-    """What is no flat sequence of numbers is a TypeError on both sides."""
+    """What is no flat sequence of numbers is a TypeError on both sides, about the sequence and not its elements."""
     for use in (lambda: dot(thing, [1.0, 2.0]), lambda: dot([1.0, 2.0], thing)):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"arrived where a (flat )?sequence"):
             use()
 
 
@@ -780,6 +818,13 @@ def test_comparing_with_what_is_no_number_is_false_or_refused():
                 f(Value(1.0), thing)
             with pytest.raises(TypeError):
                 f(thing, Value(1.0))
+
+
+def test_a_value_is_true_unless_its_number_is_zero():
+    """As floats are, so that `if x` and `not x` ask the number; NaN is true."""
+    for number in (0.0, -0.0, 1e-300, -2.0, math.inf, math.nan):
+        assert bool(Value(number)) is bool(number)
+    assert not Value(1.0) - 1.0
 
 
 def test_values_are_keys_by_identity():
