@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import get_ident
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast, final
 
 import numpy as np
 
@@ -39,9 +39,7 @@ def fill(node: Value, op: Op, data: float, label: str = "") -> None:
     node.mark = node.first = node.second = node.d_first = node.d_second = None
 
 
-def _unary(op: Op, x: Operand) -> Value:
-    if type(x) is not Value:
-        x = as_value(x)
+def _unary(op: Op, x: Value) -> Value:
     a = x._data
     try:
         y = op.value(a)
@@ -122,6 +120,7 @@ class Undefined:
         return self._kind(self._message)
 
 
+@final
 class Value:
     """A number in a computation graph.
 
@@ -161,6 +160,9 @@ class Value:
     d_second: Any
     mark: object
 
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Value takes no subclasses; a new operation is a row of the table, `ops.row`")
+
     def __init__(self, data: Number, label: str = "") -> None:
         if not isinstance(label, str):
             raise TypeError(f"a label is a str, not {describe(label)}")
@@ -192,7 +194,7 @@ class Value:
 
     @property
     def partials(self) -> tuple[float, ...]:
-        """The local derivatives ∂self/∂parent, one per parent, as recorded; constants of a `dot` are left out."""
+        """The local derivatives ∂self/∂parent, one per parent, as recorded; without a `dot`'s inputs if all are constants."""
         if type(self.first) is tuple:
             return (*self.d_first, *self.d_second[: len(self.second)])
         return () if self.first is None else (self.d_first,) if self.second is None else (self.d_first, self.d_second)

@@ -195,3 +195,11 @@ def test_an_assignment_that_leaves_the_slope_alone_is_seen(f, old, new):
     x.data = new
     with pytest.raises(RuntimeError, match="was assigned after it was used"):
         hessian(y, [x])
+
+
+@pytest.mark.parametrize("other", [1.0, np.ones(3), np.ones((2, 1))], ids=np.shape)
+def test_tangents_of_different_shapes_are_refused(other):
+    """By their shapes, and not by what NumPy would broadcast."""
+    x, y = Value(2.0), Value(3.0)
+    with pytest.raises(ValueError, match=r"shapes \(2,\), .* one shape"):
+        jvp(x * y, {x: np.ones(2), y: other})

@@ -92,7 +92,7 @@ def test_methods_are_the_functions_they_are_named_after():
 
 
 def test_a_value_tells_its_local_derivatives():
-    """One per parent, at the recorded numbers: none for a leaf, and those of a dot's plain inputs are left out."""
+    """One per parent, at the recorded numbers; a leaf has none, and neither have the inputs of a dot if all are plain."""
     x, w = Value(3.0), Value(0.5)
     assert (x.partials, (-x).partials, (x * w).partials) == ((), (-1.0,), (0.5, 3.0))
     assert dot([x, w], [w, 2.0], x).partials == (0.5, 2.0, 1.0, 3.0, 0.5)
@@ -211,6 +211,12 @@ def test_a_leaf_changed_after_recording_gives_the_gradient_at_the_recorded_numbe
     ((u * v).exp() + u**3 + dot([u, v], [v, u]) + u / v).backward()
     assert (x.grad, w.grad) == (u.grad, v.grad)
     assert (x * w).data == -10000.0
+
+
+def test_subclasses_are_refused():
+    """At the class statement, not with riddles later."""
+    with pytest.raises(TypeError, match=r"no subclasses.*ops\.row"):
+        type("Number", (Value,), {})
 
 
 def test_a_misspelt_attribute_is_refused():
