@@ -8,8 +8,9 @@ A node is anything with these fields:
                        of nodes a sequence of numbers, empty where these nodes are constants, without gradients
     grad, mark         the adjoint, and a scratch field of the order
 
-The sweeps need nothing else (`reverse` and `forward` get `parents`, the operands in one tuple): which operation a node holds, and what it holds for, is the business of the table in
-`ops`. They are loops, not recursions, so that a chain of a million nodes is as good as any.
+The sweeps need nothing else (`reverse` and `forward` get `parents`, the operands in one tuple): which operation a node
+holds, and what it holds for, is the business of the table in `ops`. They are loops, not recursions, so that a chain of
+a million nodes is as good as any.
 """
 
 from __future__ import annotations

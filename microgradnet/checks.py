@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -72,3 +73,27 @@ def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np
             f"{name}[{row}, {column}] is {table[row, column]}: the data must be finite; drop or mend that sample"
         )
     return table
+
+
+def check_row(name: str, value: Callable[..., Any], partials: Callable[..., Any]) -> None:
+    """A TypeError unless an operation has one or two operands, a float as its value, and a partial for each operand."""
+    import inspect
+
+    count = sum(p.default is p.empty for p in inspect.signature(partials).parameters.values()) - 1
+    if count not in (1, 2):
+        raise TypeError(
+            f"the partials of {name!r} take {count + 1} arguments: wanted are one or two operands and the result"
+        )
+    for x in (0.5, 1.5, -0.5, 30.0):  # until one lies in the domain
+        try:
+            y = value(*[x, 0.75 * x][:count])
+            slopes = partials(*[x, 0.75 * x][:count], y)
+        except (ValueError, ArithmeticError):
+            continue
+        if not isinstance(y, float):
+            raise TypeError(f"the value of {name!r} is {describe(y)} at {x}: wanted is a float")
+        if not isinstance(slopes, tuple) or len(slopes) != count:
+            raise TypeError(
+                f"the partials of {name!r} are {slopes!r}: wanted is a tuple of {count}, as in `return (slope,)`"
+            )
+        return

@@ -73,8 +73,8 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     (n_p,) or (K, n_p), for n_p = 1 also a number or shape (K,); cost: `quadratic` or `cross_entropy`.
 
     The rows: backward on the recorded graph (one reverse sweep), forward on it (one sweep per parameter), the compiled
-    program (the seconds do not include compiling), the lecture's δ-recursion, and its naive formulas. Unknowns are the lecture's, for one sample. Backward: the nodes of the network,
-    n_1 + … + n_p, one δ each. Forward: nodes times edges, an edge being a weight, an entry of some A⁽q⁾: every node has
+    program (the seconds do not include compiling), the lecture's δ-recursion, and its naive formulas. Unknowns are the
+    lecture's, for one sample. Backward: the nodes of the network, n_1 + … + n_p, one δ each. Forward: nodes times edges, an edge being a weight, an entry of some A⁽q⁾: every node has
     a derivative for every edge. Multiplications are counted by numbers that notice when they are multiplied, while the
     method runs. The forward pass is left out, as all need it; on the graph it recorded the σ′ as well, which the
     formulas multiply to get.

@@ -123,7 +123,7 @@ def _same(a: Sequence[float], b: Sequence[float]) -> bool:
 
 
 def _values(values: Any, name: str) -> list[Value]:
-    result: list[Value] = [values] if isinstance(values, Value) else list(values)
+    result: list[Value] = list(values) if hasattr(values, "__iter__") else [values]
     for value in result:
         if not isinstance(value, Value):
             raise TypeError(f"{describe(value)} arrived in {name}, where Values were wanted")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from .autodiff import reverse, topological_order
 from .checks import as_number, describe
 from .derivatives import grad, jvp
+from .recording import ONE_AT_A_TIME, call
 from .value import Value
 
 _EPS = 2.0**-52  # the last place of 1
@@ -252,6 +253,10 @@ def _check_partials(order: list[Value]) -> tuple[list[str], list[str]]:
     kinks: dict[str, None] = {}
     for node in order:
         numbers = [parent.data for parent in node.parents]
+        if type(node.first) is not tuple and node.op not in wrong:
+            fault = _check_rule(node, numbers)
+            if fault:
+                wrong[node.op] = f"the partials of '{node.op}' {fault}"
         for i, partial in enumerate(node.partials):
             found = slopes(_along(node, numbers, i), numbers[i])
             if len(found) == 2:
@@ -265,6 +270,23 @@ def _check_partials(order: list[Value]) -> tuple[list[str], list[str]]:
                     f"differences of its value give {slope:.9g} ± {bound:.1g}",
                 )
     return list(wrong.values()), list(kinks)
+
+
+def _check_rule(node: Value, numbers: list[float]) -> str | None:
+    """What is wrong with the operation's partials on Values, which second derivatives need and compiling does alike."""
+    y = Value(node.data)
+    try:
+        with ONE_AT_A_TIME:
+            partials, looked_at = call(lambda operands: node.op.partials(*operands, y), [[Value(x) for x in numbers]])
+    except (TypeError, AttributeError) as error:
+        return f"do not take Values ({error}): write them in operators and operations of the table, as ops.cos(x)"
+    except (ArithmeticError, ValueError):
+        return None  # no second derivative here
+    if looked_at:
+        return "look at a number (a .data, an `if`), which no second derivative sees: use ops.step and its like"
+    found = [p.data if isinstance(p, Value) else p for p in partials]
+    same = all(a == b or (a != a and b != b) for a, b in zip(found, node.partials, strict=True))
+    return None if same else f"are {found} of Values, and {[*node.partials]} of the numbers in them"
 
 
 def _along(node: Value, numbers: list[float], i: int) -> Callable[[float], Estimate]:

@@ -263,7 +263,10 @@ class MLP(Module):
                 for neuron in layer.neurons:
                     neuron.activation = _known(activation)
         except Exception as error:  # a damaged archive can fail in any way
-            raise ValueError(f"{os.fspath(path)} is damaged or not a net saved by MLP.save: {error}") from error
+            raise ValueError(
+                f"{os.fspath(path)} is damaged or not a net saved by MLP.save, or its activations are not in "
+                f"nn.ACTIVATIONS here: {error}"
+            ) from error
         return net
 
     def __repr__(self) -> str:

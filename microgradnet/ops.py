@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from . import kernels
-from .checks import describe
+from .checks import check_row, describe
 
 Partials = Callable[..., tuple[Any, ...]]
 
@@ -121,61 +121,65 @@ constant = Op("constant", float, np.positive, lambda y: ())
 TABLE: dict[str, Op] = {}
 
 
-def row(
-    name: str,
-    value: Callable[..., float],
-    array: Callable[..., Any] | None,
-    partials: Partials,
-    domain: str = "",
-) -> Op:
+def _row(name: str, value: Callable[..., float], array: Callable[..., Any], partials: Partials, domain: str = "") -> Op:
+    TABLE[name] = op = Op(name, value, array, partials, domain)
+    return op
+
+
+# fmt: off
+#                        name             value on floats    value on arrays          partials                                                        defined where
+add: Op           = _row("+",             operator.add,      np.add,                  lambda a, b, y: (1.0, 1.0))
+sub: Op           = _row("-",             operator.sub,      np.subtract,             lambda a, b, y: (1.0, -1.0))
+mul: Op           = _row("*",             operator.mul,      np.multiply,             lambda a, b, y: (b, a))
+div: Op           = _row("/",             operator.truediv,  np.divide,               lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
+neg: Op           = _row("neg",           operator.neg,      np.negative,             lambda x, y: (-1.0,))
+pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (b * (y / a), y * log(a)),                      "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
+exp: Op           = _row("exp",           math.exp,          np.exp,                  lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
+log: Op           = _row("log",           math.log,          np.log,                  lambda x, y: (1.0 / x,),                                        "x is positive")
+sqrt: Op          = _row("sqrt",          math.sqrt,         np.sqrt,                 lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
+sin: Op           = _row("sin",           math.sin,          np.sin,                  lambda x, y: (cos(x),),                                         "x is finite")
+cos: Op           = _row("cos",           math.cos,          np.cos,                  lambda x, y: (-sin(x),),                                        "x is finite")
+tanh: Op          = _row("tanh",          math.tanh,         np.tanh,                 lambda x, y: (4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),))     # 1 - y², but exact where y is near ±1
+sigmoid: Op       = _row("sigmoid",       _sigmoid,          kernels.sigmoids,        lambda x, y: (y * sigmoid(-x),))                                # y (1 - y), but exact where y is near 1
+softplus: Op      = _row("softplus",      _softplus,         kernels.softpluses,      lambda x, y: (sigmoid(x),))
+relu: Op          = _row("relu",          _relu,             kernels.relus,           lambda x, y: (1.0 - step(-x),))
+step: Op          = _row("step",          _step,             kernels.steps,           lambda x, y: (0.0,))
+abs_: Op          = _row("abs",           math.fabs,         np.absolute,             lambda x, y: (step(x) - step(-x),))
+maximum: Op       = _row("maximum",       _maximum,          np.maximum,              lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
+minimum: Op       = _row("minimum",       _minimum,          np.minimum,              lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
+xlogy: Op         = _row("xlogy",         _xlogy,            kernels.xlogys,          lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
+xlog1my: Op       = _row("xlog1my",       _xlog1my,          kernels.xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in x ln(1 - a), is less than 1")
+# -[r ln σ(z) + (1 - r) ln(1 - σ(z))] and its ∂/∂z = σ(z) - r, the lecture's miracle, with nothing cancelled
+cross_entropy: Op = _row("cross_entropy", _cross_entropy,    kernels.cross_entropies, lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
+# on tuples: w holds the weights and then the bias, x the inputs and then a 1
+dot: Op           = _row("dot",           _dot,              np.matmul,               lambda w, x, y: (x, w))
+# fmt: on
+
+
+_OWN = frozenset([*TABLE, leaf, constant])
+
+
+def row(name: str, value: Callable[..., float], array: Any, partials: Partials, domain: str = "") -> Op:
     """Add an operation to the table, and return it: a function of one or two Values.
 
-    name: a new one, for pictures, messages and files. value: on floats; it raises a ValueError or an ArithmeticError
-    outside the domain. array: on arrays, element by element, with `out` as in NumPy; None to go through them number by
-    number, which is slow. partials: a function of the operands and the result that returns one partial derivative per
-    operand, written in operators and in operations of the table. domain: where the operation and its derivatives are
-    defined, in words.
+    name: for pictures, messages and files; if you added it before, the row is replaced. value: on floats, with a
+    ValueError or an ArithmeticError outside the domain. array: on arrays, element by element, with `out` as in NumPy;
+    None goes through them number by number, slowly. partials: of the operands and the result; a tuple of one partial
+    derivative per operand, in operators and operations of the table. domain: where all this is defined, in words.
 
-    A ValueError if the table has the name already.
+    A ValueError for a name of the table's own, a TypeError for another form. Whether it is right, `gradcheck` says.
 
     >>> cbrt = row("cbrt", math.cbrt, np.cbrt, lambda x, y: (y / (3.0 * x),), "x is not 0")
     >>> cbrt(8.0)
     2.0
     """
-    if name in TABLE or name in (leaf, constant) or name[:2] == "**" != name:
-        raise ValueError(f"the table has an operation {name!r} already: choose another name")
-    TABLE[name] = op = Op(name, value, array or kernels.each(value), partials, domain)
+    if name in _OWN or name.startswith("**"):
+        raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
+    check_row(name, value, partials)
+    array = array or kernels.each(value)
+    op = TABLE.setdefault(name, Op(name, value, array, partials))
+    vars(op).update(value=value, array=array, partials=partials, domain=domain, recorder=None)
     return op
-
-
-# fmt: off
-#                       name             value on floats    value on arrays          partials                                                        defined where
-add: Op           = row("+",             operator.add,      np.add,                  lambda a, b, y: (1.0, 1.0))
-sub: Op           = row("-",             operator.sub,      np.subtract,             lambda a, b, y: (1.0, -1.0))
-mul: Op           = row("*",             operator.mul,      np.multiply,             lambda a, b, y: (b, a))
-div: Op           = row("/",             operator.truediv,  np.divide,               lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
-neg: Op           = row("neg",           operator.neg,      np.negative,             lambda x, y: (-1.0,))
-pow_: Op          = row("**",            _pow,              kernels.pows,            lambda a, b, y: (b * (y / a), y * log(a)),                      "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
-exp: Op           = row("exp",           math.exp,          np.exp,                  lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
-log: Op           = row("log",           math.log,          np.log,                  lambda x, y: (1.0 / x,),                                        "x is positive")
-sqrt: Op          = row("sqrt",          math.sqrt,         np.sqrt,                 lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
-sin: Op           = row("sin",           math.sin,          np.sin,                  lambda x, y: (cos(x),),                                         "x is finite")
-cos: Op           = row("cos",           math.cos,          np.cos,                  lambda x, y: (-sin(x),),                                        "x is finite")
-tanh: Op          = row("tanh",          math.tanh,         np.tanh,                 lambda x, y: (4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),))     # 1 - y², but exact where y is near ±1
-sigmoid: Op       = row("sigmoid",       _sigmoid,          kernels.sigmoids,        lambda x, y: (y * sigmoid(-x),))                                # y (1 - y), but exact where y is near 1
-softplus: Op      = row("softplus",      _softplus,         kernels.softpluses,      lambda x, y: (sigmoid(x),))
-relu: Op          = row("relu",          _relu,             kernels.relus,           lambda x, y: (1.0 - step(-x),))
-step: Op          = row("step",          _step,             kernels.steps,           lambda x, y: (0.0,))
-abs_: Op          = row("abs",           math.fabs,         np.absolute,             lambda x, y: (step(x) - step(-x),))
-maximum: Op       = row("maximum",       _maximum,          np.maximum,              lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
-minimum: Op       = row("minimum",       _minimum,          np.minimum,              lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
-xlogy: Op         = row("xlogy",         _xlogy,            kernels.xlogys,          lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
-xlog1my: Op       = row("xlog1my",       _xlog1my,          kernels.xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in x ln(1 - a), is less than 1")
-# -[r ln σ(z) + (1 - r) ln(1 - σ(z))] and its ∂/∂z = σ(z) - r, the lecture's miracle, with nothing cancelled
-cross_entropy: Op = row("cross_entropy", _cross_entropy,    kernels.cross_entropies, lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
-# on tuples: w holds the weights and then the bias, x the inputs and then a 1
-dot: Op           = row("dot",           _dot,              np.matmul,               lambda w, x, y: (x, w))
-# fmt: on
 
 
 _POWERS: dict[float, Callable[..., Any]] = {0.5: np.sqrt, 1.0: np.positive, 2.0: np.square, -1.0: np.reciprocal}

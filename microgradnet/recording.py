@@ -45,7 +45,7 @@ def _record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
     for low, high in _RANGES:
         inputs = _inputs(sizes, low, high)
         try:
-            result, looked_at = _call(function, inputs)
+            result, looked_at = call(function, inputs)
         except (ArithmeticError, ValueError) as error:  # outside a domain, perhaps
             errors.append(error)
             continue
@@ -77,7 +77,7 @@ def _inputs(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]:
     return [[Value(low + (high - low) * next(fractions)) for _ in range(size)] for size in sizes]
 
 
-def _call(function: Callable[..., Any], inputs: list[list[Value]]) -> tuple[Any, list[Value]]:
+def call(function: Callable[..., Any], inputs: list[list[Value]]) -> tuple[Any, list[Value]]:
     """The function's result, and the Values at whose numbers it looked."""
     looks: list[tuple[int, Value]] = []
     value.looked_at = looks

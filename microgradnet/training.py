@@ -42,8 +42,8 @@ class Epoch:
     """One pass through the training data.
 
     number: from 1. cost, accuracy: means over the epoch's samples, each measured just before the step that used it.
-    seconds: spent on training so far; not on validation, nor by the caller between epochs. validation_cost, validation_accuracy: measured on the validation data after the
-    epoch, None without such data.
+    seconds: spent on training so far; not on validation, nor by the caller between epochs. validation_cost,
+    validation_accuracy: measured on the validation data after the epoch, None without such data.
 
     Accuracy is the fraction of samples told right: with several outputs, the largest is where the largest target is;
     with one output and two different targets, the output is on its target's side of the middle. It is None where
@@ -77,8 +77,8 @@ def train(
     """Train a net in place; an iterator that yields an `Epoch` after each pass through the data.
 
     X: the samples x¹ … x^K, shape (K, inputs). R: the desired outputs, shape (K, outputs), or (K,) for one output.
-    cost: of one sample, as `quadratic`. learning_rate: the lecture's Δt. batch_size: the lecture's K₀; every epoch
-    draws the samples in a new order without replacement and takes a step
+    cost: of one sample, as `quadratic`: a function of two lists, the net's outputs y and the desired ones r, that gives a
+    Value, as in lambda y, r: abs(y[0] - r[0]). learning_rate: the lecture's Δt. batch_size: the lecture's K₀; every epoch draws the samples in a new order without replacement and takes a step
     a ← a − Δt ∂C₀/∂a for each K₀ of them (the last batch of an epoch may be smaller). None takes all K at once, which
     is steepest descent. seed: of that order. compiled: run the cost through `compile`; False records every sample's
     graph and calls `backward` on it, which takes far longer and gives the same to rounding.
@@ -110,7 +110,11 @@ def train(
     if batch_size is not None:
         _whole(batch_size, "batch_size", len(X))
     for k in (np.argmin(R) // R.shape[1], np.argmax(R) // R.shape[1]):
-        _run(net, X[k], R[k], cost)  # a cost that refuses some targets refuses the extreme ones
+        try:
+            _run(net, X[k], R[k], cost)  # a cost that refuses some targets refuses the extreme ones
+        except TypeError as error:
+            error.add_note(f"(train calls the cost with two lists, of {R.shape[1]} outputs and as many targets)")
+            raise
     method = _Compiled(net, cost) if compiled else _Eager(net, cost)
     return _epochs(method, X, R, learning_rate, epochs, batch_size or len(X), np.random.default_rng(seed), checked)
 
@@ -217,7 +221,7 @@ def _run(net: Any, x: Any, r: Any, cost: Cost) -> list[Value]:
     """The cost of one sample, then the net's outputs."""
     y = net(x)
     outputs = y if isinstance(y, list) else [y]
-    return [cost(outputs, r), *outputs]
+    return [cost(outputs, list(r)), *outputs]
 
 
 def _measure(

@@ -138,10 +138,8 @@ class Value:
     >>> y.data, x.grad
     (15.0, 8.0)
     >>> zero = Value(0.0)
-    >>> [f(zero).data for f in (Value.exp, Value.sin, Value.cos, Value.tanh, Value.sigmoid, Value.relu, Value.step)]
-    [1.0, 0.0, 1.0, 0.0, 0.5, 0.0, 1.0]
-    >>> (x**2).sqrt().data, x.exp().log().data, abs(-x).data, zero.softplus().data == Value(2).log().data
-    (3.0, 3.0, 3.0, True)
+    >>> [f(zero).data for f in (Value.exp, Value.sqrt, Value.sin, Value.cos, Value.tanh, Value.sigmoid, Value.step)]
+    [1.0, 0.0, 0.0, 1.0, 0.0, 0.5, 1.0]
     """
 
     # Direct slots, not tuples of parents and partials: a third of the work for the garbage collector.

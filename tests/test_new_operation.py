@@ -147,9 +147,59 @@ def test_names_that_mean_something_in_the_source_do_not_collide(table):
 def test_a_name_in_use_is_refused(table, name):
     """Two rows of one name would be taken for one operation."""
     before = dict(table)
-    with pytest.raises(ValueError, match="already"):
+    with pytest.raises(ValueError, match="of its own"):
         ops.row(name, math.erf, None, lambda x, y: (1.0,))
     assert before == ops.TABLE
+
+
+@pytest.mark.parametrize(
+    ("value", "partials", "words"),
+    [
+        (math.sinh, lambda x, y: ops.exp(x), "tuple of 1"),
+        (math.sinh, lambda x, y: (1.0, 2.0), "tuple of 1"),
+        (math.hypot, lambda a, b, y: (a / y,), "tuple of 2"),
+        (lambda a, b, c: a, lambda a, b, c, y: (1.0, 0.0, 0.0), "4 arguments"),
+        (math.floor, lambda x, y: (0.0,), "wanted is a float"),
+    ],
+    ids=["no tuple", "too many", "too few", "three operands", "an int"],
+)
+def test_a_row_of_another_form_is_refused(table, value, partials, words):
+    """When it is added, with what is wanted."""
+    before = dict(table)
+    with pytest.raises(TypeError, match=words):
+        ops.row("mine", value, None, partials)
+    assert before == table
+
+
+@pytest.mark.parametrize(
+    ("partials", "words"),
+    [
+        (lambda x, y: (math.cos(x),), "do not take Values"),
+        (lambda x, y: (math.cos(getattr(x, "data", x)),), "look at a number"),
+        (lambda x, y: (ops.cos(x) if x > -9 else 1.0,), "look at a number"),
+        (lambda x, y: (ops.cos(x) if isinstance(x, float) else 1.0,), "are .* of Values, and"),
+    ],
+    ids=["math", "data", "if", "another"],
+)
+def test_gradcheck_finds_partials_that_are_right_for_numbers_alone(table, partials, words):
+    """A second derivative would fail, or be silently wrong."""
+    sine = ops.row("sine", math.sin, np.sin, partials)
+    with pytest.raises(GradientError, match=f"'sine' {words}"):
+        gradcheck(lambda x: 2.0 * sine(x), 0.5)
+
+
+def test_a_row_of_ones_own_is_replaced(erf):
+    """As in a notebook whose cell runs again: the same operation, with the new columns, and old graphs stay right."""
+    x = Value(0.5)
+    before, cubed = erf(x), erf(x) ** 3
+    assert ops.row("erf", lambda x: 2.0 * x, None, lambda x, y: (2.0,), "everywhere") is erf
+    after = erf(x)
+    assert (after.data, grad(after, x), after.op.domain) == (1.0, [2.0], "everywhere")
+    assert grad(before, x) == [slope(0.5)]
+    assert grad(cubed, x) == pytest.approx([3.0 * math.erf(0.5) ** 2 * slope(0.5)])
+    assert compile(lambda x: erf(x[0]), 1)([3.0]).tolist() == [6.0]
+    with pytest.raises(RuntimeError, match="compute the output again"):
+        hessian(before, x)
 
 
 @pytest.mark.parametrize("thing", [np.ones(2), "0.5", [0.5], None])
