@@ -30,6 +30,7 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "linear": Value.__pos__,
     "step": Value.step,
 }
+"""The activations by name; one added here can be used, saved and loaded."""
 
 _FORMAT = "microgradnet MLP, version 1"
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
