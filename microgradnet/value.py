@@ -59,7 +59,7 @@ def _unary(op: Op, x: Value) -> Value:
     return node
 
 
-def binary(op: Op) -> Callable[[Any, Any], Value]:
+def binary(op: Op) -> Callable[[Any, Operand], Value]:
     """The function that records a binary operation; made once per operation, which saves a call per node."""
     if op.recorder is None:
         op.recorder = _recorder(op)
@@ -98,7 +98,7 @@ def _recorder(op: Op) -> Callable[[Any, Any], Value]:
     return record
 
 
-def _reflected(op: Op) -> Callable[[Any, Any], Value]:
+def _reflected(op: Op) -> Callable[[Any, Number], Value]:
     record = binary(op)
 
     def reflected(self: Any, other: Any) -> Value:
