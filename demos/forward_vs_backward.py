@@ -1,9 +1,9 @@
 """The same gradient twice: the natural way, forward, and the smart way, backward. What does each cost?
 
-    python demos/forward_vs_backward.py            some twenty seconds
-    python demos/forward_vs_backward.py --quick    small nets only, two seconds
+    python demos/forward_vs_backward.py            20 to 40 seconds
+    python demos/forward_vs_backward.py --quick    small nets only, a few seconds
 
-First the lecture's net, 6-4-3-1: the derivatives of its cost, by four methods that must agree. Then nets with more and
+First the lecture's net, 6-4-3-1: the derivatives of its cost, by five methods that must agree. Then nets with more and
 more layers of six neurons: how unknowns, multiplications and seconds grow with the number of parameters P. Backward is
 one sweep over the net, so all should grow like P¹; forward is one such sweep for every parameter, so all should grow
 like P². The exponents printed are the slopes of straight lines fitted to the logarithms; the picture, in out/ unless
@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,10 +45,11 @@ Series = dict[str, list[Row]]  # of every method, one row per net
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Forward against backward differentiation, on nets of growing size.")
     parser.add_argument("--quick", action="store_true", help="small nets only")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the picture (out)")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the picture (out)")
     options = parser.parse_args(argv)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
     except OSError as error:
         print(f"forward_vs_backward.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
         return 2
@@ -63,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def show_lectures_net() -> None:
     rng = np.random.default_rng(1)
-    print("The lecture's net. One gradient, four ways:\n")
+    print("The lecture's net. One gradient, five ways:\n")
     print(compare(MLP(6, [4, 3, 1], seed=1), rng.random(6), 1.0))
     print(
         "\nUnknowns: a δ for each of the 8 nodes, or a derivative of each of the 8 nodes for each of the 39 edges."
@@ -154,4 +157,6 @@ def plot(parameters: list[int], series: Series) -> Figure:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
     sys.exit(main())

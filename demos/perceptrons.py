@@ -15,13 +15,16 @@ from __future__ import annotations
 import argparse
 import io
 import itertools
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from microgradnet import MLP, Perceptron, Value, compile, dot, draw, train
@@ -36,12 +39,12 @@ STEEPNESSES = [1.0, 2.0, 5.0, 20.0]
 OPPOSITE = (2.0, 2.0), -3.0  # an AND: where learning begins
 LEARNING_RATE = 5.0
 EPOCHS = 1000
-COLOURS = ["#9ccbd8", "#5fa8bd", "#1f6f8b", "#0d3b4d"]  # of the steepnesses; the step is orange
-STEP_COLOUR = "#c1440e"
+STEP_COLOUR = "#c1440e"  # the smoothed ones are blue, the steeper the darker
 
 Bit: TypeAlias = Any  # 0 or 1: an int or, for a drawing, a Value
 Gate: TypeAlias = Callable[[Bit, Bit], Bit]
 Activation: TypeAlias = Callable[[Value], Value]
+Slopes: TypeAlias = dict[str, list[float | None]]  # ∂y/∂b at the corners, by activation; None if too small for a float
 
 
 class Findings(NamedTuple):
@@ -51,17 +54,18 @@ class Findings(NamedTuple):
     right_sums: int
     used: int  # perceptrons in the adder
     impossible: set[tuple[int, ...]]  # truth tables that no perceptron tried has
-    slopes: dict[str, list[float]]  # ∂y/∂b at the corners, for each activation
+    slopes: Slopes
     learned: dict[str, bool]  # whether gradient descent ended as a NAND
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Perceptrons: a NAND, an adder made of it, and the smoothed unit.")
     parser.add_argument("--quick", action="store_true", help="a coarser picture")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the pictures (out)")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (out)")
     options = parser.parse_args(argv)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
     except OSError as error:
         print(f"perceptrons.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
         return 2
@@ -152,18 +156,23 @@ def to_number(bits: Sequence[int]) -> int:
 
 
 def show_adder(unit: Perceptron) -> tuple[int, int]:
-    """Prints circuits and what they take; gives how many sums come out right, and the adder's perceptrons."""
-    print("\nCircuits of nothing but this unit, and how many of it they take:\n")
-    print(f"  XOR          {uses(unit, xor, 0, 0):>3}    1 if one bit is 1 and the other is not")
-    print(f"  half adder   {uses(unit, half_adder, 0, 0):>3}    two bits: the last digit of their sum, and the carry")
-    print(f"  full adder   {uses(unit, full_adder, 0, 0, 0):>3}    three bits: likewise; the third is the carry so far")
-    used = uses(unit, adder, to_bits(0), to_bits(0))
-    print(f"  {BITS}-bit adder  {used:>3}    a half adder for the last digits, then {BITS - 1} full adders\n")
-    for left, right in SHOWN:
-        print(f"{on_paper(Counted(unit), left, right)}\n")
-    right_sums, all_sums = check_sums(Counted(unit)), 4**BITS
-    print(f"All {all_sums} sums from 0 + 0 to {2**BITS - 1} + {2**BITS - 1}: {right_sums} come out right.")
-    return right_sums, used
+    """Prints circuits, what they take and whether they work; gives how many sums come out right, and the perceptrons."""
+    print("\nCircuits of NANDs, with this unit for each: how many it takes, and for how many inputs it is right:\n")
+    circuits: list[tuple[str, Callable[..., object], Callable[[int], object], int, str]] = [
+        ("XOR", xor, lambda total: total % 2, 2, "1 if one bit is 1 and the other is not"),
+        ("half adder", half_adder, lambda total: (total % 2, total // 2), 2, "two bits: last digit and carry"),
+        ("full adder", full_adder, lambda total: (total % 2, total // 2), 3, "three bits: likewise"),
+    ]
+    for name, circuit, wanted, bits, words in circuits:
+        inputs = list(itertools.product((0, 1), repeat=bits))
+        right = sum(circuit(Counted(unit), *x) == wanted(sum(x)) for x in inputs)
+        print(f"  {name:<12}{uses(unit, circuit, *inputs[0]):>4}{right:>7} of {len(inputs):<6}{words}")
+    used, right = uses(unit, adder, to_bits(0), to_bits(0)), check_sums(Counted(unit))
+    print(f"  {f'{BITS}-bit adder':<12}{used:>4}{right:>7} of {4**BITS:<6}a half adder, then {BITS - 1} full adders\n")
+    for left, other in SHOWN:
+        print(f"{on_paper(Counted(unit), left, other)}\n")
+    print(f"All {4**BITS} sums from 0 + 0 to {2**BITS - 1} + {2**BITS - 1}: {right} come out right.")
+    return right, used
 
 
 def uses(unit: Perceptron, circuit: Callable[..., object], *inputs: object) -> int:
@@ -174,15 +183,14 @@ def uses(unit: Perceptron, circuit: Callable[..., object], *inputs: object) -> i
 
 def on_paper(nand: Gate, left: int, right: int) -> str:
     digits, carries = adder(nand, to_bits(left), to_bits(right))
-    rows = [
+    rows: list[tuple[str, Sequence[object], object]] = [
         ("carry", [*reversed(carries), " "], ""),
         ("", [" ", *reversed(to_bits(left))], left),
         ("+", [" ", *reversed(to_bits(right))], right),
-        ("=", list(reversed(digits)), to_number(digits)),
+        ("=", digits[::-1], to_number(digits)),
     ]
-    return "\n".join(
-        f"{sign:>9}   {' '.join(str(bit) for bit in bits)}{number:>6}".rstrip() for sign, bits, number in rows
-    )
+    lines = [f"{sign:>9}   {' '.join(map(str, bits))}{number:>6}".rstrip() for sign, bits, number in rows]
+    return "\n".join(lines) + ("" if to_number(digits) == left + right else "   WRONG")
 
 
 def check_sums(nand: Gate) -> int:
@@ -191,26 +199,22 @@ def check_sums(nand: Gate) -> int:
     return sum(to_number(adder(nand, to_bits(p), to_bits(q))[0]) == p + q for p in numbers for q in numbers)
 
 
+def table_name(table: tuple[int, ...]) -> str:
+    return "XOR" if table == XOR else "XNOR" if table == XNOR else "outputs"
+
+
 def show_limits() -> set[tuple[int, ...]]:
     """Prints what one perceptron cannot do; gives the truth tables that none of those tried has."""
     grid = [(w1, w2, b / 2) for w1 in range(-2, 3) for w2 in range(-2, 3) for b in range(-6, 7)]
     found = {tuple(Perceptron((w1, w2), b)(x) for x in CORNERS) for w1, w2, b in grid}
     missing = set(itertools.product((0, 1), repeat=4)) - found
     print(f"\nOne perceptron alone: {len(grid)} of them, with other w and b, have {len(found)} of the 16 truth tables.")
-    print(f"Missing: {', '.join(f'{table_name(table)} {table}' for table in sorted(missing))}.")
-    print(
-        "\nXOR is impossible for every w and b. Write z(x) = w·x + b: then z(0,0) + z(1,1) = z(0,1) + z(1,0), as both"
-    )
-    print(
-        "are w1 + w2 + 2b; but XOR wants both terms on the left below 0, and both on the right at least 0. (XNOR: the"
-    )
+    missing_names = [f"{table_name(table)} {table}" for table in sorted(missing)]
+    print(f"Missing: {', '.join(missing_names)}.\n")
+    print("XOR is impossible for every w and b. Write z(x) = w·x + b: then z(0,0) + z(1,1) = z(0,1) + z(1,0), as both")
+    print("are w1 + w2 + 2b; but XOR wants both terms on the left below 0, both on the right at least 0. (XNOR: the")
     print("other way round.)")
     return missing
-
-
-def table_name(table: tuple[int, ...]) -> str:
-    names: dict[tuple[int, ...], str] = {XOR: "XOR", XNOR: "XNOR"}
-    return names.get(table, "outputs")
 
 
 # The smoothed unit.
@@ -233,43 +237,45 @@ def output_and_slope(activation: Activation, x: Sequence[float]) -> tuple[float,
     return y.data, b.grad
 
 
-def show_smoothing() -> dict[str, list[float]]:
+def show_smoothing() -> Slopes:
     """Prints outputs and slopes for each activation; gives the slopes."""
+    zs = [pre_activation(x).data for x in CORNERS]
     header = "".join(f"{f'x = ({p}, {q})':>14}" for p, q in CORNERS)
     print(f"\nThe same unit, smoothed. Its output y:\n\n{'':>10}{header}")
-    print(f"{'z':>10}" + "".join(f"{pre_activation(x).data:>14g}" for x in CORNERS))
-    both = {name: [output_and_slope(f, x) for x in CORNERS] for name, f in activations().items()}
-    for name, pairs in both.items():
+    print(f"{'z':>10}" + "".join(f"{z:>14g}" for z in zs))
+    slopes: Slopes = {}
+    for (name, f), c in zip(activations().items(), [*STEEPNESSES, 0.0], strict=True):
+        pairs = [output_and_slope(f, x) for x in CORNERS]
         print(f"{name:>10}" + "".join(f"{y:>14.4f}" for y, _ in pairs))
+        slopes[name] = [slope or (None if abs(c * z) > 700.0 else 0.0) for (_, slope), z in zip(pairs, zs, strict=True)]
     print(f"\nand the derivative ∂y/∂b, by which it can learn:\n\n{'':>10}{header}")
-    for name, pairs in both.items():
-        print(f"{name:>10}" + "".join(f"{slope:>14.3g}" for _, slope in pairs))
-    print("\nAs c grows, y tends to the step's, and ∂y/∂b, in the end, to 0: so not too steep, either. (Only where")
-    print("w·x + b = 0 does it grow: it is c/4 there.)")
-    return {name: [slope for _, slope in pairs] for name, pairs in both.items()}
+    for name, row in slopes.items():
+        print(f"{name:>10}" + "".join(f"{'< 1e-300' if slope is None else f'{slope:.3g}':>14}" for slope in row))
+    print("\nAs c grows, y tends to the step's wherever w·x + b ≠ 0, and ∂y/∂b to 0 there: so not too steep, either.")
+    here = f"(So at {zs.count(0.0)} inputs here.)" if 0.0 in zs else "(Not so at any input here.)"
+    print(f"Where w·x + b = 0, y stays ½, while the step is 1, and ∂y/∂b = c/4 grows. {here}")
+    return slopes
 
 
 def show_learning() -> dict[str, bool]:
     """Gradient descent on the quadratic cost, from the opposite of a NAND; gives which activation ends as one."""
     (w1, w2), b = OPPOSITE
-    print(f"\nGradient descent is to make a NAND of its opposite, w = ({w1:g}, {w2:g}), b = {b:g}, by the truth table")
-    print(
-        f"alone (quadratic cost, Δt = {LEARNING_RATE:g}, until all four outputs are right, at most {EPOCHS:,} epochs):\n"
-    )
+    print(f"\nGradient descent is to make a NAND of the unit w = ({w1:g}, {w2:g}), b = {b:g}, by the truth table alone")
+    print(f"(quadratic cost, Δt = {LEARNING_RATE:g}, until all four outputs are right, at most {EPOCHS:,} epochs):\n")
     learned = {}
     for activation in ("sigmoid", "step"):
         net = MLP(2, [1], activation)
         net.set_weights([[[w1, w2]]], [[b]])
+        epochs = 0
         for epoch in train(net, CORNERS, NAND, learning_rate=LEARNING_RATE, epochs=EPOCHS):
-            if epoch.accuracy == 1.0:
+            epochs = epoch.number
+            w, bias = net.weights()[0][0].tolist(), net.biases()[0].item()
+            outputs = [Perceptron(w, bias)(x) for x in CORNERS]  # of what is learned so far, with the step again
+            if outputs == NAND:
                 break
-        w, bias = net.weights()[0][0].tolist(), net.biases()[0].item()
-        outputs = [Perceptron(w, bias)(x) for x in CORNERS]  # what was learned, with the step again
         learned[activation] = outputs == NAND
-        print(
-            f"{activation:>10}: after {epoch.number:>5,} epochs w = ({w[0]:6.3f}, {w[1]:6.3f}), b = {bias:6.3f};"
-            f" as a perceptron {' '.join(map(str, outputs))}: {'a NAND' if learned[activation] else 'no NAND'}"
-        )
+        print(f"{activation:>10}: after {epochs:>5,} epochs w = ({w[0]:6.3f}, {w[1]:6.3f}), b = {bias:6.3f};", end=" ")
+        print(f"as a perceptron {' '.join(map(str, outputs))}: {'a NAND' if learned[activation] else 'no NAND'}")
     return learned
 
 
@@ -282,23 +288,18 @@ def verdict(found: Findings) -> str:
         circuits = f"the adder is WRONG: {found.right_sums} of {sums} sums are right"
     if not found.is_nand:
         circuits = f"the unit is NO NAND, and {circuits}"
-    limits = (
-        "one alone has every truth table but XOR and XNOR"
-        if found.impossible == {XOR, XNOR}
-        else f"one alone was seen to lack {len(found.impossible)} truth tables, NOT just XOR and XNOR"
-    )
-    flat = not any(found.slopes["step(z)"])
-    sloped = all(all(slopes) for name, slopes in found.slopes.items() if name != "step(z)")
-    slopes = (
-        "the step's derivative is 0 at every input, the smoothed unit's at none"
-        if flat and sloped
-        else "the derivatives are NOT as they should be: 0 for the step, and for no other"
-    )
-    learning = (
-        "gradient descent made a NAND of the smoothed unit, and none of the one with the step"
-        if found.learned == {"sigmoid": True, "step": False}
-        else f"gradient descent did NOT do what it should: a NAND was learned by {found.learned}"
-    )
+    limits = f"one alone was seen to lack {len(found.impossible)} truth tables, NOT just XOR and XNOR"
+    if found.impossible == {XOR, XNOR}:
+        limits = "one alone has every truth table but XOR and XNOR"
+    smoothed = [slope for name, row in found.slopes.items() if name != "step(z)" for slope in row]
+    if any(found.slopes["step(z)"]) or 0.0 in smoothed:
+        slopes = "the derivatives are NOT as they should be: 0 for the step, and for no other"
+    else:
+        slopes = "the step's derivative is 0 at every input, the smoothed unit's at none"
+        slopes += " (though too small for a float at some)" if None in smoothed else ""
+    learning = f"gradient descent did NOT do what it should: a NAND was learned by {found.learned}"
+    if found.learned == {"sigmoid": True, "step": False}:
+        learning = "gradient descent made a NAND of the smoothed unit, and none of the one with the step"
     return f"{circuits};\n{limits};\n{slopes};\n{learning}."
 
 
@@ -312,28 +313,25 @@ def plot(points: int) -> Figure:
     top, bottom = halves
     left, right = top.subplots(1, 2)
     zs = np.linspace(-4.0, 4.0, 801).tolist()
-    for (name, activation), colour in zip(activations().items(), [*COLOURS, STEP_COLOUR], strict=True):
+    blues = colormaps["Blues"](np.linspace(0.4, 1.0, len(STEEPNESSES)))
+    for (name, activation), colour in zip(activations().items(), [*blues, STEP_COLOUR], strict=True):
         values = [Value(z) for z in zs]
         outputs = [activation(z) for z in values]
         for output in outputs:
             output.backward()
-        look: dict[str, Any] = {"color": colour, "label": name, "linestyle": "--" if colour == STEP_COLOUR else "-"}
+        look: dict[str, Any] = {"color": colour, "label": name, "linestyle": "--" if name == "step(z)" else "-"}
         left.plot(zs, [y.data for y in outputs], **look)
         right.plot(zs, [z.grad for z in values], **look)
-    for axes, title, label in (
-        (left, "The smoothed step approaches the step …", "y"),
-        (right, "… and its derivative goes to 0, but for a peak at 0", "∂y/∂z"),
-    ):
-        axes.set_title(title)
-        axes.set_xlabel("z = w·x + b")
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.25)
+    left.set(title="The smoothed step approaches the step …", xlabel="z = w·x + b", ylabel="y")
+    right.set(title="… and its derivative goes to 0, but for a peak at 0", xlabel="z = w·x + b", ylabel="∂y/∂z")
+    left.grid(alpha=0.25)
+    right.grid(alpha=0.25)
     for z in {pre_activation(x).data for x in CORNERS}:
         left.axvline(z, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
     left.legend(title="dotted: z at the corners")
     right.legend()
 
-    bottom.suptitle("The unit's output y over the square of inputs; dotted: w·x + b = 0; numbers: y at the corners")
+    bottom.suptitle("The unit's output y over the square of inputs; dotted: w·x + b = 0")
     side = np.linspace(-0.3, 1.3, points).tolist()
     for axes, (name, activation) in zip(bottom.subplots(1, len(STEEPNESSES) + 1), activations().items(), strict=True):
         heights = over_square(activation, side)
@@ -344,10 +342,6 @@ def plot(points: int) -> Figure:
             nearest = -BIAS * w / (w @ w)  # the point of the line that is nearest to 0
             axes.axline(nearest, nearest + np.array([-w[1], w[0]]), color=STEP_COLOUR, linestyle=":")
         axes.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color="0.5", linewidth=0.8)
-        for x in CORNERS:
-            y = activation(pre_activation(x)).data
-            box = {"facecolor": "white", "edgecolor": "0.4", "boxstyle": "round,pad=0.2"}
-            axes.text(*x, f"{y:.2f}", ha="center", va="center", fontsize=8, bbox=box)
         axes.set(title=name, xlabel="$x_1$", ylabel="$x_2$", xlim=extent[:2], ylim=extent[2:])
         axes.set(xticks=[0, 1], yticks=[0, 1])
     return figure
@@ -371,4 +365,6 @@ def draw_full_adder(unit: Perceptron, path: Path) -> str:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
     sys.exit(main())

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_the_lectures_net_comes_first(quick):
     text, _ = quick
     unknowns = dict(re.findall(r"^(\S.*?) {2,}(\d+) +[\d,]+ +\d\S+ +\d\S* ulp$", text, re.MULTILINE))
     backward = {"backward, graph": "8", "compiled": "8", "?-recursion": "8"}
+    assert f"One gradient, {['four', 'five', 'six'][len(unknowns) - 4]} ways:" in text
     assert unknowns == backward | {"forward, graph": "312", "naive formulas": "312"}
 
 
@@ -94,3 +96,27 @@ def test_a_file_in_the_way_is_named(tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(f"forward_vs_backward.py: {in_the_way} is no folder to save in")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    """Likewise: it exists, but nothing can be saved in it."""
+
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"forward_vs_backward.py: {tmp_path} is no folder to save in: Permission denied\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
+def test_a_reader_that_stops_ends_it_quietly(tmp_path):
+    """As with `| head`: no traceback."""
+    command = [sys.executable, "-u", SCRIPT, "--quick", "--out", tmp_path]
+    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
+        ran.stdout.readline()
+        ran.stdout.close()
+        assert ran.stderr.read() == b""

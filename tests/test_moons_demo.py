@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +75,7 @@ def cross_entropy(A, b, x, r):
 
 
 def shares(text):
-    """Epoch → cost (None at the start), and the percentages told right of the points and of those held out."""
+    """Epoch → cost (None at the start), and the percentages classified correctly of the points and of those held out."""
     rows = re.findall(r"^ +(\d+) +(\S+) +(\S+)% +(\S+)%$", text, re.MULTILINE)
     return {int(n): (None if n == "0" else float(C), float(seen), float(held)) for n, C, seen, held in rows}
 
@@ -110,13 +111,13 @@ def test_both_engines_give_the_same_net(quick):
     """The differences printed, of parameters and of predictions, are rounding; and the closing line says so."""
     text, _ = quick
     differences = re.findall(r"^Largest difference of a (parameter|prediction).*: (\S+)$", text, re.MULTILINE)
-    assert [name for name, _ in differences] == ["parameter", "prediction"]
+    assert [name for name, _ in differences] == ["parameter", "parameter", "prediction"]
     assert all(float(number) < 1e-9 for _, number in differences)
-    assert "Seen: eager and compiled give the same net to rounding, compiled" in text
+    assert "Seen: eager and compiled give the same net to rounding; compiled" in text
 
 
 def test_it_is_the_net_that_the_lectures_formulas_give(quick, data, by_the_formulas):
-    """The costs printed and the shares told right at the end are those of a run in plain NumPy."""
+    """The costs printed and the shares classified correctly at the end are those of a run in plain NumPy."""
     text, _ = quick
     A, b, costs = by_the_formulas
     printed = shares(text)
@@ -135,7 +136,7 @@ def test_the_moons_are_learned(quick):
     (_, _, first), (_, _, last) = printed[0], printed[demo.QUICK_EPOCHS]
     assert first < 90.0
     assert last >= 95.0
-    assert f"Of 1,000 points never trained on it tells {last}% right, so the net learned the moons." in text
+    assert f"Of 1,000 points never trained on, {last}% are classified correctly, so the net learned the moons." in text
 
 
 def test_the_ratios_are_those_of_the_seconds(quick):
@@ -161,14 +162,40 @@ def test_a_run_holds_every_epochs_parameters():
 
 
 def test_the_closing_line_follows_the_results():
-    """Nets that differ, a compiled run that is no faster, and too few told right: each is said."""
-    slow = demo.Run(np.zeros((1, 1)), [], preparing=1.0, training=2.0)
-    quick = demo.Run(np.zeros((1, 1)), [], preparing=0.5, training=0.5)
-    good, bad = demo.seen(slow, quick, 1e-14, 0.99), demo.seen(quick, slow, 1e-3, 0.8)
-    assert "the same net to rounding, compiled 3 times as fast" in good
-    assert "tells 99.0% right, so the net learned the moons" in good
-    assert "nets that differ by 1.0e-03, more than rounding, compiled no faster (ratio 0.3)" in bad
-    assert "tells 80.0% right, so there was more to learn" in bad
+    """Nets that differ, a compiled run that is no faster, and too few classified correctly: each is said."""
+    path = np.zeros((2, 1))
+    slow = demo.Run(path, [], preparing=1.0, training=2.0)
+    quick = demo.Run(path, [], preparing=0.5, training=0.5)
+    wrong = quick._replace(path=path + 1e-3)
+    good, bad = demo.seen(slow, quick, 1e-14, 0.99), demo.seen(wrong, slow, 1e-3, 0.8)
+    assert "the same net to rounding; compiled is 3 times as fast" in good
+    assert "99.0% are classified correctly, so the net learned the moons" in good
+    assert "nets that differ by 1.0e-03, more than rounding, from the first epoch on" in bad
+    assert "; compiled is no faster (ratio 0.3)" in bad
+    assert "80.0% are classified correctly, so there was more to learn" in bad
+    magnified = demo.seen(quick._replace(path=path + 1e-12), slow, 1e2, 0.8)
+    assert "differ by rounding, 1.0e-12, after one epoch, which unstable training" in magnified
+    assert "magnified\nto 1.0e+02" in magnified
+
+
+def test_few_epochs_leave_panels_empty(monkeypatch, tmp_path, capsys):
+    """With fewer epochs than panels it draws those there are."""
+    monkeypatch.setattr(demo, "QUICK_EPOCHS", 2)
+    monkeypatch.setattr(demo, "GRID", 20)
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
+    assert list(shares(capsys.readouterr().out)) == [0, 1, 2]
+    assert imread(tmp_path / "moons.png").shape[:2] == (672, 1320)
+
+
+def test_unstable_training_is_named(monkeypatch, tmp_path, capsys):
+    """With Δt = 30 rounding grows into another net, and it does not blame an engine."""
+    monkeypatch.setattr(demo, "LEARNING_RATE", 30.0)
+    monkeypatch.setattr(demo, "plot", lambda *_: demo.Figure())
+    monkeypatch.setattr(demo, "animate", lambda *arguments: arguments[-1].write_bytes(b""))
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "unstable training" in text
+    assert "more than rounding" not in text
 
 
 def test_accuracy_counts_the_points_on_their_side():
@@ -220,3 +247,27 @@ def test_a_file_in_the_way_is_named(tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(f"moons.py: {in_the_way} is no folder to save in")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    """Likewise: it exists, but nothing can be saved in it."""
+
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"moons.py: {tmp_path} is no folder to save in: Permission denied\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
+def test_a_reader_that_stops_ends_it_quietly(tmp_path):
+    """As with `| head`: no traceback."""
+    command = [sys.executable, "-u", SCRIPT, "--quick", "--out", tmp_path]
+    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
+        ran.stdout.readline()
+        ran.stdout.close()
+        assert ran.stderr.read() == b""

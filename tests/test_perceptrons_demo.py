@@ -5,6 +5,7 @@ import itertools
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,7 @@ def test_a_planted_wrong_unit_is_told(monkeypatch, tmp_path, capsys):
         ({"impossible": {(0, 1, 1, 0)}}, "seen to lack 1 truth tables, NOT just XOR and XNOR"),
         ({"slopes": {"σ(z)": [0.1, 0.0], "step(z)": [0.0, 0.0]}}, "derivatives are NOT as they should be"),
         ({"slopes": {"σ(z)": [0.1, 0.2], "step(z)": [0.0, 0.3]}}, "derivatives are NOT as they should be"),
+        ({"slopes": {"σ(z)": [0.1, None], "step(z)": [0.0, 0.0]}}, "at none (though too small for a float at some)"),
         ({"learned": {"sigmoid": False, "step": False}}, "did NOT do what it should"),
     ],
 )
@@ -182,3 +184,94 @@ def test_a_file_in_the_way_is_named(tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(f"perceptrons.py: {in_the_way} is no folder to save in")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    """Likewise: it exists, but nothing can be saved in it."""
+
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"perceptrons.py: {tmp_path} is no folder to save in: Permission denied\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
+def test_a_reader_that_stops_ends_it_quietly(tmp_path):
+    """As with `| head`: no traceback."""
+    command = [sys.executable, "-u", SCRIPT, "--quick", "--out", tmp_path]
+    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
+        ran.stdout.readline()
+        ran.stdout.close()
+        assert ran.stderr.read() == b""
+
+
+def changed(monkeypatch, capsys, tmp_path, **constants):
+    """What a quick run prints when a reader has changed the constants at the top; without its picture."""
+    for name, value in constants.items():
+        monkeypatch.setattr(demo, name, value)
+    monkeypatch.setattr(demo, "plot", lambda *_: demo.Figure())
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
+    return capsys.readouterr().out
+
+
+def circuits(text):
+    """Name → perceptrons, right, of how many."""
+    rows = re.findall(r"^  (XOR|half adder|full adder|4-bit adder) +(\d+) +(\d+) of (\d+) ", text, re.MULTILINE)
+    return {name: tuple(map(int, numbers)) for name, *numbers in rows}
+
+
+def test_the_circuits_are_counted_and_right(quick):
+    """Four, five, nine and 32 perceptrons, right for all inputs."""
+    text, _ = quick
+    assert circuits(text) == {
+        "XOR": (4, 4, 4),
+        "half adder": (5, 4, 4),
+        "full adder": (9, 8, 8),
+        "4-bit adder": (32, 256, 256),
+    }
+
+
+def test_circuits_of_another_unit_are_not_called_right(monkeypatch, capsys, tmp_path):
+    """With an AND in the place of every NAND, the table says for how many inputs each circuit is still right."""
+    text = changed(monkeypatch, capsys, tmp_path, WEIGHTS=(2.0, 2.0), BIAS=-3.0)
+
+    def conjunction(p, q):
+        return p & q
+
+    right = sum(demo.xor(conjunction, p, q) == p ^ q for p, q in demo.CORNERS)
+    assert circuits(text)["XOR"] == (4, right, 4)
+    assert right < 4
+    assert circuits(text)["4-bit adder"][1] == demo.check_sums(conjunction)
+    assert text.count("   WRONG") == len(demo.SHOWN)
+    assert "the unit is NO NAND" in text
+
+
+def test_where_z_is_0_the_smoothed_unit_does_not_tend_to_the_step(quick, monkeypatch, capsys, tmp_path):
+    """b = 2 is still a NAND, but at two corners y stays ½; that is said, and only then."""
+    assert "(Not so at any input here.)" in quick[0]
+    text = changed(monkeypatch, capsys, tmp_path, BIAS=2.0)
+    assert re.search(r"σ\(20 z\) +1\.0000 +0\.5000 +0\.5000 +0\.0000", text)
+    assert "tends to the step's wherever w·x + b ≠ 0" in text
+    assert "(So at 2 inputs here.)" in text
+
+
+def test_large_steps_stop_at_a_nand(monkeypatch, capsys, tmp_path):
+    """With Δt = 50 the weights shown are those whose outputs were found right."""
+    text = changed(monkeypatch, capsys, tmp_path, LEARNING_RATE=50.0)
+    w1, w2, b = map(float, re.search(r"sigmoid: .*w = \( *(\S+), *(\S+)\), b = *(\S+);", text).groups())
+    assert [int(w1 * p + w2 * q + b >= 0) for p, q in demo.CORNERS] == demo.NAND
+    assert "as a perceptron 1 1 1 0: a NAND" in text
+
+
+def test_more_and_steeper_units_may_be_shown(monkeypatch, capsys, tmp_path):
+    """Five steepnesses, one beyond floats: its slope is called too small, not wrong; the picture is drawn."""
+    draw = demo.plot
+    text = changed(monkeypatch, capsys, tmp_path, STEEPNESSES=[1.0, 2.0, 5.0, 20.0, 1000.0])
+    assert re.search(r"σ\(1000 z\)( +< 1e-300){4}$", text, re.MULTILINE)
+    assert "the smoothed unit's at none (though too small for a float at some)" in text
+    assert len(draw(3).axes) == 2 + 6

@@ -4,6 +4,7 @@ import importlib.util
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 from itertools import islice, pairwise
@@ -187,3 +188,90 @@ def test_a_file_in_the_way_is_named(tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(f"saturation.py: {in_the_way} is no folder to save in")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    """Likewise: it exists, but nothing can be saved in it."""
+
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"saturation.py: {tmp_path} is no folder to save in: Permission denied\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
+def test_a_reader_that_stops_ends_it_quietly(tmp_path):
+    """As with `| head`: no traceback."""
+    command = [sys.executable, "-u", SCRIPT, "--quick", "--out", tmp_path]
+    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
+        ran.stdout.readline()
+        ran.stdout.close()
+        assert ran.stderr.read() == b""
+
+
+def changed(monkeypatch, capsys, tmp_path, **constants):
+    """What a quick run prints when a reader has changed the constants at the top; without its picture."""
+    for name, value in constants.items():
+        monkeypatch.setattr(demo, name, value)
+    monkeypatch.setattr(demo, "plot", lambda *_: demo.Figure())
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("constants", "words"),
+    [
+        ({"R": 1.0}, "R = 1, but the predictions here are for r = 0."),
+        ({"RIGHT": 1.5}, "RIGHT = 1.5, but"),
+        ({"RIGHT": 0.9}, "STARTS begin at z = 1.5, where a is right already."),
+        ({"X": 0.0}, "X = 0: with such an input"),
+        ({"RATES": {QUADRATIC: -0.1, CROSS_ENTROPY: 0.1}}, "a learning rate is not above 0."),
+        ({"STARTS": [(0.0, 1.0), (0.0, 3.0), (0.0, 2.0)]}, "STARTS have z = 1, 3, 2, but"),
+        ({"STARTS": [(0.0, 1.0), (0.0, 3.0)]}, "STARTS have z = 1, 3, but three or more"),
+    ],
+)
+def test_meaningless_constants_are_refused(constants, words, monkeypatch, capsys, tmp_path):
+    """One line on stderr, before anything is computed: no endless descent."""
+    for name, value in constants.items():
+        monkeypatch.setattr(demo, name, value)
+    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"saturation.py: {words}")
+
+
+def test_a_descent_that_does_not_arrive_is_given_up(monkeypatch):
+    """After twice the epochs of the longest run that is begun."""
+    monkeypatch.setattr(demo, "PATIENCE", 10)
+    assert demo.epochs_needed(QUADRATIC, 2.0, 2.0) is None
+
+
+def test_with_another_input_the_growth_is_another(monkeypatch, capsys, tmp_path):
+    """x = 2: z obeys dz/dt = −5 ∂C/∂z, in the text as in the predictions, which the counts confirm."""
+    text = changed(monkeypatch, capsys, tmp_path, X=2.0)
+    assert "eᶻ / (5 Δt), the cross-entropy's like z / (5 Δt)" in text
+    assert float(re.search(r"differ by at most (\S+) %", text)[1]) < 2.0
+
+
+def test_starts_beyond_floats_are_told(monkeypatch, capsys, tmp_path):
+    """z = 800: the quadratic cost's epochs are no float, and every table goes up to that z."""
+    text = changed(monkeypatch, capsys, tmp_path, STARTS=[(0.6, 0.9), (2.0, 2.0), (400.0, 400.0)])
+    assert len(re.findall(r"^ +(?:400 +400 +)?800 ", text, re.MULTILINE)) == 3
+    assert "> 1e300 epochs take more years than floats can hold" in text
+    assert demo.time_needed(QUADRATIC, 800.0) == math.inf
+
+
+def test_below_ln_2_more_wrong_learns_more(monkeypatch, capsys, tmp_path):
+    """There σ² (1 − σ) still grows, by the engine's slopes; the closing lines say where the lecture's claim begins."""
+    text = changed(monkeypatch, capsys, tmp_path, STARTS=[(0.0, 0.0), (0.1, 0.1), (4.0, 4.0)])
+    assert "largest at z = ln 2" in text
+    assert "now smaller, now larger: 0.125, 0.136, 0.000335" in text
+    assert "(For the quadratic cost the lecture is right from z = ln 2 on; the first start lies below.)" in text
+    peak = demo.slope(QUADRATIC, 0.0, math.log(2.0))
+    assert peak == pytest.approx(4 / 27)
+    assert peak > max(demo.slope(QUADRATIC, 0.0, math.log(2.0) + h) for h in (-0.1, 0.1))
