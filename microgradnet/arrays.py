@@ -218,6 +218,11 @@ class Graph:
         columns = K if any(part.shape[1] == K for part in parts) else 1
         return self.node(stack, tuple(parts), (sum(part.shape[0] for part in parts), columns))
 
+    def and_ones(self, a: Array) -> Array:
+        """With a row of ones below."""
+        parts = a.args if a.op == stack else (a,)
+        return self.stack([*parts, self.node(given, (), (1, 1), 1.0)])
+
     def fit(self, a: Any, shape: tuple[int, int]) -> Any:
         """Summed over the rows and columns along which an operand of this shape had been stretched."""
         if _is_zero(a):

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy import ndarray
 from numpy.lib.stride_tricks import as_strided
 
 from . import kernels, ops
@@ -91,6 +92,7 @@ class Compiled:
         with ONE_AT_A_TIME:
             grouping = Grouping(inputs, outputs, leaves(parameters))
         self.parameters = grouping.parameters
+        self._shapes = [(len(values),) for values in inputs]  # of a sample
         self.source, self._tables, self._work, self._functions = generate(grouping, watched)
         self._start()
 
@@ -131,12 +133,7 @@ class Compiled:
         columns, size = self._batch(batch)
         numbers = self._theta(theta)
         out = np.empty((len(self._outputs), size), self.dtype)
-
-        def run() -> None:
-            for part in _parts(size):
-                self.run("values", [x[:, part] for x in columns], numbers, out[:, part])
-
-        self._guarded(run, size, columns, numbers, derivatives=False)
+        self._guarded(self._values, columns, size, numbers, out)
         if np.isnan(out).any():
             _refuse_nan(columns)
         return out
@@ -160,19 +157,7 @@ class Compiled:
         numbers = self._theta(theta)
         gradient = np.empty(len(self.parameters), self.dtype)
         watched = np.empty((self._watched, size), self.dtype)
-
-        def run() -> float:
-            if size <= _CHUNK:
-                return self.run("gradient", columns, numbers, gradient, watched, 1.0 / size)  # type: ignore[no-any-return]
-            total, share = 0.0, np.empty_like(gradient)
-            gradient[...] = 0.0
-            for part in _parts(size):
-                xs = [x[:, part] for x in columns]
-                total += self.run("gradient", xs, numbers, share, watched[:, part], 1.0 / size)
-                np.add(gradient, share, out=gradient)
-            return total
-
-        total: float = self._guarded(run, size, columns, numbers, derivatives=True)
+        total: float = self._guarded(self._gradient, columns, size, numbers, gradient, watched)
         if math.isnan(total):
             _refuse_nan(columns)
         return total, gradient, watched
@@ -209,41 +194,67 @@ class Compiled:
         finally:
             spare.append(work)
 
-    def _guarded(
-        self, run: Callable[[], Any], size: int, columns: list[Numbers], theta: Numbers, derivatives: bool
-    ) -> Any:
+    def _guarded(self, compute: Any, columns: list[Numbers], size: int, theta: Numbers, *results: Numbers) -> Any:
+        """Call `_values` or `_gradient`; for a floating-point error in it, find the sample and the operation."""
         try:
             with np.errstate(**_STRICT):
-                return run()
+                return compute(columns, size, theta, *results)
         except FloatingPointError:
-            self._replay(size, columns, theta, derivatives)
+            self._replay(size, columns, theta, derivatives=compute == self._gradient)
             with np.errstate(all="ignore"):  # an infinity that plain floats allow, too
-                return run()
+                return compute(columns, size, theta, *results)
+
+    def _values(self, columns: list[Numbers], size: int, theta: Numbers, out: Numbers) -> None:
+        for part in _parts(size):
+            self.run("values", [x[:, part] for x in columns], theta, out[:, part])
+
+    def _gradient(
+        self, columns: list[Numbers], size: int, theta: Numbers, gradient: Numbers, watched: Numbers
+    ) -> float:
+        if size <= _CHUNK:
+            return self.run("gradient", columns, theta, gradient, watched, 1.0 / size)  # type: ignore[no-any-return]
+        total, share = 0.0, np.empty_like(gradient)
+        gradient[...] = 0.0
+        for part in _parts(size):
+            xs = [x[:, part] for x in columns]
+            total += self.run("gradient", xs, theta, share, watched[:, part], 1.0 / size)
+            np.add(gradient, share, out=gradient)
+        return total
 
     def _batch(self, batch: Sequence[Any]) -> tuple[list[Numbers], int]:
         """The data as arrays with a sample per column, and the number of samples."""
         if len(batch) != len(self._inputs):
             raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(self._inputs)}")
-        columns = []
-        for j, (data, values) in enumerate(zip(batch, self._inputs, strict=True), 1):
-            try:
-                array = np.asarray(data)
-            except ValueError:
-                raise ValueError(f"input {j} has rows of different lengths: wanted is {len(values)}") from None
-            if array.dtype.kind not in "fiu":
-                raise TypeError(f"input {j} holds {array.dtype} where numbers were wanted")
-            if array.ndim == 1 and len(values) == 1:
-                array = array[:, None]
-            if array.ndim != 2 or array.shape[1] != len(values):
-                hint = "; a single sample is X[None]" if array.shape == (len(values),) else ""
-                raise ValueError(f"input {j} has shape {array.shape}: wanted is (samples, {len(values)}){hint}")
-            columns.append(array.astype(self.dtype, copy=False).T)
-        counts = {x.shape[1] for x in columns} or {1}
-        if len(counts) > 1:
-            raise ValueError(f"the inputs have {', '.join(str(x.shape[1]) for x in columns)} samples: wanted as many")
-        if counts == {0}:
+        columns: list[Numbers] = []
+        for j, data in enumerate(batch):
+            if type(data) is not ndarray or data.dtype != self.dtype or data.shape[1:] != self._shapes[j]:
+                data = self._converted(data, j)
+            columns.append(data.T)
+        size = columns[0].shape[1] if columns else 1
+        for x in columns[1:]:
+            if x.shape[1] != size:
+                counts = ", ".join([str(x.shape[1]) for x in columns])
+                raise ValueError(f"the inputs have {counts} samples: wanted as many")
+        if size == 0:
             raise ValueError("an empty batch arrived: at least one sample is wanted")
-        return columns, counts.pop()
+        return columns, size
+
+    def _converted(self, data: Any, j: int) -> Numbers:
+        """The data of an input as an array of our dtype, one row per sample."""
+        (width,) = self._shapes[j]
+        j += 1  # as the messages count
+        try:
+            array = np.asarray(data)
+        except ValueError:
+            raise ValueError(f"input {j} has rows of different lengths: wanted is {width}") from None
+        if array.dtype.kind not in "fiu":
+            raise TypeError(f"input {j} holds {array.dtype} where numbers were wanted")
+        if array.ndim == 1 and width == 1:
+            array = array[:, None]
+        if array.ndim != 2 or array.shape[1] != width:
+            hint = "; a single sample is X[None]" if array.shape == (width,) else ""
+            raise ValueError(f"input {j} has shape {array.shape}: wanted is (samples, {width}){hint}")
+        return array.astype(self.dtype, copy=False)
 
     def _theta(self, theta: npt.ArrayLike | None) -> Numbers:
         if theta is None:

@@ -39,8 +39,14 @@ class Names:
             return
         self.layers.append(z)
         q = len(self.layers)
-        self.of.update({z: f"z{q}", product: f"z{q}", product.args[0]: f"A{q}"})
+        matrix, inputs = product.args
+        self.of.update({z: f"z{q}", product: f"z{q}", matrix: f"A{q}"})
         self.comments[product] = f"layer {q}"
+        if inputs.op == arrays.stack and inputs.args[-1].detail == 1.0:
+            self.of[matrix] = f"W{q}"
+            self.comments[product] = f"layer {q}: W{q} = [A{q} b{q}]"
+            if len(inputs.args) == 2 and inputs.args[0] in self.of:
+                self.of[inputs] = f"{self.of[inputs.args[0]]}_and_1"
         if len(z.parents) == 2 and z is not product:
             self.of.setdefault(z.parents[1], f"b{q}")
 
@@ -79,10 +85,14 @@ class Emitter:
         self._text: dict[Array, str] = {}
         self._holder: dict[str, Array] = {}
         self._buffer: dict[Array, int] = {}
+        self._place: dict[Array, tuple[Array, int]] = {}  # of what is computed in its rows of a stack
         self._free: dict[tuple[int, int], list[int]] = {}
         self._temporaries = 0
         self._readers = Counter([owner for node in self.order for owner in _owners(node)])
         self._readers.update(map(_owner, roots))  # so that a root stays
+        for node in self.order:
+            if node.op == arrays.stack:
+                self._place_parts(node)
 
     # Statements.
 
@@ -139,7 +149,8 @@ class Emitter:
         if node.op == arrays.stack:
             end = 0
             for part in node.args:
-                self.lines.append(f"{name}[{end}:{end + part.shape[0]}] = {self.text(part)}")
+                if self._place.get(part) != (node, end):
+                    self.lines.append(f"{name}[{end}:{end + part.shape[0]}] = {self.text(part)}")
                 end += part.shape[0]
         else:
             first = node.args[0]
@@ -156,8 +167,7 @@ class Emitter:
 
     def only_here(self, node: Array) -> bool:
         """Whether the node is computed by a statement and read as a root alone."""
-        computed = node.first is not None and node.op not in _ALIASES
-        return computed and self._readers[node] == 1 and node.op not in (arrays.stack, arrays.accumulated)
+        return _is_computed(node) and self._readers[node] == 1
 
     def add_to(self, view: str | None, target: str, slots: tuple[int, ...], node: Array) -> None:
         """Add an array to these slots of a flat one."""
@@ -255,7 +265,21 @@ class Emitter:
         self._holder[name] = node
         return name
 
+    def _place_parts(self, stack: Array) -> None:
+        """Have the parts of a stack computed where they belong. The stack's array is kept as long as one of them is read."""
+        end = 0
+        for part in stack.args:
+            if _is_computed(part) and part.shape[1] == stack.shape[1] and part not in self._place:
+                self._place[part] = stack, end
+                self._readers[stack] += 1
+            end += part.shape[0]
+
     def _work(self, node: Array) -> str:
+        if node in self._place:
+            stack, start = self._place[node]
+            return f"{self._work(stack)}[{start}:{start + node.shape[0]}]"
+        if node in self._buffer:
+            return f"w{self._buffer[node]}"
         free = self._free.setdefault(node.shape, [])
         if not free:
             free.append(len(self.work))
@@ -266,7 +290,9 @@ class Emitter:
     def _release(self, owners: list[Array]) -> None:
         for owner in owners:
             self._readers[owner] -= 1
-            if self._readers[owner] == 0 and owner in self._buffer:
+            if self._readers[owner] == 0 and owner in self._place:
+                self._release([self._place[owner][0]])
+            elif self._readers[owner] == 0 and owner in self._buffer:
                 self._free[owner.shape].append(self._buffer.pop(owner))
 
 
@@ -291,6 +317,11 @@ def lattice(name: str, size: int, slots: tuple[int, ...], shape: tuple[int, int]
         part = f"[:, :{columns}]" if columns < down else ""
         return f"{name}[{start}:{start + rows * down}].reshape({rows}, {down}){part}"
     return f"view({name}[{start}:], ({rows}, {columns}), ({down}, {along}))"
+
+
+def _is_computed(node: Array) -> bool:
+    """Whether one statement computes it."""
+    return node.first is not None and node.op not in _ALIASES and node.op not in (arrays.stack, arrays.accumulated)
 
 
 def _owner(node: Array) -> Array:

@@ -179,11 +179,13 @@ class Grouping:
     def _array(self, graph: Graph, made: list[Any], group: Group) -> Any:
         if group.op == ops.dot:
             inputs = self.rows(graph, made, group.rows[0][1])
+            biases = [row[2] for row in group.rows]
             weights = [place for row in group.rows for place in row[0]]
+            if {place and place[0] for place in [*weights, *biases]} == {_PARAMETERS} and inputs.op != arrays.given:
+                together = [place for row in group.rows for place in (*row[0], row[2])]  # [A b], for [y 1]
+                return graph.matmul(self._matrix(graph, made, together, len(group.rows)), graph.and_ones(inputs))
             z = graph.matmul(self._matrix(graph, made, weights, len(group.rows)), inputs)
-            if group.rows[0][2] is None:
-                return z
-            return z + self._column(graph, made, [row[2] for row in group.rows])
+            return z if biases[0] is None else z + self._column(graph, made, biases)
         pair = group.op == ops.add and len(group.rows) == 1 and group.rows[0][0][0] == group.rows[0][1][0]
         if group.op == arrays.sum_rows or pair:
             if len(group.rows) == 1:

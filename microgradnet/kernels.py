@@ -17,7 +17,9 @@ def exp_minus(x: Any, out: Any = None) -> Any:
     Hence a compiled σ(x) never falls below 1.2e-308, where the scalar one goes on to 0.
     """
     out = np.negative(x, out=out)
-    np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
+    limit = 709.0 if out.itemsize == 8 else 88.0
+    if not out.item(out.argmax()) <= limit:  # asked first, for `minimum` takes as long as `exp`; NaN is the largest
+        np.minimum(out, limit, out=out)
     return np.exp(out, out=out)
 
 
