@@ -74,10 +74,11 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
 
     The rows: backward on the recorded graph (one reverse sweep), forward on it (one sweep per parameter), the compiled
     program (the seconds do not include compiling), the lecture's δ-recursion, and its naive formulas. Unknowns are the
-    lecture's, for one sample. Backward: the nodes of the network, n_1 + … + n_p, one δ each. Forward: nodes times edges, an edge being a weight, an entry of some A⁽q⁾: every node has
-    a derivative for every edge. Multiplications are counted by numbers that notice when they are multiplied, while the
-    method runs. The forward pass is left out, as all need it; on the graph it recorded the σ′ as well, which the
-    formulas multiply to get.
+    lecture's, for one sample. Backward: the nodes of the network, n_1 + … + n_p, one δ each. Forward: nodes times edges,
+    an edge being a weight, an entry of some A⁽q⁾: every node has a derivative for every edge. Multiplications are counted
+    by numbers that notice when they are multiplied, while the method runs. The forward pass is left out, as all need it;
+    on the graph it recorded the σ′ as well, which the formulas multiply to get. The compiled program multiplies by 1 where
+    that spares a call, as with [A b] and (y, 1).
 
     A ValueError for shapes that do not fit, another cost, cross-entropy without a sigmoid in the last layer, or
     different activations within a layer; a TypeError for what is not an `MLP` or not numbers.
@@ -87,7 +88,7 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     ...     print(row.method, row.unknowns, row.multiplications)
     backward, graph 8 75
     forward, graph 312 545
-    compiled 8 79
+    compiled 8 91
     δ-recursion 8 70
     naive formulas 312 686
     """

@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numpy import ndarray
 from numpy.lib.stride_tricks import as_strided
 
 from . import kernels, ops
@@ -227,7 +226,7 @@ class Compiled:
             raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(self._inputs)}")
         columns: list[Numbers] = []
         for j, data in enumerate(batch):
-            if type(data) is not ndarray or data.dtype != self.dtype or data.shape[1:] != self._shapes[j]:
+            if type(data) is not np.ndarray or data.dtype != self.dtype or data.shape[1:] != self._shapes[j]:
                 data = self._converted(data, j)
             columns.append(data.T)
         size = columns[0].shape[1] if columns else 1

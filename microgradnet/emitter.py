@@ -108,13 +108,14 @@ class Emitter:
         call = self._call(node)
         owners = _owners(node)
         elementwise = node.op in ops.TABLE or node.op.startswith("**") or node.op == arrays.minus_exponential
-        if elementwise:  # may overwrite an operand that nobody reads afterwards
+        in_place = elementwise and node not in self._place  # may overwrite an operand that nobody reads afterwards
+        if in_place:
             self._release(owners)
         out = into or self._work(node)
         name = self._name(node)
         self.lines.append(f"{name} = {call(out)}")
         self._text[node] = name
-        if not elementwise:
+        if not in_place:
             self._release(owners)
 
     def _call(self, node: Array) -> Callable[[str], str]:

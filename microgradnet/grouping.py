@@ -90,6 +90,10 @@ class Grouping:
             self._places[value] = place
         return place
 
+    def _zero(self) -> Any:
+        """The place of 0, where `sum` starts."""
+        return _CONSTANTS, self._numbers.get(0.0)
+
     def _varies(self, place: Place) -> bool:
         return self.groups[place[0]].varies
 
@@ -117,7 +121,7 @@ class Grouping:
         pairs = [sorted(map(self._place, term.parents), key=self._varies) for term in products]
         rest = [self._place(term) for term in terms if not (term in inner and self._is_product(term))]
         if pairs:
-            fixed = [place for place in rest if not self._varies(place)]
+            fixed = [place for place in rest if not self._varies(place) and place != self._zero()]
             bias = fixed[0] if fixed else None
             if bias is not None:
                 rest.remove(bias)
@@ -126,8 +130,7 @@ class Grouping:
         return self._plus(rest)
 
     def _plus(self, places: list[Place]) -> Place:
-        zero = (_CONSTANTS, self._numbers.get(0.0))  # where `sum` starts
-        places = [place for place in places if place != zero] or places[:1]
+        places = [place for place in places if place != self._zero()] or places[:1]
         if len(places) == 1:
             return places[0]
         if len(places) == 2:
@@ -156,7 +159,7 @@ class Grouping:
         return self._seen_vectors[id(values)]
 
     def _product(self, weights: tuple[Place, ...], inputs: tuple[Place, ...], bias: Place | None) -> Place:
-        if bias is not None and bias == (_CONSTANTS, self._numbers.get(0.0)):
+        if bias == self._zero():
             bias = None
         vector = self._vectors.setdefault(inputs, len(self._vectors))
         latest = max(_CONSTANTS, *[g for g, _ in weights])  # a group comes after all that it is computed from
@@ -181,7 +184,7 @@ class Grouping:
             inputs = self.rows(graph, made, group.rows[0][1])
             biases = [row[2] for row in group.rows]
             weights = [place for row in group.rows for place in row[0]]
-            if {place and place[0] for place in [*weights, *biases]} == {_PARAMETERS} and inputs.op != arrays.given:
+            if inputs.op != arrays.given and {place and place[0] for place in weights + biases} == {_PARAMETERS}:
                 together = [place for row in group.rows for place in (*row[0], row[2])]  # [A b], for [y 1]
                 return graph.matmul(self._matrix(graph, made, together, len(group.rows)), graph.and_ones(inputs))
             z = graph.matmul(self._matrix(graph, made, weights, len(group.rows)), inputs)

@@ -523,6 +523,19 @@ def test_pruned_net_compiles():
     assert {id(value) for value in fast.parameters} == wanted
 
 
+def test_activations_used_in_several_places():
+    """Skip connections, shared inputs and one vector twice: what is computed in place of a later stack stays readable."""
+    first, second, third = m.Layer(3, 4), m.Layer(7, 3), m.Layer(11, 2)
+
+    def skipping(x):
+        y1 = first(x)
+        y2 = second([*y1, *x])
+        return third([*y1, *y2, *y1]) + [y.exp() for y in y1[1:]] + second([*y2, *y1])
+
+    assert_as_eager(skipping, 3, several=True)
+    assert_as_eager(lambda x, r: quadratic(skipping(x), r), 3, 8)
+
+
 def test_net_of_width_one_compiles():
     """One input, one neuron per layer."""
     net = m.MLP(1, [1, 1, 1], seed=1)

@@ -47,7 +47,7 @@ def test_source_is_what_runs():
         "logistic": kernels.logistic,
     }
     exec(fast.source, namespace)
-    rows = {"values": [4, 2, 1], "gradient": [4, 4, 2, 2, 2]}
+    rows = {"values": [4, 5, 2, 1], "gradient": [4, 5, 2, 2, 2]}
     work = {name: [np.empty((n, 5)) for n in rows[name]] for name in rows}
     out, gradient, watched = np.empty((1, 5)), np.empty(26), np.empty((0, 5))
     namespace["values"](fast.theta(), out, work["values"], X.T, R.T)
@@ -552,6 +552,18 @@ def test_compiled_function_works_after_an_error():
         with pytest.raises(ValueError, match="sample 1"):
             fast.value_and_grad([[1.0], [-2.0]])
         assert fast.value_and_grad([[1.0], [2.0]])[1].tolist() == good[1].tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sigmoids_far_out_are_no_error_and_hide_no_nan(dtype):
+    """e⁻ˣ is cut off before it overflows, in any company."""
+    fast = m.compile(lambda x: x[0].sigmoid(), 1, dtype=dtype)
+    y = fast([-1e4, 0.0, 1e4])
+    assert 0.0 < y[0] < 1e-37
+    assert (y[1:] == [0.5, 1.0]).all()
+    for X in ([-1e4, np.nan], [np.nan, -1e4]):
+        with pytest.raises(ValueError, match="of input 1 is NaN"):
+            fast(X)
 
 
 def test_guilty_sample_is_found_fast_in_a_large_batch():
