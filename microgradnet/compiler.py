@@ -59,15 +59,14 @@ def compile(
 
 
 class Compiled:
-    """A compiled function; made by `compile`.
+    """A compiled function; made by `compile`. Called with an array per input, shape (K, size), it gives its values,
+    shape (K,), or (K, outputs) for a function that gives a sequence.
 
     `parameters`: the Values it depends on besides its inputs, in the order of its flat arrays. `source`: the generated
     source. Calls may overlap in several threads, and it pickles.
 
     >>> w, b = Value(2.0), Value(1.0)
     >>> fast: Compiled = compile(lambda x: w * x[0] + b, 1)
-    >>> fast
-    <compiled function of (1) inputs and 2 parameters>
     >>> fast.theta().tolist(), fast([3.0, 4.0]), fast([3.0, 4.0], theta=[0.0, 5.0])
     ([2.0, 1.0], array([7., 9.]), array([5., 5.]))
     >>> fast.assign([1.0, 0.0])
