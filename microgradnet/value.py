@@ -149,7 +149,6 @@ class Value:
     grad: float
     """∂output/∂self, where `backward` has set it; 0 before."""
     label: str
-    """A name for pictures and error messages."""
     op: Op
     """The operation that made it, a str: "" for a leaf, "*", "dot", "sigmoid", …"""
     first: Any

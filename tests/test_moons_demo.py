@@ -1,13 +1,12 @@
 """`demos/moons.py` runs, prints what it says it prints, and saves its pictures."""
 
-import importlib.util
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import moons as demo
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -18,14 +17,6 @@ from microgradnet import compile, formulas
 SCRIPT = Path(__file__).parents[1] / "demos" / "moons.py"
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("moons", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-demo = load()
 KINDS = ["tanh", "tanh", "sigmoid"]
 
 
@@ -237,37 +228,3 @@ def test_the_animation_moves_and_is_small(quick):
     assert len(frames) >= len(demo.some_epochs(demo.QUICK_EPOCHS, demo.QUICK_FRAMES))
     assert np.ptp(frames[0]) > 100
     assert np.mean(np.abs(frames[-1] - frames[0]) > 10) > 0.05
-
-
-def test_a_file_in_the_way_is_named(tmp_path, capsys):
-    """One line on stderr, before anything is computed."""
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
-    assert demo.main(["--quick", "--out", str(in_the_way)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"moons.py: {in_the_way} is no folder to save in")
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
-    """Likewise: it exists, but nothing can be saved in it."""
-
-    def refuse(dir):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
-    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == f"moons.py: {tmp_path} is no folder to save in: Permission denied\n"
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
-def test_a_reader_that_stops_ends_it_quietly(tmp_path):
-    """As with `| head`: no traceback."""
-    command = [sys.executable, "-u", SCRIPT, "--quick", "--out", tmp_path]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
-        ran.stdout.readline()
-        ran.stdout.close()
-        assert ran.stderr.read() == b""

@@ -1,30 +1,19 @@
 """`demos/perceptrons.py` runs, and what it says of circuits, limits and slopes is so."""
 
-import importlib.util
 import itertools
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import perceptrons as demo
 import pytest
 from matplotlib.image import imread
 
 SCRIPT = Path(__file__).parents[1] / "demos" / "perceptrons.py"
-
-
-def load():
-    spec = importlib.util.spec_from_file_location("perceptrons", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-demo = load()
 
 
 def nand(p, q):
@@ -174,40 +163,6 @@ def test_the_closing_line_follows_the_findings(changed, words):
     )
     assert words in demo.verdict(good._replace(**changed))
     assert words not in demo.verdict(good)
-
-
-def test_a_file_in_the_way_is_named(tmp_path, capsys):
-    """One line on stderr, before anything is computed."""
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
-    assert demo.main(["--quick", "--out", str(in_the_way)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"perceptrons.py: {in_the_way} is no folder to save in")
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
-    """Likewise: it exists, but nothing can be saved in it."""
-
-    def refuse(dir):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
-    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == f"perceptrons.py: {tmp_path} is no folder to save in: Permission denied\n"
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
-def test_a_reader_that_stops_ends_it_quietly(tmp_path):
-    """As with `| head`: no traceback."""
-    command = [sys.executable, "-u", SCRIPT, "--quick", "--out", tmp_path]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
-        ran.stdout.readline()
-        ran.stdout.close()
-        assert ran.stderr.read() == b""
 
 
 def changed(monkeypatch, capsys, tmp_path, **constants):

@@ -1,10 +1,8 @@
 """`demos/saturation.py` runs, and its numbers are those of the formulas on paper."""
 
-import importlib.util
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 from itertools import islice, pairwise
@@ -12,19 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import saturation as demo
 from matplotlib.image import imread
 
 SCRIPT = Path(__file__).parents[1] / "demos" / "saturation.py"
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("saturation", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-demo = load()
 QUADRATIC, CROSS_ENTROPY = demo.quadratic, demo.cross_entropy
 NUMBER = r"(\S+)"
 
@@ -178,40 +169,6 @@ def test_the_picture_is_saved(quick):
     pixels = imread(path)
     assert pixels.shape[:2] == (900, 1680)
     assert np.ptp(pixels[..., 0]) > 0.5
-
-
-def test_a_file_in_the_way_is_named(tmp_path, capsys):
-    """One line on stderr, before anything is computed."""
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
-    assert demo.main(["--quick", "--out", str(in_the_way)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"saturation.py: {in_the_way} is no folder to save in")
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
-    """Likewise: it exists, but nothing can be saved in it."""
-
-    def refuse(dir):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(demo.tempfile, "TemporaryFile", refuse)
-    assert demo.main(["--quick", "--out", str(tmp_path)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err == f"saturation.py: {tmp_path} is no folder to save in: Permission denied\n"
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
-def test_a_reader_that_stops_ends_it_quietly(tmp_path):
-    """As with `| head`: no traceback."""
-    command = [sys.executable, "-u", SCRIPT, "--quick", "--out", tmp_path]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
-        ran.stdout.readline()
-        ran.stdout.close()
-        assert ran.stderr.read() == b""
 
 
 def changed(monkeypatch, capsys, tmp_path, **constants):
