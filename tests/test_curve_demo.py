@@ -1,33 +1,23 @@
 """`demos/curve.py` runs, prints what it says it prints, and saves its picture."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import curve as demo
 import numpy as np
 import pytest
+from demo_runs import changed_run, quick_run
 from matplotlib.image import imread
 
 from microgradnet import compile, formulas, quadratic
-
-SCRIPT = Path(__file__).parents[1] / "demos" / "curve.py"
-
 
 KINDS = ["tanh", "linear"]
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """A quick run, warnings as errors, in a terminal without Greek letters: what it printed, and where its picture is."""
+    """A quick run: what it printed, and where its picture is."""
     out = tmp_path_factory.mktemp("demo") / "new" / "folder"
-    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "PYTHONIOENCODING": "ascii"}
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
-    assert ran.stderr == ""
-    return ran.stdout, out / "curve.png"
+    return quick_run("curve", out), out / "curve.png"
 
 
 @pytest.fixture(scope="module")
@@ -220,11 +210,8 @@ def test_descent_that_runs_away_is_stopped(share, monkeypatch, capsys, tmp_path)
 
 
 def changed(monkeypatch, capsys, tmp_path, **constants):
-    """What a short run prints when a reader has changed the constants at the top."""
-    for name, value in {"QUICK_DESCENT_STEPS": 100, **constants}.items():
-        monkeypatch.setattr(demo, name, value)
-    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
-    return capsys.readouterr().out
+    """A quick run with other constants, and a short descent."""
+    return changed_run(demo, monkeypatch, capsys, tmp_path, **{"QUICK_DESCENT_STEPS": 100, **constants})
 
 
 def test_a_newton_step_finds_the_bottom_of_a_parabola():

@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from demo_runs import FOLDER
 
 DEMOS = ["curve", "forward_vs_backward", "moons", "perceptrons", "saturation"]
-FOLDER = Path(__file__).parents[1] / "demos"
 each_demo = pytest.mark.parametrize("name", DEMOS)
 
 

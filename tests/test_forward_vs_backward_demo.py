@@ -1,28 +1,19 @@
 """`demos/forward_vs_backward.py` runs, prints what it says it prints, and saves its picture."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import forward_vs_backward as demo
 import numpy as np
 import pytest
+from demo_runs import quick_run
 from matplotlib.image import imread
-
-SCRIPT = Path(__file__).parents[1] / "demos" / "forward_vs_backward.py"
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """A quick run, warnings as errors, in a terminal without Greek letters: what it printed, and where its picture is."""
+    """A quick run: what it printed, and where its picture is."""
     out = tmp_path_factory.mktemp("demo") / "new" / "folder"
-    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "PYTHONIOENCODING": "ascii"}
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
-    assert ran.stderr == ""
-    return ran.stdout, out / "forward_vs_backward.png"
+    return quick_run("forward_vs_backward", out), out / "forward_vs_backward.png"
 
 
 def test_the_lectures_net_comes_first(quick):

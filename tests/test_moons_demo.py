@@ -1,34 +1,24 @@
 """`demos/moons.py` runs, prints what it says it prints, and saves its pictures."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import moons as demo
 import numpy as np
 import pytest
+from demo_runs import quick_run
 from matplotlib.image import imread
 from PIL import Image, ImageSequence
 
 from microgradnet import compile, formulas
-
-SCRIPT = Path(__file__).parents[1] / "demos" / "moons.py"
-
 
 KINDS = ["tanh", "tanh", "sigmoid"]
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """A quick run, warnings as errors, in a terminal without Greek letters: what it printed, and where its pictures are."""
+    """A quick run: what it printed, and where its pictures are."""
     out = tmp_path_factory.mktemp("demo") / "new" / "folder"
-    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "PYTHONIOENCODING": "ascii"}
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
-    assert ran.stderr == ""
-    return ran.stdout, out
+    return quick_run("moons", out), out
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,13 @@
 
 import itertools
 import math
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import perceptrons as demo
 import pytest
+from demo_runs import changed_run, quick_run
 from matplotlib.image import imread
-
-SCRIPT = Path(__file__).parents[1] / "demos" / "perceptrons.py"
 
 
 def nand(p, q):
@@ -23,13 +18,9 @@ def nand(p, q):
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """A quick run, warnings as errors, in a terminal without Greek letters: what it printed, and where its pictures are."""
+    """A quick run: what it printed, and where its pictures are."""
     out = tmp_path_factory.mktemp("demo") / "new" / "folder"
-    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "PYTHONIOENCODING": "ascii"}
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
-    assert ran.stderr == ""
-    return ran.stdout, out
+    return quick_run("perceptrons", out), out
 
 
 def test_the_truth_table_is_pythons(quick):
@@ -166,12 +157,8 @@ def test_the_closing_line_follows_the_findings(changed, words):
 
 
 def changed(monkeypatch, capsys, tmp_path, **constants):
-    """What a quick run prints when a reader has changed the constants at the top; without its picture."""
-    for name, value in constants.items():
-        monkeypatch.setattr(demo, name, value)
-    monkeypatch.setattr(demo, "plot", lambda *_: demo.Figure())
-    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
-    return capsys.readouterr().out
+    """A quick run with other constants, without its picture."""
+    return changed_run(demo, monkeypatch, capsys, tmp_path, plot=lambda *_: demo.Figure(), **constants)
 
 
 def circuits(text):

@@ -1,20 +1,14 @@
 """`demos/saturation.py` runs, and its numbers are those of the formulas on paper."""
 
 import math
-import os
 import re
-import subprocess
-import sys
 from itertools import islice, pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 import saturation as demo
+from demo_runs import changed_run, quick_run
 from matplotlib.image import imread
-
-SCRIPT = Path(__file__).parents[1] / "demos" / "saturation.py"
-
 
 QUADRATIC, CROSS_ENTROPY = demo.quadratic, demo.cross_entropy
 NUMBER = r"(\S+)"
@@ -38,13 +32,9 @@ def descend(slope, z, rate):
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """A quick run, warnings as errors, in a terminal without Greek letters: what it printed, and where its picture is."""
+    """A quick run: what it printed, and where its picture is."""
     out = tmp_path_factory.mktemp("demo") / "new" / "folder"
-    command = [sys.executable, "-W", "error", SCRIPT, "--quick", "--out", out]
-    home = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1]), "PYTHONIOENCODING": "ascii"}
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
-    assert ran.stderr == ""
-    return ran.stdout, out / "saturation.png"
+    return quick_run("saturation", out), out / "saturation.png"
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +162,8 @@ def test_the_picture_is_saved(quick):
 
 
 def changed(monkeypatch, capsys, tmp_path, **constants):
-    """What a quick run prints when a reader has changed the constants at the top; without its picture."""
-    for name, value in constants.items():
-        monkeypatch.setattr(demo, name, value)
-    monkeypatch.setattr(demo, "plot", lambda *_: demo.Figure())
-    assert demo.main(["--quick", "--out", str(tmp_path)]) == 0
-    return capsys.readouterr().out
+    """A quick run with other constants, without its picture."""
+    return changed_run(demo, monkeypatch, capsys, tmp_path, plot=lambda *_: demo.Figure(), **constants)
 
 
 @pytest.mark.parametrize(
