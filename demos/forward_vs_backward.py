@@ -26,7 +26,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from microgradnet import MLP, compare
-from microgradnet.comparison import Row
+from microgradnet.verify.comparison import Row
 
 DEPTHS = [8, 12, 16, 24, 32, 48, 64]
 QUICK_DEPTHS = [6, 8, 12, 16]

@@ -9,18 +9,16 @@
 """
 
 from . import formulas
-from .comparison import compare
 from .compiler import Compiled, compile
 from .costs import cross_entropy, quadratic
 from .derivatives import grad, hessian, jvp
-from .differences import GradientError, gradcheck
 from .drawing import draw
-from .explanation import explain
 from .functions import dot, maximum, minimum
 from .nn import MLP, Layer, Neuron
 from .perceptron import Perceptron
 from .training import DivergenceError, Epoch, train
 from .value import Value
+from .verify import GradientError, compare, explain, gradcheck
 
 __all__ = [
     "Value",

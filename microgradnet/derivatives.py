@@ -12,8 +12,8 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from .autodiff import forward, reverse, topological_order
-from .checks import as_number, describe
+from ._validation import as_number, describe
+from .graph import forward, reverse, topological_order
 from .value import Undefined, Value, as_value
 
 

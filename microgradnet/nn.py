@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import files
-from .checks import describe
+from . import _archive
+from ._validation import describe
 from .functions import dots
 from .value import Operand, Value
 
@@ -244,16 +244,16 @@ class MLP(Module):
         A, b = self.weights(), self.biases()
         arrays = {f"A{q}": a for q, a in enumerate(_arrays(A, A, "weights"), 1)}
         arrays |= {f"b{q}": a for q, a in enumerate(_arrays(b, b, "biases"), 1)}
-        files.write(
+        _archive.write(
             path, {"format": _FORMAT, "activations": [layer.neurons[0].activation for layer in self.layers]}, arrays
         )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MLP:
         """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
-        content = files.content(path)
+        content = _archive.content(path)
         try:
-            header, arrays = files.read(content)
+            header, arrays = _archive.read(content)
             if header["format"] != _FORMAT:
                 raise ValueError(f"its format is {header['format']!r}, not {_FORMAT!r}")
             activations = header["activations"]

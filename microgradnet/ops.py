@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from . import kernels
-from .checks import check_row, describe
+from ._validation import check_row, describe
 
 Partials = Callable[..., tuple[Any, ...]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .checks import as_number
+from ._validation import as_number
 from .functions import dot
 from .value import Operand, Value
 

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .checks import as_number, as_table, describe
-from .compiler import Compiled, assign
+from ._validation import as_number, as_table, describe
+from .compiler.record import record
+from .compiler.running import Compiled, assign
 from .costs import quadratic
 from .nn import Array, Module
-from .recording import record
 from .value import Value
 
 Cost = Callable[[Any, Any], Value]

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias, cast, final
 
 import numpy as np
 
-from . import copies, ops
-from .autodiff import backpropagate, topological_order
-from .checks import as_number, describe, domain_error
+from . import _pickling, ops
+from ._validation import as_number, describe, domain_error
+from .graph import backpropagate, topological_order
 from .ops import Op
 
 Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
@@ -306,13 +306,13 @@ class Value:
         return _unary(op, *operands) if len(operands) == 1 else binary(op)(*operands)
 
     def __copy__(self) -> Any:
-        return copies.copy(self)
+        return _pickling.copy(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return copies.deepcopy(self, memo)
+        return _pickling.deepcopy(self, memo)
 
     def __reduce__(self) -> Any:
-        return copies.reduce(self)
+        return _pickling.reduce(self)
 
 
 Operand: TypeAlias = Value | Number

@@ -13,7 +13,6 @@ from microgradnet import (
     Neuron,
     Value,
     compare,
-    comparison,
     cross_entropy,
     dot,
     explain,
@@ -22,7 +21,8 @@ from microgradnet import (
     grad,
     quadratic,
 )
-from microgradnet.autodiff import reverse, topological_order
+from microgradnet.graph import reverse, topological_order
+from microgradnet.verify import comparison
 
 METHODS = ["backward, graph", "forward, graph", "compiled", "δ-recursion", "naive formulas"]
 

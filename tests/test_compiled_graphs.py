@@ -13,8 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import microgradnet as m
-from microgradnet import Value, arrays, dot, ops, quadratic
-from microgradnet.autodiff import reverse, topological_order
+from microgradnet import Value, dot, ops, quadratic
+from microgradnet.compiler import array_graph as arrays
+from microgradnet.graph import reverse, topological_order
 from microgradnet.value import as_value
 
 U = 2.0**-53  # the relative error of one rounding

@@ -571,9 +571,9 @@ def test_guilty_sample_is_found_fast_in_a_large_batch():
     calls = []
     net = m.MLP(20, [10, 1], output_activation="linear", seed=1)
     fast = m.compile(lambda x: net(x[:20]).tanh() + x[20].log(), 21)
-    again = m.compiler.again
+    again = m.compiler.running.again
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(m.compiler, "again", lambda node, now: calls.append(node) or again(node, now))
+        patch.setattr(m.compiler.running, "again", lambda node, now: calls.append(node) or again(node, now))
         X = np.ones((5000, 21))
         X[4321, 20] = -1.0
         with pytest.raises(ValueError, match=r"sample 4321: cannot take 'log' of -1[.]0"):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgradnet import MLP, Value, cross_entropy, dot, grad, hessian, jvp, maximum, minimum, ops, quadratic
-from microgradnet.autodiff import reverse, topological_order
-from microgradnet.differences import Estimate, slopes
+from microgradnet.graph import reverse, topological_order
+from microgradnet.verify.differences import Estimate, slopes
 
 U = 2.0**-53
 

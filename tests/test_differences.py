@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microgradnet import MLP, Value, cross_entropy, differences, dot, gradcheck, maximum, minimum, ops, quadratic
-from microgradnet.differences import Estimate, GradientError, slopes
+from microgradnet import MLP, Value, cross_entropy, dot, gradcheck, maximum, minimum, ops, quadratic
+from microgradnet.verify import differences
+from microgradnet.verify.differences import Estimate, GradientError, slopes
 
 U = 2.0**-53
 UNARY = [op for op in ops.TABLE.values() if op is not ops.dot and len(inspect.signature(op.partials).parameters) == 2]

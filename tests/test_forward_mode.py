@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from microgradnet import Value, dot, grad, hessian, jvp, maximum
-from microgradnet.autodiff import reverse, topological_order
+from microgradnet.graph import reverse, topological_order
 
 U = 2.0**-53
 

@@ -16,8 +16,8 @@ import rounding
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from microgradnet import MLP, Neuron, autodiff, cross_entropy, formulas, grad, jvp, ops, quadratic, value
-from microgradnet.autodiff import topological_order
+from microgradnet import MLP, Neuron, cross_entropy, formulas, grad, graph, jvp, ops, quadratic, value
+from microgradnet.graph import topological_order
 
 COSTS = {"quadratic": quadratic, "cross_entropy": cross_entropy}
 SMOOTH = ["sigmoid", "tanh", "softplus", "linear", "relu"]
@@ -280,7 +280,7 @@ def without_last_edge(order):
     real_backpropagate(order[:-1])
 
 
-real_backpropagate = autodiff.backpropagate
+real_backpropagate = graph.backpropagate
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pictures import random_graph
 from PIL import Image, ImageChops
 
 from microgradnet import MLP, Value, cross_entropy, draw, quadratic
-from microgradnet.autodiff import topological_order
+from microgradnet.graph import topological_order
 
 
 def scene(page: str) -> dict:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..checks import describe
+from .._validation import describe
 from ..nn import MLP, Layer, Neuron
 from ..perceptron import Perceptron
 from ..value import Value

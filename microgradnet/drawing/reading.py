@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import ops
-from ..autodiff import topological_order
+from ..graph import topological_order
 from ..value import Undefined, Value
 from .text import short, shown, subscript, superscript
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, kernels, ops
-from .arrays import Array, K
-from .autodiff import topological_order
+from .. import kernels, ops
+from ..graph import topological_order
+from . import array_graph as arrays
+from .array_graph import Array, K
 
 _LOGISTIC = {arrays.minus_exponential: "exp_minus", ops.sigmoid: "logistic"}  # the two halves of a sigmoid
 _ALIASES = {arrays.take, arrays.transpose, arrays.stretch}  # views of their operand, without a statement

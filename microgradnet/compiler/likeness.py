@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from . import arrays, ops
-from .arrays import Array, Graph, K
-from .autodiff import topological_order
-from .ops import Op
-from .value import Value
+from .. import ops
+from ..graph import topological_order
+from ..ops import Op
+from ..value import Value
+from . import array_graph as arrays
+from .array_graph import Array, Graph, K
 
 Place = tuple[int, int]  # group, slot
 Recording = tuple[Sequence[Sequence[Value]], Sequence[Value]]  # inputs, outputs

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from .autodiff import forward, topological_order
-from .checks import describe
-from .derivatives import grad
-from .value import Value
+from .._validation import describe
+from ..derivatives import grad
+from ..graph import forward, topological_order
+from ..value import Value
 
 _MOST_PATHS = 5000
 _recorded = attrgetter("partials")  # a node's local derivatives, as numbers

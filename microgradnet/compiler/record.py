@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from . import ops, value
-from .autodiff import topological_order
-from .checks import describe
-from .functions import dots
-from .value import Value
+from .. import ops, value
+from .._validation import describe
+from ..functions import dots
+from ..graph import topological_order
+from ..value import Value
 
 Recording = tuple[list[list[Value]], list[Value], bool]  # inputs, outputs, and whether these came as a sequence
 

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from .autodiff import topological_order
+from .graph import topological_order
 
 _SLOTS = ("_data", "grad", "label", "op", "first", "second", "d_first", "d_second")
 

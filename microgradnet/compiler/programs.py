@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from . import arrays, ops
-from .arrays import Array, Graph, K
-from .autodiff import reverse, topological_order
-from .emitter import Emitter, Names, lattice
-from .grouping import Grouping
+from .. import ops
+from ..graph import reverse, topological_order
+from . import array_graph as arrays
+from .array_graph import Array, Graph, K
+from .likeness import Grouping
+from .numpy_source import Emitter, Names, lattice
 
 
 def generate(grouping: Grouping, watched: int) -> tuple[str, dict[str, Any], dict[str, Any], dict[str, str]]:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from operator import add
 from typing import Any, NamedTuple
 
-from .autodiff import reverse, topological_order
-from .checks import as_number, describe
-from .derivatives import grad, jvp
-from .recording import ONE_AT_A_TIME, call
-from .value import Value
+from .._validation import as_number, describe
+from ..compiler.record import ONE_AT_A_TIME, call
+from ..derivatives import grad, jvp
+from ..graph import reverse, topological_order
+from ..value import Value
 
 _EPS = 2.0**-52  # the last place of 1
 _TINY = 2.0**-1074  # the last place of 0

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from . import kernels, ops
-from .arrays import K
-from .autodiff import topological_order
-from .grouping import Grouping
+from .. import kernels, ops
+from ..graph import topological_order
+from ..value import Value
+from .array_graph import K
+from .likeness import Grouping
 from .programs import generate
-from .recording import ONE_AT_A_TIME, again, leaves, record
-from .value import Value
+from .record import ONE_AT_A_TIME, again, leaves, record
 
 Numbers: TypeAlias = npt.NDArray[Any]
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
-from .ops import Op
+from .. import ops
+from ..ops import Op
 
 K = -1  # the number of columns of what varies with the sample
 

@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from . import formulas
-from .autodiff import forward, reverse, topological_order
-from .checks import as_table, describe
-from .compiler import Compiled, compile
-from .costs import cross_entropy, quadratic
-from .formulas import Array
-from .nn import MLP
-from .value import Value
+from .. import formulas
+from .._validation import as_table, describe
+from ..compiler import Compiled, compile
+from ..costs import cross_entropy, quadratic
+from ..formulas import Array
+from ..graph import forward, reverse, topological_order
+from ..nn import MLP
+from ..value import Value
 
 _COSTS: dict[Any, tuple[str, Callable[..., formulas.Derivatives]]] = {
     quadratic: ("quadratic", formulas.quadratic_gradient_forward),
