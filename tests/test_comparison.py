@@ -16,13 +16,12 @@ from microgradnet import (
     cross_entropy,
     dot,
     explain,
-    explanation,
     formulas,
     grad,
     quadratic,
 )
 from microgradnet.graph import reverse, topological_order
-from microgradnet.verify import comparison
+from microgradnet.verify import comparison, explanation
 
 METHODS = ["backward, graph", "forward, graph", "compiled", "δ-recursion", "naive formulas"]
 
