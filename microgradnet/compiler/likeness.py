@@ -1,266 +1,292 @@
-"""From the recorded scalar graph to the array graph: finding what lines up.
+"""Which terms are computed together: terms that are alike form a class, which will be one array.
 
-Every scalar gets a place: a group and a slot in it. Nodes with the same operation whose operands lie in the same
-groups form a group, one array with a slot per row; `dot` nodes with the same inputs form a matrix product. Chains of
-additions are sums, and sums of products of a parameter with something that varies are dots, so that a net written
-with one node per product finds its matrices as well.
+Alike is what has the same operation on operands of the same kinds, at the same distance from the output; which vector or
+array the operands lie in does not matter. Products of weight rows with vectors are taken together where every row
+meets every vector: neurons that share their inputs, and weights that meet many positions, windows or steps. Distance is
+counted from the output, for what comes out together was often needed together, however it came about.
+
+Then the slots: every class is laid out in the order in which its most demanding reader takes it, so that most readers find
+a slice or the whole.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from .. import ops
-from ..graph import topological_order
 from ..ops import Op
-from ..value import Value
-from . import array_graph as arrays
-from .array_graph import Array, Graph, K
+from .normal_form import CONSTANT, DOT, ELEMENTWISE, INPUT, PARAMETER, REDUCTION, NormalForm, Term
 
-Place = tuple[int, int]  # group, slot
-Recording = tuple[Sequence[Sequence[Value]], Sequence[Value]]  # inputs, outputs
-
-_PARAMETERS, _CONSTANTS = 0, 1  # the first two groups; then come the inputs
+PRODUCT = DOT + 1
+PARAMETERS, INPUTS, NUMBERS = -1, -2, -(10**9)  # the classes of leaves; an input j has INPUTS - j
+_PADDING = 2  # sums of different length are one class if that at most doubles the numbers that are added
 
 
-class Group:
-    """Scalars that are computed together. `rows`: per slot, the places of its operands."""
+class Class:
+    """Terms that are computed together.
 
-    def __init__(self, op: Op, varies: bool) -> None:
-        self.op, self.varies = op, varies
-        self.rows: list[tuple[Any, ...]] = []
-
-
-class Grouping:
-    """The groups of the graph under some outputs.
-
-    inputs: the leaf Values of each input. `parameters` are first those given, then the other leaves in the order in which
-    the graph meets them, which for what a net computes is that of its `parameters()`.
+    kind: ELEMENTWISE; REDUCTION; DOT, where each member has its own two vectors; or PRODUCT, where every row of fixed
+    factors meets every vector, and the members are row by row. op: of the members. members: the terms, in the order of
+    their slots. grid: (rows, columns) of the members.
     """
 
-    def __init__(
-        self, inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value] = ()
-    ) -> None:
-        self.inputs = inputs
-        self.parameters = list(parameters)
-        self.groups = [Group(ops.leaf, False), Group(ops.constant, False), *[Group(ops.leaf, True) for _ in inputs]]
-        self._index: dict[Any, int] = {}
-        self._vectors: dict[Any, int] = {}
-        self._seen_vectors: dict[int, tuple[Place, ...]] = {}
-        self._numbers: dict[float, int] = {}
-        self._places: dict[Value, Place] = {
-            value: (g, slot) for g, values in enumerate(inputs, 2) for slot, value in enumerate(values)
-        }
-        self._places |= {value: (_PARAMETERS, slot) for slot, value in enumerate(parameters)}
-        self._lay_out(topological_order(*outputs), outputs)
-        self.outputs = [self._place(value) for value in outputs]
-        self.constants = list(self._numbers)
+    def __init__(self, kind: int, op: Op, members: list[int], grid: tuple[int, int]) -> None:
+        self.kind, self.op, self.members, self.grid = kind, op, members, grid
 
-    # Scalars to places.
 
-    def _lay_out(self, order: list[Value], outputs: Sequence[Value]) -> None:
-        uses = _uses(order, outputs)
-        inner = {
-            term
-            for node in order
-            if node.op == ops.add
-            for term in (node.first, node.second)
-            if uses[term] == 1 and (term.op == ops.add or term.op == ops.mul)
-        }
-        for node in order:
-            if node.op == ops.dot:
-                self._places[node] = self._dot(node)
-            elif node in inner and (node.op == ops.add or self._is_product(node)):
-                pass  # computed as a part of its sum
-            elif node.op == ops.add:
-                self._places[node] = self._sum(_terms(node, inner), inner)
+class Likeness:
+    """The classes of a normal form, operands first: `classes`; `slot`: of each term, class and slot in it.
+
+    The leaves are no members of `classes`: a parameter's class is -1, an input's -2 - j, a constant's NUMBERS.
+    """
+
+    def __init__(self, form: NormalForm) -> None:
+        self.form = form
+        self.classes: list[Class] = []
+        self.slot: list[tuple[int, int]] = [(NUMBERS, 0)] * len(form.terms)
+        for number, term in enumerate(form.terms):
+            if term.kind == PARAMETER:
+                self.slot[number] = PARAMETERS, term.operands[0]
+            elif term.kind == INPUT:
+                self.slot[number] = INPUTS - term.operands[0], term.operands[1]
+        for bucket in _buckets(form):
+            for found in self._split(bucket):
+                self._add(found)
+        self._lay_out()
+
+    def _add(self, found: Class) -> None:
+        for number in found.members:
+            self.slot[number] = len(self.classes), 0
+        self.classes.append(found)
+
+    def _class_of(self, number: int) -> int:
+        return self.slot[number][0]
+
+    # From a bucket of candidates to classes.
+
+    def _split(self, bucket: list[int]) -> Iterator[Class]:
+        terms = self.form.terms
+        term = terms[bucket[0]]
+        if any(terms[number].kind == DOT for number in bucket):
+            fixed = [n for n in bucket if terms[n].kind == DOT and not self.form.varies[terms[n].operands[0][0]]]
+            if fixed and self.form.varies[fixed[0]]:
+                yield from self._products(fixed)
             else:
-                self._places[node] = self._elementwise(node.op, *map(self._place, node.parents))
-
-    def _place(self, value: Value) -> Place:
-        place = self._places.get(value)
-        if place is None:
-            if value.op == ops.constant:
-                place = _CONSTANTS, self._numbers.setdefault(value.data, len(self._numbers))
-            else:
-                place = _PARAMETERS, len(self.parameters)
-                self.parameters.append(value)
-            self._places[value] = place
-        return place
-
-    def _zero(self) -> Any:
-        """The place of 0, where `sum` starts."""
-        return _CONSTANTS, self._numbers.get(0.0)
-
-    def _varies(self, place: Place) -> bool:
-        return self.groups[place[0]].varies
-
-    def _is_product(self, node: Value) -> bool:
-        """Whether it is a parameter's, or something made of parameters, times something that varies."""
-        if node.op != ops.mul:
-            return False
-        a, b = [(value in self._places and self._varies(self._places[value]), value.op) for value in node.parents]
-        return a[0] != b[0] and ops.constant not in (a[1], b[1])
-
-    def _join(self, key: Any, op: Op, varies: bool, row: tuple[Any, ...]) -> Place:
-        """Put a node with these operands into the group with this key."""
-        g = self._index.setdefault(key, len(self.groups))
-        if g == len(self.groups):
-            self.groups.append(Group(op, varies))
-        self.groups[g].rows.append(row)
-        return g, len(self.groups[g].rows) - 1
-
-    def _elementwise(self, op: Op, *operands: Place) -> Place:
-        key = (op, *[g for g, _ in operands])
-        return self._join(key, op, any(map(self._varies, operands)), operands)
-
-    def _sum(self, terms: list[Value], inner: set[Value]) -> Place:
-        products = [term for term in terms if term in inner and self._is_product(term)]
-        pairs = [sorted(map(self._place, term.parents), key=self._varies) for term in products]
-        rest = [self._place(term) for term in terms if not (term in inner and self._is_product(term))]
-        if pairs:
-            fixed = [place for place in rest if not self._varies(place) and place != self._zero()]
-            bias = fixed[0] if fixed else None
-            if bias is not None:
-                rest.remove(bias)
-            total = self._product(tuple([w for w, _ in pairs]), tuple([x for _, x in pairs]), bias)
-            return self._plus([total, *rest])
-        return self._plus(rest)
-
-    def _plus(self, places: list[Place]) -> Place:
-        places = [place for place in places if place != self._zero()] or places[:1]
-        if len(places) == 1:
-            return places[0]
-        if len(places) == 2:
-            return self._elementwise(ops.add, *places)
-        key = (arrays.sum_rows, *[g for g, _ in places])
-        return self._join(key, arrays.sum_rows, any(map(self._varies, places)), tuple(places))
-
-    def _dot(self, node: Value) -> Place:
-        weights = tuple(map(self._place, node.first))
-        inputs = self._vector(node.second)
-        if any(map(self._varies, weights)):
-            *weights, bias = weights  # type: ignore[assignment]
-            if not any(map(self._varies, inputs)) and not self._varies(bias):
-                return self._product(inputs, tuple(weights), bias)
-            terms = [self._elementwise(ops.mul, w, x) for w, x in zip(weights, inputs, strict=True)]
-            return self._plus([*terms, bias])
-        if not any(map(self._varies, inputs)):
-            terms = [self._elementwise(ops.mul, w, x) for w, x in zip(weights[:-1], inputs, strict=True)]
-            return self._plus([*terms, weights[-1]])
-        return self._product(weights[:-1], inputs, weights[-1])
-
-    def _vector(self, values: tuple[Value, ...]) -> tuple[Place, ...]:
-        """The places of a dot's inputs; neurons of a layer share one tuple, looked at once."""
-        if id(values) not in self._seen_vectors:
-            self._seen_vectors[id(values)] = tuple(map(self._place, values))
-        return self._seen_vectors[id(values)]
-
-    def _product(self, weights: tuple[Place, ...], inputs: tuple[Place, ...], bias: Place | None) -> Place:
-        if bias == self._zero():
-            bias = None
-        vector = self._vectors.setdefault(inputs, len(self._vectors))
-        latest = max(_CONSTANTS, *[g for g, _ in weights])  # a group comes after all that it is computed from
-        key = (ops.dot, vector, latest, bias and bias[0])
-        return self._join(key, ops.dot, True, (weights, inputs, bias))
-
-    # Groups to arrays.
-
-    def arrays(self, graph: Graph) -> tuple[list[Array], Array]:
-        """The array of every group, and that of the outputs, one row each."""
-        made: list[Any] = [
-            graph.node(arrays.flat, (), (len(self.parameters), 1)),
-            graph.node(arrays.given, (), (len(self.constants), 1), "constants"),
-            *[graph.node(arrays.given, (), (len(values), K), j) for j, values in enumerate(self.inputs)],
-        ]
-        for group in self.groups[len(made) :]:
-            made.append(self._array(graph, made, group))
-        return made, self.rows(graph, made, self.outputs)
-
-    def _array(self, graph: Graph, made: list[Any], group: Group) -> Any:
-        if group.op == ops.dot:
-            inputs = self.rows(graph, made, group.rows[0][1])
-            biases = [row[2] for row in group.rows]
-            weights = [place for row in group.rows for place in row[0]]
-            if inputs.op != arrays.given and {place and place[0] for place in weights + biases} == {_PARAMETERS}:
-                together = [place for row in group.rows for place in (*row[0], row[2])]  # [A b], for [y 1]
-                return graph.matmul(self._matrix(graph, made, together, len(group.rows)), graph.and_ones(inputs))
-            z = graph.matmul(self._matrix(graph, made, weights, len(group.rows)), inputs)
-            return z if biases[0] is None else z + self._column(graph, made, biases)
-        pair = group.op == ops.add and len(group.rows) == 1 and group.rows[0][0][0] == group.rows[0][1][0]
-        if group.op == arrays.sum_rows or pair:
-            if len(group.rows) == 1:
-                return graph.sum_rows(self.rows(graph, made, group.rows[0]))
-            if len({g for g, _ in group.rows[0]}) == 1 and group.rows[0][0][0] != _PARAMETERS:
-                return graph.sum_rows(self.rows(graph, made, [p for row in group.rows for p in row]), len(group.rows))
-            columns = [self._column(graph, made, column) for column in zip(*group.rows, strict=True)]
-            total = columns[0]
-            for column in columns[1:]:
-                total = total + column
-            return _at_least(graph, total, len(group.rows))
-        columns = [self._column(graph, made, column) for column in zip(*group.rows, strict=True)]
-        return _at_least(graph, graph.elementwise(group.op, *columns), len(group.rows))
-
-    def _column(self, graph: Graph, made: list[Any], places: Sequence[Place]) -> Any:
-        """One operand of all the members of a group: rows of one array, or a number."""
-        if len({g for g, _ in places}) > 1:
-            return self.rows(graph, made, places)
-        g = places[0][0]
-        slots = [slot for _, slot in places]
-        if g == _CONSTANTS:
-            numbers = {self.constants[slot] for slot in slots}
-            if len(numbers) == 1:
-                return numbers.pop()
-        return graph.take(made[g], slots)
-
-    def rows(self, graph: Graph, made: list[Any], places: Sequence[Place]) -> Array:
-        """An array with one row per place."""
-        parts = []
-        for g, run in groupby(places, key=lambda place: place[0]):
-            slots = [slot for _, slot in run]
-            part = graph.take(made[g], slots)
-            parts.append(graph.stretch(part, (len(slots), part.shape[1])))
-        return graph.stack(parts)
-
-    def _matrix(self, graph: Graph, made: list[Any], places: list[Place], rows: int) -> Array:
-        shape = rows, len(places) // rows
-        if {g for g, _ in places} == {_PARAMETERS}:
-            return graph.take(made[_PARAMETERS], [slot for _, slot in places], shape)
-        return graph.take(self.rows(graph, made, places), range(len(places)), shape)
-
-
-def _at_least(graph: Graph, a: Any, rows: int) -> Array:
-    """A group's array has a row per member, even where all members are equal."""
-    if not isinstance(a, Array):
-        return graph.node(arrays.given, (), (rows, 1), a)
-    return graph.stretch(a, (rows, a.shape[1]))  # type: ignore[no-any-return]
-
-
-def _uses(order: list[Value], outputs: Sequence[Value]) -> Counter[Value]:
-    uses: Counter[Value] = Counter(outputs)
-    shared = set()
-    for node in order:
-        if node.op != ops.dot:
-            uses.update(node.parents)
-            continue
-        uses.update([w for w in node.first if w.first is not None])
-        if id(node.second) not in shared:  # counted twice, for those inside are used more than once anyhow
-            shared.add(id(node.second))
-            uses.update(node.second)
-            uses.update(node.second)
-    return uses
-
-
-def _terms(node: Value, inner: set[Value]) -> list[Value]:
-    """The terms of a chain of additions, left to right."""
-    terms, stack = [], [node.second, node.first]
-    while stack:
-        term = stack.pop()
-        if term in inner and term.op == ops.add:
-            stack += [term.second, term.first]
+                yield from self._dots(bucket)
+        elif any(terms[number].kind == REDUCTION for number in bucket):
+            yield from self._reductions(bucket)
         else:
-            terms.append(term)
-    return terms
+            for members in self._elementwise(bucket):
+                yield Class(ELEMENTWISE, term.op, members, (len(members), 1))
+
+    def _elementwise(self, bucket: list[int]) -> Iterable[list[int]]:
+        """The members together, unless collecting their operands would cost more than is saved."""
+        operands = [[self._class_of(number) for number in self.form.terms[member].operands] for member in bucket]
+        sources = [len(set(column)) for column in zip(*operands, strict=True)]
+        if 4 * sum([count for count in sources if count > 1]) <= len(bucket):
+            return [bucket]
+        return _grouped(bucket, map(tuple, operands))
+
+    def _reductions(self, bucket: list[int]) -> Iterator[Class]:
+        """Reductions by where their operands lie and, within limits, whatever their length."""
+        terms = self.form.terms
+        sources = [tuple(dict.fromkeys(map(self._class_of, terms[member].operands))) for member in bucket]
+        for members in _grouped(bucket, sources):
+            for alike in _by_length(members, [len(terms[member].operands) for member in members]):
+                binary = len(terms[alike[0]].operands) == 2 == len(terms[alike[-1]].operands)
+                if binary and all(terms[member].kind == ELEMENTWISE for member in alike):
+                    for part in self._elementwise(alike):
+                        yield Class(ELEMENTWISE, terms[alike[0]].op, part, (len(part), 1))
+                else:
+                    yield Class(REDUCTION, terms[alike[0]].op, alike, (1, len(alike)))
+
+    def _dots(self, bucket: list[int]) -> Iterator[Class]:
+        """Dots of pairs, in which a product of two is a dot of one pair."""
+        terms = self.form.terms
+
+        def source(member: int) -> tuple[tuple[int, ...], ...]:
+            term = terms[member]
+            factors = term.operands if term.kind == DOT else [(number,) for number in term.operands]
+            return tuple([tuple(dict.fromkeys(map(self._class_of, vector))) for vector in factors])
+
+        for members in _grouped(bucket, map(source, bucket)):
+            if all(terms[member].kind == ELEMENTWISE for member in members):
+                for part in self._elementwise(members):
+                    yield Class(ELEMENTWISE, ops.mul, part, (len(part), 1))
+                continue
+            lengths = [len(terms[m].operands[0]) if terms[m].kind == DOT else 1 for m in members]
+            for alike in _by_length(members, lengths):
+                yield Class(DOT, ops.dot, alike, (1, len(alike)))
+
+    def _products(self, bucket: list[int]) -> Iterator[Class]:
+        """Rows of fixed factors and the vectors they meet: full products first, what is left pair by pair."""
+        terms = self.form.terms
+        rows = [terms[member].operands[0] for member in bucket]
+        row_number = _numbered(rows)
+        vector_number: dict[int, int] = {}
+        vectors: list[int] = []  # per member
+        known: dict[tuple[int, ...], int] = {}
+        for member in bucket:
+            vector = terms[member].operands[1]
+            if id(vector) not in vector_number:
+                vector_number[id(vector)] = known.setdefault(vector, len(known))
+            vectors.append(vector_number[id(vector)])
+        sources = [tuple(dict.fromkeys(map(self._class_of, vector))) for vector in known]
+        kinds = [_row_kind(terms, row) for row in rows]
+        keys = [(len(row), kind, sources[v]) for row, kind, v in zip(rows, kinds, vectors, strict=True)]
+        at = {member: (r, v) for member, r, v in zip(bucket, row_number, vectors, strict=True)}
+        for members in _grouped(bucket, keys):
+            yield from _full_products(members, at)
+
+    # Slots.
+
+    def _lay_out(self) -> None:
+        """From the last class to the first: the readers of a class have their order before it gets its own."""
+        wanted: list[list[int]] = [[] for _ in self.classes]  # per class, the longest run of it that somebody takes
+        for c in range(len(self.classes) - 1, -1, -1):
+            found = self.classes[c]
+            if found.kind == PRODUCT:
+                _order_grid(found, wanted[c], self.form.terms)
+            elif wanted[c]:
+                found.members = list(dict.fromkeys([*wanted[c], *found.members]))
+            for slot, number in enumerate(found.members):
+                self.slot[number] = c, slot
+            for taken in operands(found, self.form.terms):
+                for source, run in self._runs(taken).items():
+                    if len(run) > len(wanted[source]):
+                        wanted[source] = run
+
+    def _runs(self, taken: Iterable[int]) -> dict[int, list[int]]:
+        """What is taken of each class, once each."""
+        runs: dict[int, dict[int, None]] = {}
+        for number in taken:
+            source = self.slot[number][0]
+            if number >= 0 and source >= 0:
+                runs.setdefault(source, {})[number] = None
+        return {source: list(run) for source, run in runs.items()}
+
+
+def operands(found: Class, terms: Sequence[Term]) -> list[list[int]]:
+    """What the members of a class take, as one list per operand.
+
+    Vectors and what is reduced lie in columns, one per member: the first of each member, then the second of each …; where
+    they differ in length, the shorter ones end with -1.
+    """
+    if found.kind == ELEMENTWISE:
+        return [list(column) for column in zip(*[terms[member].operands for member in found.members], strict=True)]
+    if found.kind == PRODUCT:
+        columns = found.grid[1]
+        vectors = [terms[member].operands[1] for member in found.members[:columns]]
+        return [_in_columns(vectors)]
+    if found.kind == DOT:
+        pairs = [terms[m].operands if terms[m].kind == DOT else [(n,) for n in terms[m].operands] for m in found.members]
+        return [_in_columns(vectors) for vectors in zip(*pairs, strict=True)]
+    return [_in_columns([terms[member].operands for member in found.members])]
+
+
+def _in_columns(vectors: Sequence[Sequence[int]]) -> list[int]:
+    length = max(map(len, vectors))
+    if len(vectors) == 1:
+        return list(vectors[0])
+    padded = [vector if len(vector) == length else (*vector, *[-1] * (length - len(vector))) for vector in vectors]
+    return [number for row in zip(*padded, strict=True) for number in row]
+
+
+def _buckets(form: NormalForm) -> Iterator[list[int]]:
+    """Terms that may be alike, farthest from the output first."""
+    terms, varies = form.terms, form.varies
+    height = [0] * len(terms)
+    for number in range(len(terms) - 1, -1, -1):
+        kind, _, taken = terms[number]
+        if kind < ELEMENTWISE:
+            continue
+        above = height[number] + 1
+        for vector in taken if kind == DOT else (taken,):
+            for operand in vector:
+                if height[operand] < above:
+                    height[operand] = above
+    buckets: dict[tuple[int, Op, object], list[int]] = {}
+    for number, (kind, op, taken) in enumerate(terms):
+        if kind >= ELEMENTWISE:
+            key = _kind_of(terms, varies, kind, op, taken)
+            buckets.setdefault((-height[number], *key), []).append(number)
+    for key in sorted(buckets, key=lambda key: key[0]):
+        yield buckets[key]
+
+
+def _kind_of(terms: list[Term], varies: list[bool], kind: int, op: Op, taken: tuple[object, ...]) -> tuple[Op, object]:
+    """What makes terms alike: operation and kinds of operands; a sum of two is a sum, a product of two may be a dot."""
+    if kind == DOT:
+        fixed = not varies[taken[0][0]]  # type: ignore[index]
+        return ops.mul, "fixed" if fixed and any([varies[n] for n in taken[1]]) else not fixed  # type: ignore[attr-defined]
+    if kind == REDUCTION:
+        return op, any([varies[n] for n in taken])  # type: ignore[index]
+    kinds = tuple(["varies" if varies[n] else _FIXED.get(terms[n].kind, "fixed") for n in taken])  # type: ignore[index]
+    if op == ops.mul and len(set(kinds)) == 1 and kinds[0] != "constant":
+        return op, kinds[0] == "varies"
+    if op in (ops.add, ops.maximum, ops.minimum) and set(kinds) == {"varies"}:
+        return op, True
+    return op, kinds
+
+
+_FIXED = {PARAMETER: "parameter", CONSTANT: "constant"}
+
+
+def _row_kind(terms: list[Term], row: tuple[int, ...]) -> str:
+    kinds = {terms[number].kind for number in row}
+    return _FIXED.get(kinds.pop(), "fixed") if len(kinds) == 1 else "fixed"
+
+
+def _grouped(members: Sequence[int], keys: Iterable[object]) -> list[list[int]]:
+    groups: dict[object, list[int]] = {}
+    for member, key in zip(members, keys, strict=True):
+        groups.setdefault(key, []).append(member)
+    return list(groups.values())
+
+
+def _by_length(members: list[int], lengths: list[int]) -> list[list[int]]:
+    """Those of similar length together, so that padding all to the longest costs little."""
+    groups: list[list[int]] = []
+    for length, member in sorted(zip(lengths, members, strict=True), key=lambda pair: -pair[0]):
+        if not groups or (len(groups[-1]) + 1) * longest > _PADDING * (total + length):
+            groups.append([])
+            longest, total = length, 0
+        groups[-1].append(member)
+        total += length
+    order = {member: i for i, member in enumerate(members)}
+    return [sorted(group, key=order.__getitem__) for group in groups]
+
+
+def _numbered(things: Sequence[tuple[int, ...]]) -> list[int]:
+    known: dict[tuple[int, ...], int] = {}
+    return [known.setdefault(thing, len(known)) for thing in things]
+
+
+def _full_products(members: list[int], at: dict[int, tuple[int, int]]) -> Iterator[Class]:
+    """Classes in which every row meets every vector."""
+    met: dict[int, dict[int, int]] = {}  # row → vector → member
+    for member in members:
+        r, v = at[member]
+        met.setdefault(r, {})[v] = member
+    alike: dict[tuple[int, ...], list[int]] = {}  # the vectors → the rows that meet just these
+    for r, vectors in met.items():
+        alike.setdefault(tuple(sorted(vectors)), []).append(r)
+    lonely: list[int] = []
+    for columns, rows in alike.items():
+        if len(rows) == len(columns) == 1 < len(alike):
+            lonely.append(met[rows[0]][columns[0]])
+        else:
+            yield Class(PRODUCT, ops.dot, [met[r][v] for r in rows for v in columns], (len(rows), len(columns)))
+    if len(lonely) == 1:
+        yield Class(PRODUCT, ops.dot, lonely, (1, 1))
+    elif lonely:
+        yield Class(DOT, ops.dot, lonely, (1, len(lonely)))
+
+
+def _order_grid(found: Class, wanted: list[int], terms: Sequence[Term]) -> None:
+    """Put rows and vectors of a product in the order in which they are wanted."""
+    rows, columns = found.grid
+    at = {member: divmod(slot, columns) for slot, member in enumerate(found.members)}
+    row_order = list(dict.fromkeys([*[at[member][0] for member in wanted], *range(rows)]))
+    column_order = list(dict.fromkeys([*[at[member][1] for member in wanted], *range(columns)]))
+    found.members = [found.members[r * columns + c] for r in row_order for c in column_order]

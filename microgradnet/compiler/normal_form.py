@@ -1,0 +1,202 @@
+"""The recorded graph in normal form: numbered terms of few kinds.
+
+Chains of additions become sums, chains of maximum or minimum reductions, and products inside a sum dots, so that it
+makes no difference to the compiler whether a net was written with `dot` or number by number. Equal terms are one term.
+This pass knows how a graph is recorded; which terms are computed together is decided by `likeness`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from .. import ops
+from ..graph import dot_parts, topological_order
+from ..ops import Op
+from ..value import Value
+
+# The kinds of terms. A leaf's operands are its slot, for an input (input, slot); a constant's is the number.
+PARAMETER, CONSTANT, INPUT, ELEMENTWISE, REDUCTION, DOT = range(6)
+_CHAINS = (ops.add, ops.maximum, ops.minimum)  # associative: a chain of one of them is one reduction
+
+
+class Term(NamedTuple):
+    """One scalar. A dot's operands are two tuples of as many terms, which are multiplied pair by pair and added up."""
+
+    kind: int
+    op: Op
+    operands: tuple[Any, ...]
+
+
+class NormalForm:
+    """The terms on which some outputs depend, operands first.
+
+    inputs: the leaf Values of each input. outputs: Values. parameters: the first parameters; the other leaves follow in
+    the order in which the graph meets them.
+
+    `terms`; `varies`: per term, whether it depends on an input; `outputs`: the terms of the outputs; `parameters`:
+    the Values; `sizes`: of the inputs.
+    """
+
+    def __init__(
+        self, inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value] = ()
+    ) -> None:
+        self.terms: list[Term] = []
+        self.varies: list[bool] = []
+        self.parameters: list[Value] = []
+        self.sizes = [len(values) for values in inputs]
+        self._known: dict[Term, int] = {}
+        self._number: dict[Value, int] = {}
+        self._vectors: dict[int, tuple[int, ...]] = {}
+        for j, values in enumerate(inputs):
+            for slot, value in enumerate(values):
+                self._number[value] = self._term(INPUT, ops.leaf, (j, slot), varies=True)
+        for value in parameters:
+            self._parameter(value)
+        self._read(topological_order(*outputs), outputs)
+        self.outputs = [self._at(value) for value in outputs]
+
+    def _read(self, order: list[Value], outputs: Sequence[Value]) -> None:
+        number = self._number
+        absorbed = _absorbed(order, outputs)
+        for node in order:
+            if node in absorbed and (node.op != ops.mul or self._is_product(node)):
+                continue  # computed as a part of its sum
+            if node.op == ops.dot:
+                number[node] = self._sum([], *self._dot(node))
+            elif node.op in _CHAINS:
+                number[node] = self._chain(node, absorbed)
+            else:
+                number[node] = self._elementwise(node.op, *map(self._at, node.parents))
+
+    # Terms.
+
+    def _term(self, kind: int, op: Op, operands: tuple[Any, ...], varies: bool) -> int:
+        term = Term(kind, op, operands)
+        number = self._known.setdefault(term, len(self.terms))
+        if number == len(self.terms):
+            self.terms.append(term)
+            self.varies.append(varies)
+        return number
+
+    def _at(self, value: Value) -> int:
+        number = self._number.get(value)
+        if number is None:
+            number = self._constant(value.data) if value.op == ops.constant else self._parameter(value)
+            self._number[value] = number
+        return number
+
+    def _constant(self, data: float) -> int:
+        return self._term(CONSTANT, ops.constant, (repr(data),), varies=False)  # as text: 0.0 is not -0.0, NaN is NaN
+
+    def _parameter(self, value: Value) -> int:
+        self.parameters.append(value)
+        number = self._number[value] = self._term(PARAMETER, ops.leaf, (len(self.parameters) - 1,), varies=False)
+        return number
+
+    def _any(self, numbers: Iterable[int]) -> bool:
+        varies = self.varies
+        return any([varies[number] for number in numbers])
+
+    def _elementwise(self, op: Op, *operands: int) -> int:
+        return self._term(ELEMENTWISE, op, operands, self._any(operands))
+
+    def _reduction(self, op: Op, operands: list[int]) -> int:
+        if len(operands) <= 2:
+            return operands[0] if len(operands) == 1 else self._elementwise(op, *operands)
+        return self._term(REDUCTION, op, tuple(operands), self._any(operands))
+
+    # Sums.
+
+    def _chain(self, node: Value, absorbed: set[Value]) -> int:
+        parts = _parts(node, absorbed)
+        if node.op != ops.add:
+            return self._reduction(node.op, [self._at(part) for part in parts])
+        products = [part for part in parts if part in absorbed and part.op == ops.mul and self._is_product(part)]
+        pairs = [tuple(map(self._at, part.parents)) for part in products]
+        fixed = [self.varies[a] != self.varies[b] for a, b in pairs]
+        dots: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}  # with a factor that is fixed, without one
+        for pair, one_is_fixed in zip(pairs, fixed, strict=True):
+            dots[one_is_fixed].append(pair)
+        rest = [self._at(part) for part in parts if not (part in absorbed and self._number.get(part) is None)]
+        if len(dots[False]) == 1:  # one product is no dot
+            rest.append(self._elementwise(ops.mul, *dots[False].pop()))
+        return self._sum(rest, *[tuple(zip(*pairs, strict=True)) for pairs in dots.values() if pairs])
+
+    def _is_product(self, node: Value) -> bool:
+        """Whether a product inside a sum is worth a dot: not where a number scales something."""
+        return ops.constant not in (parent.op for parent in node.parents)
+
+    def _sum(self, rest: list[int], *dots: Any) -> int:
+        """Dots, each two tuples of factors, and other terms, added up; the first that is fixed is a dot's bias."""
+        zero = self._constant(0.0)
+        rest = [number for number in rest if number != zero]
+        total: list[int] = []
+        for lefts, rights, *bias in dots:
+            rest += [number for number in bias if number != zero]
+            total += self._products(lefts, rights)
+        if not (total or rest):
+            return zero
+        bias = next((number for number in rest if not self.varies[number]), None) if total else None
+        if bias is not None and self.varies[total[0]]:
+            rest.remove(bias)
+            total[0] = self._elementwise(ops.add, total[0], bias)
+        return self._reduction(ops.add, [*total, *rest])
+
+    def _dot(self, node: Value) -> list[Any]:
+        weights, inputs, bias = dot_parts(node)
+        if id(inputs) not in self._vectors:  # neurons of a layer share them: looked at once
+            self._vectors[id(inputs)] = tuple(map(self._at, inputs))
+        return [(tuple(map(self._at, weights)), self._vectors[id(inputs)], self._at(bias))]
+
+    def _products(self, lefts: tuple[int, ...], rights: tuple[int, ...]) -> list[int]:
+        """The dots of these factors: where one of two is fixed it comes first, and dots of both kinds stay apart."""
+        if not lefts:
+            return []
+        varies = self.varies
+        if self._any(lefts):
+            if not self._any(rights):
+                lefts, rights = rights, lefts
+            elif not all([varies[a] and varies[b] for a, b in zip(lefts, rights, strict=True)]):
+                pairs = [(b, a) if varies[a] and not varies[b] else (a, b) for a, b in zip(lefts, rights, strict=True)]
+                fixed, both = [pair for pair in pairs if not varies[pair[0]]], [p for p in pairs if varies[p[0]]]
+                return [
+                    self._term(DOT, ops.dot, tuple(zip(*some, strict=True)), varies=True) for some in (fixed, both) if some
+                ]
+        return [self._term(DOT, ops.dot, (lefts, rights), self._any(rights))]
+
+
+def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
+    """The nodes that are used once, by a chain of their own operation or, products, by a sum."""
+    uses: Counter[Value] = Counter(outputs)
+    shared = set()
+    for node in order:
+        if node.op != ops.dot:
+            uses.update(node.parents)
+            continue
+        weights, inputs, bias = dot_parts(node)
+        uses.update([w for w in (*weights, bias) if w.op in _CHAINS or w.op == ops.mul])
+        if id(inputs) not in shared:  # counted twice, for those inside are used more than once anyhow
+            shared.add(id(inputs))
+            uses.update(inputs)
+            uses.update(inputs)
+    return {
+        part
+        for node in order
+        if node.op in _CHAINS
+        for part in node.parents
+        if (part.op == node.op or (node.op == ops.add and part.op == ops.mul)) and uses[part] == 1
+    }
+
+
+def _parts(node: Value, absorbed: set[Value]) -> list[Value]:
+    """What a chain adds up, left to right."""
+    parts, stack = [], [*reversed(node.parents)]
+    while stack:
+        part = stack.pop()
+        if part in absorbed and part.op == node.op:
+            stack += reversed(part.parents)
+        else:
+            parts.append(part)
+    return parts
