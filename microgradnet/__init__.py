@@ -14,6 +14,7 @@ from .costs import cross_entropy, quadratic
 from .derivatives import grad, hessian, jvp
 from .drawing import draw
 from .functions import dot, maximum, minimum
+from .graph import nodes
 from .nn import MLP, Layer, Neuron
 from .perceptron import Perceptron
 from .training import DivergenceError, Epoch, train
@@ -25,6 +26,7 @@ __all__ = [
     "dot",
     "maximum",
     "minimum",
+    "nodes",
     "grad",
     "jvp",
     "hessian",

@@ -5,6 +5,7 @@ Left to themselves, deepcopy and pickle would recurse through the graph, and fai
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -48,9 +49,8 @@ def reduce(root: Any) -> Any:
     node states itself alone, for its operands have passed already. Nodes keep their identity, whatever else is in the
     pickle.
     """
-    passing = type(root.mark) is weakref.ref and root.mark() is not None
-    if root.first is None or passing:
-        root.mark = None  # it passes once; another pickler gets a trail of its own
+    trail = _passing.trails.pop(id(root), None)  # a node passes once; another pickler gets a trail of its own
+    if root.first is None or (trail is not None and trail() is not None):
         return _restore, _state(root)
     return _last, (_Trail(topological_order(root)),)
 
@@ -63,16 +63,31 @@ def _restore(kind: type, *state: Any) -> Any:
     node: Any = object.__new__(kind)
     for slot, content in zip(_SLOTS, state, strict=True):
         setattr(node, slot, content)
-    node.mark = None
     return node
 
 
+class _Passing(threading.local):
+    """The nodes that pass through this thread's picklers, by id, and the trail that each is on."""
+
+    def __init__(self) -> None:
+        self.trails: dict[int, weakref.ref[_Trail]] = {}
+
+
+_passing = _Passing()
+
+
 class _Trail(list[Any]):
+    """Nodes in topological order. A pickler's memo keeps the trail alive until the pickler itself goes."""
+
     def __init__(self, nodes: Sequence[Any] = ()) -> None:
         super().__init__(nodes)
-        passing: object = weakref.ref(self)  # lives as long as the memo of the pickler that the trail passes through
-        for node in nodes:
-            node.mark = passing
+        this = weakref.ref(self)
+        self._trails = _passing.trails
+        self._trails.update(dict.fromkeys(map(id, nodes), this))
+
+    def __del__(self) -> None:
+        for node in self:  # those that the pickler knew before
+            self._trails.pop(id(node), None)
 
     def __reduce__(self) -> Any:
         return _Trail, (), None, iter(self)

@@ -1,57 +1,74 @@
-"""One order of the graph, and the sweeps that walk it.
+"""The order of a graph, the two sweeps that follow it, and how a node packs its operands.
 
-A node is anything with these fields:
+A graph is made of nodes; a node has `parents`, its operands in order, and a leaf has none. The sweeps ask for nothing
+else, and are given the local derivatives by a function. Which operation a node holds is the business of the table in
+`ops`. All walks are loops, so that a chain of a million nodes is as good as any, and leave no marks on the nodes, so
+that threads can walk one graph at once.
 
-    first, second      its operands: a leaf has neither (None), a unary operation the first, a binary one both. An
-                       operand is a node or a tuple of nodes
-    d_first, d_second  the local derivatives ∂node/∂operand, numbers recorded when the node was made; beside a tuple
-                       of nodes a sequence of numbers, empty where these nodes are constants, without gradients
-    grad, mark         the adjoint, and a scratch field of the order
+Nodes that are recorded by the million are packed in four slots; only this module knows how:
 
-The sweeps need nothing else (`reverse` and `forward` get `parents`, the operands in one tuple): which operation a node
-holds, and what it holds for, is the business of the table in `ops`. They are loops, not recursions, so that a chain of
-a million nodes is as good as any.
+    first, second      the operands: a leaf has neither (None), a unary operation the first, a binary one both. A `dot`
+                       has two tuples: the weights and then the bias; the inputs
+    d_first, d_second  the local derivatives ∂node/∂operand, as recorded. A `dot` has two sequences of numbers; the
+                       second is empty if its inputs are constants, which need no gradient
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
+
+from ._validation import describe
+
+_parents: Callable[[Any], Sequence[Any]] = attrgetter("parents")
+
+
+def nodes(*outputs: Any) -> list[Any]:
+    """Every Value on which the outputs depend, and the outputs: operands first, each once, with leaves and constants.
+
+    Depth first, first operand first: the same graph gives the same order in every process. A TypeError for what is
+    not a Value.
+
+    >>> from microgradnet import Value
+    >>> x, y = Value(2.0, label="x"), Value(3.0, label="y")
+    >>> [node.label or str(node.op) for node in nodes(x * y + x)]
+    ['x', 'y', '*', '+']
+    """
+    for output in outputs:
+        if not hasattr(output, "parents"):
+            raise TypeError(f"{describe(output)} arrived where a Value was wanted: give them one by one, as in nodes(*outputs)")
+    return depth_first(outputs, _parents)
 
 
 def topological_order(*roots: Any) -> list[Any]:
-    """All nodes with operands on which the roots depend, operands first; leaves are left out.
+    """`nodes` without the leaves: all nodes with operands on which the roots depend, operands first."""
+    return depth_first([root for root in roots if root.first is not None], _inner_operands)
 
-    Depth-first, first operand first: the same graph gives the same order in every process.
-    """
-    entered, left = object(), object()
-    order = []
-    stack = list(reversed(roots))
+
+def depth_first(roots: Sequence[Any], operands: Callable[[Any], Sequence[Any]]) -> list[Any]:
+    """All nodes that can be reached from the roots, each after its operands and once."""
+    order: list[Any] = []
+    seen: set[Any] = set()
+    stack: list[Any] = [*reversed(roots)]
     while stack:
         node = stack.pop()
-        mark = node.mark
-        if mark is left:
-            continue
-        if mark is entered:  # all its operands are behind us
-            node.mark = left
-            order.append(node)
-            continue
-        first = node.first
-        if first is None:
-            continue
-        node.mark = entered
-        stack.append(node)
-        if type(first) is tuple:
-            if node.d_second:
-                stack += [operand for operand in reversed(node.second) if operand.first is not None]
-            stack += [operand for operand in reversed(first) if operand.first is not None]
-        else:
-            second = node.second
-            if second is not None and second.first is not None:
-                stack.append(second)
-            if first.first is not None:
-                stack.append(first)
+        if node is None:  # all operands of the node below are in the order
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            stack += (node, None)
+            stack += reversed(operands(node))
     return order
+
+
+def _inner_operands(node: Any) -> list[Any]:
+    first, second = node.first, node.second
+    if type(first) is tuple:
+        operands = (*first, *second) if node.d_second else first
+    else:
+        operands = (first,) if second is None else (first, second)
+    return [operand for operand in operands if operand.first is not None]
 
 
 def backpropagate(order: list[Any]) -> None:
@@ -63,10 +80,11 @@ def backpropagate(order: list[Any]) -> None:
     for node in reversed(order):
         grad, first, second = node.grad, node.first, node.second
         if type(first) is tuple:
-            for operand, partial in zip(first, node.d_first, strict=False):
+            for operand, partial in zip(first, node.d_first[: len(first)], strict=True):
                 operand.grad += partial * grad
-            for operand, partial in zip(second, node.d_second, strict=False):
-                operand.grad += partial * grad
+            if node.d_second:
+                for operand, partial in zip(second, node.d_second[: len(second)], strict=True):
+                    operand.grad += partial * grad
         else:
             first.grad += node.d_first * grad
             if second is not None:
@@ -82,7 +100,7 @@ def reverse(order: list[Any], adjoints: dict[Any, Any], partials: Callable[[Any]
     for node in reversed(order):
         adjoint = adjoints.get(node)
         if adjoint is not None:
-            for parent, partial in zip(node.parents, partials(node), strict=False):
+            for parent, partial in zip(node.parents, partials(node), strict=True):
                 term = partial * adjoint
                 adjoints[parent] = adjoints[parent] + term if parent in adjoints else term
 
@@ -92,8 +110,36 @@ def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any]
     for node in order:
         if tangents.keys().isdisjoint(node.parents):
             continue  # nothing moves it
-        for parent, partial in zip(node.parents, partials(node), strict=False):
+        for parent, partial in zip(node.parents, partials(node), strict=True):
             tangent = tangents.get(parent)
             if tangent is not None:
                 term = partial * tangent
                 tangents[node] = tangents[node] + term if node in tangents else term
+
+
+# How a node packs its operands.
+
+
+def parents(node: Any) -> tuple[Any, ...]:
+    """The operands, in order; of a `dot` the weights, the bias, then the inputs."""
+    first, second = node.first, node.second
+    if type(first) is tuple:
+        return first + second  # type: ignore[no-any-return]  # slots of any node
+    return () if first is None else (first,) if second is None else (first, second)
+
+
+def partials(node: Any) -> tuple[float, ...]:
+    """The local derivatives as recorded, one per parent."""
+    first, second = node.first, node.second
+    if type(first) is tuple:  # ∂z/∂x_j = w_j
+        return (*node.d_first, *(node.d_second or [weight._data for weight in first])[: len(second)])
+    return () if first is None else (node.d_first,) if second is None else (node.d_first, node.d_second)
+
+
+def dot_parts(node: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], Any]:
+    """The weights, the inputs and the bias of a `dot`.
+
+    The neurons of a layer share one tuple of inputs, so that who has seen it once knows it by its identity.
+    """
+    *weights, bias = node.first
+    return tuple(weights), node.second, bias

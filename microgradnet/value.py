@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast, final
 
 import numpy as np
 
-from . import _pickling, ops
+from . import _pickling, graph, ops
 from ._validation import as_number, describe, domain_error
 from .graph import backpropagate, topological_order
 from .ops import Op
@@ -36,7 +36,7 @@ def fill(node: Value, op: Op, data: float, label: str = "") -> None:
     node.grad = 0.0
     node.label = label
     node.op = op
-    node.mark = node.first = node.second = node.d_first = node.d_second = None
+    node.first = node.second = node.d_first = node.d_second = None
 
 
 def _unary(op: Op, x: Value) -> Value:
@@ -50,7 +50,7 @@ def _unary(op: Op, x: Value) -> Value:
     node.grad = 0.0
     node.label = ""
     node.op = op
-    node.mark = node.second = node.d_second = None
+    node.second = node.d_second = None
     node.first = x
     try:
         (node.d_first,) = op.partials(a, y)
@@ -86,7 +86,6 @@ def _recorder(op: Op) -> Callable[[Any, Any], Value]:
         node.grad = 0.0
         node.label = ""
         node.op = op
-        node.mark = None
         node.first = left
         node.second = right
         try:
@@ -143,7 +142,7 @@ class Value:
     """
 
     # Direct slots, not tuples of parents and partials: a third of the work for the garbage collector.
-    __slots__ = ("_data", "grad", "label", "op", "first", "second", "d_first", "d_second", "mark", "__weakref__")
+    __slots__ = ("_data", "grad", "label", "op", "first", "second", "d_first", "d_second", "__weakref__")
 
     _data: float
     grad: float
@@ -155,7 +154,6 @@ class Value:
     second: Any
     d_first: Any
     d_second: Any
-    mark: object
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Value takes no subclasses; a new operation is a row of the table, `ops.row`")
@@ -184,17 +182,12 @@ class Value:
     @property
     def parents(self) -> tuple[Value, ...]:
         """The operands, in order; x*x has two. A `dot` has its weights, its bias, then its inputs."""
-        first, second = self.first, self.second
-        if type(first) is tuple:
-            return first + second  # type: ignore[no-any-return]  # slots of any node
-        return () if first is None else (first,) if second is None else (first, second)
+        return graph.parents(self)
 
     @property
     def partials(self) -> tuple[float, ...]:
-        """The local derivatives ∂self/∂parent, one per parent, as recorded; without a `dot`'s inputs if all are constants."""
-        if type(self.first) is tuple:
-            return (*self.d_first, *self.d_second[: len(self.second)])
-        return () if self.first is None else (self.d_first,) if self.second is None else (self.d_first, self.d_second)
+        """The local derivatives ∂self/∂parent, one per parent, as recorded."""
+        return graph.partials(self)
 
     def backward(self) -> None:
         """Set `.grad` of every value this one depends on to ∂self/∂value.
