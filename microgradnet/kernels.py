@@ -72,6 +72,16 @@ def cross_entropies(z: Any, r: Any, out: Any = None) -> Any:
     return np.add(out, linear, out=out)
 
 
+def first_largest(a: Any, out: Any = None) -> Any:
+    """1 at the first largest number of each column, 0 elsewhere."""
+    return np.equal(np.arange(len(a))[:, None], a.argmax(axis=0), out=out)
+
+
+def first_smallest(a: Any, out: Any = None) -> Any:
+    """1 at the first smallest number of each column, 0 elsewhere."""
+    return np.equal(np.arange(len(a))[:, None], a.argmin(axis=0), out=out)
+
+
 def each(value: Callable[..., float]) -> Callable[..., Any]:
     """The array form of a function on floats: number by number, with NumPy's floating-point error where it raises."""
 

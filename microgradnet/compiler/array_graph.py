@@ -285,6 +285,8 @@ class ArrayGraph:
             return parts[0]
         columns = max(part.shape.columns for part in parts)
         varies = any(part.shape.varies for part in parts)
+        inner = [part.args if part.op == stack and part.shape.columns == columns else (part,) for part in parts]
+        parts = [part for some in inner for part in some]
         return self.node(stack, tuple(parts), Shape(sum(part.shape.rows for part in parts), columns, varies))
 
     def row_of(self, number: float, columns: int = 1) -> Array:
@@ -322,6 +324,9 @@ class ArrayGraph:
 
     def _gathered(self, shape: Shape, parts: Sequence[tuple[tuple[int, ...], Array]]) -> Any:
         """Each slot takes what was put into it: m rows for the m-th that comes, and a zero where nothing does."""
+        if all(_is(array, uniform) and array.detail == parts[0][1].detail for _, array in parts):
+            if sorted([slot for slots, _ in parts for slot in slots]) == list(range(shape.slots)):
+                return self.uniform(Shape(shape.slots, 1, parts[0][1].shape.varies), *parts[0][1].detail)
         columns = [self.regroup(array, array.shape.slots, 1) for _, array in parts]
         everything = self.stack(columns)
         coming: list[list[int]] = [[] for _ in range(shape.slots)]

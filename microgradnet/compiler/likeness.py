@@ -77,7 +77,10 @@ class Likeness:
             yield from self._reductions(bucket)
         else:
             for members in self._elementwise(bucket):
-                yield Class(ELEMENTWISE, term.op, members, (len(members), 1))
+                kind = ELEMENTWISE
+                if term.op == ops.add and len(members) == 1 and len(set(map(self._class_of, term.operands))) == 1:
+                    kind = REDUCTION  # of two rows of an array
+                yield Class(kind, term.op, members, (len(members), 1))
 
     def _elementwise(self, bucket: list[int]) -> Iterable[list[int]]:
         """The members together, unless collecting their operands would cost more than is saved."""

@@ -1,117 +1,123 @@
-"""The two programs of a compiled function, as source: its values, and its mean with the gradient."""
+"""The passes in a row: from a recorded graph to the source of its two programs, values and gradient."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
-from .. import ops
-from ..graph import reverse, topological_order
+import numpy as np
+
+from ..graph import depth_first
+from ..value import Value
 from . import array_graph as arrays
-from .array_graph import Array, Graph, K
-from .likeness import Grouping
-from .numpy_source import Emitter, Names, lattice
+from .array_graph import Array, ArrayGraph
+from .assembly import Assembly
+from .derivative import Gradient, differentiate
+from .likeness import Likeness
+from .names import Names
+from .normal_form import NormalForm
+from .numpy_source import Program, Tables, lattice
+from .rewrites import LAYERS, PROGRAM, Rewriting
 
 
-def generate(grouping: Grouping, watched: int) -> tuple[str, dict[str, Any], dict[str, Any], dict[str, str]]:
-    """The source of both programs, and what it refers to: tables, work arrays, operations."""
-    graph = Graph()
-    made, outputs = grouping.arrays(graph)
-    names = Names(len(grouping.inputs))
-    for group, array in zip(grouping.groups, made, strict=True):
-        if group.op == ops.dot:
-            names.layer(array)
-        elif len(group.rows) > 0:
-            names.activation(array)
-    tables: dict[str, Any] = {}
-    work: dict[str, list[tuple[int, int]]] = {}
-    functions: dict[str, str] = {}
-    values = Emitter(names, [outputs], tables, grouping.constants)
-    for node in values.order:
-        values.emit(node)
-    values.lines.append(f"out[...] = {values.text(outputs)}")
-    programs = [("values", "theta, out, work", values)]
-    if len(grouping.outputs) == 1 + watched:
-        programs.append(
-            ("gradient", "theta, gradient, watched, inv_K, work", _gradient(grouping, graph, made, names, tables))
-        )
-    text = []
-    for name, arguments, emitter in programs:
-        work[name] = emitter.work
-        functions |= emitter.functions
-        text.append(_definition(name, ", ".join([arguments, *names.inputs]), emitter, names))
-    return "\n\n".join(text), tables, work, functions
+class Passes:
+    """All that the passes made of a recording, each from what comes before it; made to be printed and tested.
 
+    form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `source`: of the
+    programs, which refers to `tables`.
+    """
 
-def _definition(name: str, arguments: str, emitter: Emitter, names: Names) -> str:
-    body = list(emitter.lines)
-    used = "\n".join(body)
-    if "share" in used or "columns" in used:
-        first = names.inputs[0] + ".shape[1]" if names.inputs else "1"
-        body.insert(0, f"columns = {first}")
-        if "share" in used:
-            body.insert(1, "share = columns * inv_K")
-    if emitter.work:
-        body.insert(0, f"({' '.join(f'w{i},' for i in range(len(emitter.work)))}) = work")
-    return "\n".join([f"def {name}({arguments}):", *[f"    {line}" for line in body], ""])
+    def __init__(
+        self,
+        inputs: Sequence[Sequence[Value]],
+        outputs: Sequence[Value],
+        parameters: Sequence[Value] = (),
+        watched: int = 0,
+    ) -> None:
+        self.graph = ArrayGraph()
+        self.form = NormalForm(inputs, outputs, parameters)
+        self.likeness = Likeness(self.form)
+        self.tables = Tables()
+        assembly = Assembly(self.likeness, self.graph)
+        numbers = self.form.outputs
+        roots = [assembly.rows(numbers), assembly.rows(numbers[:1])]
+        roots += [assembly.rows(numbers[1:])] if watched else []
+        layers = Rewriting(self.graph, roots, LAYERS)
+        self.forward, cost, *noted = [layers[root] for root in roots]
+        self.names = Names(len(inputs))
+        self.names.name_layers(depth_first([self.forward], attrgetter("parents")))
+        programs = [self._values()]
+        if len(outputs) == 1 + watched:
+            programs.append(self._gradient(differentiate(self.graph, cost, assembly.theta), noted, assembly.theta))
+        self.source = "\n\n".join(programs)
 
+    def _values(self) -> str:
+        now = Rewriting(self.graph, [self.forward], PROGRAM)
+        program = Program(self.names.rewritten(now), self.tables, [now[self.forward]])
+        for number, node in enumerate(program.order):
+            program.compute(number, node)
+        program.lines.append(f"out[...] = {program.text(now[self.forward])}")
+        return program.definition("values", "theta, out, work")
 
-def _gradient(grouping: Grouping, graph: Graph, made: list[Any], names: Names, tables: dict[str, Any]) -> Emitter:
-    """The program that computes the mean of the first output and its gradient, and notes the other outputs."""
-    cost = grouping.rows(graph, made, grouping.outputs[:1])
-    seed = graph.node(arrays.uniform, (), cost.shape, (1.0, cost.shape[1] != K))
-    adjoints: dict[Any, Any] = {cost: seed}
-    reverse(topological_order(cost), adjoints, arrays.partials)
-    for z in names.layers:
-        names.delta(z, adjoints.get(z))
-    theta = made[0]
-    whole = adjoints.get(theta, 0.0)
-    puts = arrays.parts(whole)
-    puts.sort(key=lambda put: -max(put.detail))  # last layer first, as the sweep goes
-    factor, total = _total(cost)
-    squared = total.op == "**2"  # the squared length of an array is one call
-    if squared:
-        (total,) = total.args
-    noted = [grouping.rows(graph, made, [place]) for place in grouping.outputs[1:]]
-    emitter = Emitter(names, [total, *noted, *[put.args[0] for put in puts]], tables, grouping.constants)
-
-    def view(put: Array) -> str | None:
-        return lattice("gradient", theta.shape[0], put.detail, put.args[0].shape)
-
-    slots = Counter(slot for put in puts for slot in put.detail)
-    direct: dict[Array, str] = {}
-    for put in puts:
-        target = view(put)
-        if target and all(slots[slot] == 1 for slot in put.detail) and emitter.only_here(put.args[0]):
-            direct[put.args[0]] = target
-    for matrix, name in list(names.of.items()):  # A1 in theta has its dA1 in the gradient
-        for put in puts:
-            if matrix.op == arrays.take and matrix.detail == put.detail and put.args[0] in direct:
-                names.of.setdefault(put.args[0], f"d{name}")
-    if len(slots) < theta.shape[0] or any(put.args[0] not in direct for put in puts):
-        emitter.lines.append("gradient[...] = 0.0")
-    for node in emitter.order:
-        emitter.emit(node, direct.get(node))
-    for put in puts:
-        if put.args[0] not in direct:
-            emitter.add_to(view(put), "gradient", put.detail, put.args[0])
-    for row, output in enumerate(noted):
-        emitter.lines.append(f"watched[{row}:{row + 1}] = {emitter.text(output)}")
-    mean = f"{factor!r} * inv_K" if cost.shape[1] == K else f"{factor!r} * share"
-    if squared:
-        emitter.lines.append(f"return {mean} * float(vdot({emitter.full(total)}, {emitter.full(total)}))")
-    else:
-        emitter.lines.append(f"return {mean} * float(add.reduce({emitter.full(total)}, axis=None))")
-    return emitter
-
-
-def _total(cost: Array) -> tuple[float, Array]:
-    """A number and an array whose sum, times the number, is the sum of the costs: what is added up need not be before."""
-    factor = 1.0
-    while True:
-        if cost.op == arrays.sum_rows and cost.shape[0] == 1:
-            (cost,) = cost.args
-        elif cost.op == ops.mul and isinstance(cost.args[0], float):
-            factor, cost = factor * cost.args[0], cost.args[1]
+    def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
+        """The program that computes the mean and its gradient, and notes the other outputs."""
+        self.names.name_deltas(gradient.adjoints)
+        now = Rewriting(self.graph, [gradient.mean, *noted, *[array for _, array in gradient.parts]], PROGRAM)
+        mean = now[gradient.mean]
+        noted = [now[output] for output in noted]
+        parts = [(slots, now[array]) for slots, array in gradient.parts]
+        names = self.names.rewritten(now)
+        for matrix, name in list(names.of.items()):  # A1 in theta has its dA1 in the gradient
+            for slots, array in parts:
+                if matrix.op == arrays.take and matrix.args[0] is theta and matrix.detail == slots:
+                    names.of.setdefault(array, f"d{name}")
+        roots = [*mean.args, *noted, *[array for _, array in parts]]
+        elsewhere = _written_directly(parts, theta.shape.rows, roots)
+        program = Program(names, self.tables, roots, elsewhere)
+        covered = sum([len(slots) for slots, array in parts if array in elsewhere])
+        if covered < theta.shape.rows:
+            program.lines.append("gradient[...] = 0.0")
+        for number, node in enumerate(program.order):
+            program.compute(number, node)
+        for slots, array in parts:
+            if array not in elsewhere:
+                view = lattice("gradient", theta.shape.rows, slots, array.shape[:2])
+                if view is not None and len(set(slots)) == len(slots):
+                    program.lines.append(f"add({view}, {program.text(array)}, out={view})")
+                else:
+                    table = self.tables.table(slots, array.shape[:2])
+                    program.lines.append(f"add.at(gradient, {table}, {program.text(array)})")
+        for output in noted:
+            program.lines.append(f"watched[...] = {program.text(output)}")
+        total = program.full(mean.args[0])
+        if mean.op == arrays.squared_length:
+            total = f"vdot({total}, {total})"
         else:
-            return factor, cost
+            total = f"add.reduce({total}, axis=None)"
+        scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
+        program.lines.append(f"return {scale} * float({total})")
+        return program.definition("gradient", "theta, gradient, watched, inv_K, work")
+
+
+def _written_directly(parts: Sequence[tuple[tuple[int, ...], Array]], size: int, roots: list[Array]) -> dict[Array, str]:
+    """Arrays that can be computed in the gradient itself: regular slots that no other part has, read by nobody else."""
+    counted = Counter([slot for slots, _ in parts for slot in slots])
+    read = Counter(roots)
+    for node in depth_first(roots, attrgetter("parents")):
+        read.update(node.parents)
+    written = {}
+    for slots, array in parts:
+        view = lattice("gradient", size, slots, array.shape[:2])
+        alone = all([counted[slot] == 1 for slot in slots])
+        if view and alone and read[array] == 1 and arrays_computed(array):
+            written[array] = view
+    return written
+
+
+def arrays_computed(array: Array) -> bool:
+    """Whether one statement writes it, into whatever it is given."""
+    from .work_arrays import is_computed
+
+    return is_computed(array) and array.op not in (arrays.stack, arrays.take)

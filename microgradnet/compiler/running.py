@@ -18,9 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from .. import kernels, ops
 from ..graph import topological_order
 from ..value import Value
-from .array_graph import K
-from .likeness import Grouping
-from .programs import generate
+from .programs import Passes
 from .record import ONE_AT_A_TIME, again, leaves, record
 
 Numbers: TypeAlias = npt.NDArray[Any]
@@ -87,28 +85,30 @@ class Compiled:
         if self.dtype not in (np.float64, np.float32):
             raise TypeError(f"dtype {self.dtype} arrived where numpy.float64 or numpy.float32 was wanted")
         self._inputs, self._outputs, self._several, self._watched = inputs, outputs, several, watched
-        with ONE_AT_A_TIME:
-            grouping = Grouping(inputs, outputs, leaves(parameters))
-        self.parameters = grouping.parameters
+        passes = Passes(inputs, outputs, leaves(parameters), watched)
+        self.parameters = passes.form.parameters
         self._shapes = [(len(values),) for values in inputs]  # of a sample
-        self.source, self._tables, self._work, self._functions = generate(grouping, watched)
+        self.source = passes.source
+        self._tables, self._functions = passes.tables.tables, passes.tables.functions
         self._start()
 
     def _start(self) -> None:
         """Make the source run; what this sets is not pickled."""
-        namespace: dict[str, Any] = {"add": np.add, "matmul": np.matmul, "vdot": np.vdot}
-        namespace |= {"broadcast_to": np.broadcast_to, "view": _view}
-        namespace |= {"exp_minus": kernels.exp_minus, "logistic": kernels.logistic}
+        numpy_names = ("add", "maximum", "minimum", "matmul", "vdot", "broadcast_to", "empty")
+        namespace: dict[str, Any] = {name: getattr(np, name) for name in numpy_names} | {"view": _view}
+        ours = ("exp_minus", "logistic", "first_largest", "first_smallest")
+        namespace |= {name: getattr(kernels, name) for name in ours}
         namespace |= {name: ops.named(op).array for name, op in self._functions.items()}
         namespace |= {
             name: table.astype(self.dtype) if table.dtype.kind == "f" else table for name, table in self._tables.items()
         }
         exec(self.source, namespace)
         self._programs: dict[str, Any] = {name: namespace.get(name) for name in ("values", "gradient")}
-        self._spare: dict[str, list[_Work]] = {"values": [], "gradient": []}
+        self._make_work: dict[str, Any] = {name: namespace.get(f"{name}_work") for name in ("values", "gradient")}
+        self._spare: dict[tuple[str, int], list[Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("_programs", "_spare")}
+        return {name: part for name, part in vars(self).items() if name not in ("_programs", "_make_work", "_spare")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -182,13 +182,14 @@ class Compiled:
 
     def run(self, program: str, xs: list[Numbers], theta: Numbers, *results: Any) -> Any:
         """Call a program on some samples, with work arrays that no other call uses meanwhile."""
-        spare = self._spare[program]
+        K = xs[0].shape[1] if xs else 1
+        spare = self._spare.setdefault((program, K), [])
         try:
             work = spare.pop()
-        except IndexError:  # asked for in this way, for another thread may take the last one
-            work = _Work(self._work[program], self.dtype)
+        except IndexError:  # checking first would race with other threads
+            work = self._make_work[program](K, self.dtype)
         try:
-            return self._programs[program](theta, *results, work.arrays(xs[0].shape[1] if xs else 1), *xs)
+            return self._programs[program](theta, *results, work, *xs)
         finally:
             spare.append(work)
 
@@ -308,29 +309,6 @@ def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
     except KeyboardInterrupt:
         assign(values, numbers)
         raise
-
-
-class _Work:
-    """The work arrays of one running call."""
-
-    def __init__(self, shapes: list[tuple[int, int]], dtype: np.dtype[Any]) -> None:
-        self._shapes, self._dtype, self._columns = shapes, dtype, 0
-        self._flat: list[Numbers] = []
-        self._arrays: list[Numbers] = []
-
-    def arrays(self, columns: int) -> list[Numbers]:
-        if columns != self._columns:
-            shapes = [(rows, columns if width == K else width) for rows, width in self._shapes]
-            if not self._flat or columns > self._flat[0].size // max(1, self._shapes[0][0]):
-                self._flat = [np.empty(rows * width, self._dtype) for rows, width in shapes]
-            self._arrays = [
-                flat[: rows * width].reshape(rows, width)
-                if flat.size >= rows * width
-                else np.empty((rows, width), self._dtype)
-                for flat, (rows, width) in zip(self._flat, shapes, strict=True)
-            ]
-            self._columns = columns
-        return self._arrays
 
 
 def _parts(size: int) -> Iterator[slice]:

@@ -1,0 +1,119 @@
+"""Array graph to array graph: rules, each with a name, that keep the numbers and save work.
+
+A rule gets a node whose operands are rewritten already, and gives another node for it or None. `LAYERS` is applied before
+the derivative is taken, so that the gradient profits as well, `PROGRAM` to all that one program computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from .. import ops
+from ..graph import depth_first
+from . import array_graph as arrays
+from .array_graph import Array, ArrayGraph, is_number
+
+Rule = Callable[["Rewriting", Array], "Array | None"]
+
+
+class Rewriting:
+    """The arrays that stand for those under some roots once the rules have been applied: `rewriting[array]`."""
+
+    def __init__(self, graph: ArrayGraph, roots: Iterable[Array], rules: Sequence[Rule]) -> None:
+        self.graph, self.rules = graph, rules
+        order = depth_first([*roots], attrgetter("parents"))
+        self.sigmoids = {node.args[0] for node in order if node.op == ops.sigmoid}
+        self._now: dict[Array, Array] = {}
+        for node in order:
+            self._now[node] = self._rewritten(node)
+
+    def __getitem__(self, array: Array) -> Array:
+        return self._now.get(array, array)
+
+    def of(self, arg: Any) -> Any:
+        """A rewritten operand, or the number that it is."""
+        return self[arg] if isinstance(arg, Array) else arg
+
+    def _rewritten(self, node: Array) -> Array:
+        for rule in self.rules:
+            better = rule(self, node)
+            if better is not None:
+                return better
+        args = tuple(map(self.of, node.args))
+        if args == node.args:
+            return node
+        return self.graph.node(node.op, args, node.shape, node.detail)
+
+
+def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
+    """A y + b as [A b] times y with a row of ones below: one call, forward and backward.
+
+    Not where y is an input, which would have to be copied for it, nor where A and b do not lie side by side.
+    """
+    if node.op != ops.add or not all(isinstance(arg, Array) for arg in node.args):
+        return None
+    product, bias = map(now.of, node.args)
+    if product.op != arrays.matmul or not all(a.op == arrays.take for a in (product.args[0], bias)):
+        return None
+    matrix, y = product.args
+    rows, width, _ = matrix.shape
+    flat = matrix.args[0]
+    if flat.op != arrays.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not _computed(y):
+        return None
+    slots = [
+        slot
+        for r in range(rows)
+        for slot in (*matrix.detail[r * width : (r + 1) * width], bias.detail[r])
+    ]
+    if slots != [slots[0] + step for step in range(len(slots))]:
+        return None
+    together = now.graph.take(flat, slots, rows, width + 1)
+    ones = now.graph.row_of(1.0, y.shape.columns)
+    return now.graph.matmul(together, now.graph.stack([y, ones]))
+
+
+def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
+    """σ(x) as 1 / (1 + e) with e = e⁻ˣ, and σ(−x) as e σ(x) where σ(x) is at hand: a slope without a second exponential."""
+    if node.op != ops.sigmoid:
+        return None
+    x = node.args[0]
+    opposite = x.args[1] if x.op == ops.mul and is_number(x.args[0], -1.0) else None
+    if opposite in now.sigmoids:
+        y = _sigmoid(now, now.of(opposite))
+        return now.graph.node(ops.mul, (y.args[0], y), node.shape)
+    return _sigmoid(now, now.of(x))
+
+
+def _sigmoid(now: Rewriting, x: Array) -> Array:
+    e = now.graph.node(arrays.minus_exponential, (x,), x.shape)
+    return now.graph.node(arrays.logistic, (e,), x.shape)
+
+
+def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
+    """What is added up in the end need not be added up before, nor scaled number by number."""
+    if node.op != arrays.total:
+        return None
+    (cost,), factor = map(now.of, node.args), node.detail
+    while True:
+        if cost.op in (arrays.sum_rows, arrays.regroup):
+            (cost,) = cost.args
+        elif cost.op == ops.mul and isinstance(cost.args[0], float):
+            factor, cost = factor * cost.args[0], cost.args[1]
+        else:
+            break
+    if cost.op == "**2":
+        return now.graph.node(arrays.squared_length, cost.args, node.shape, factor)
+    return now.graph.node(arrays.total, (cost,), node.shape, factor)
+
+
+LAYERS: tuple[Rule, ...] = (bias_in_the_product,)
+PROGRAM: tuple[Rule, ...] = (sigmoid_in_halves, total_of_the_parts)
+
+
+def _computed(a: Array) -> bool:
+    """Whether a statement computes it, so that it can be computed where it is wanted."""
+    while a.op == arrays.regroup:
+        (a,) = a.args
+    return bool(a.parents) and a.op not in (arrays.take, arrays.stretch) or a.op == arrays.stack

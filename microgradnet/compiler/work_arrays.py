@@ -1,0 +1,173 @@
+"""Who may write where: work arrays for the statements of a program, handed on as soon as nobody reads them any more.
+
+A work array has so many slots, with a number per sample in each, or one. An array lies in a run of slots of one: what is
+stacked is computed where it belongs, and what only looks at another array (a slice, another grouping) lies in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from typing import NamedTuple
+
+from .. import ops
+from . import array_graph as arrays
+from .array_graph import Array, Shape
+
+
+class Run(NamedTuple):
+    """Where an array lies: the number of the work array, the first slot, and in which shape."""
+
+    work: int
+    start: int
+    shape: Shape
+
+
+class WorkArrays:
+    """Where each node of an order is computed.
+
+    order: the nodes that a statement computes, operands first. roots: those read at the end. elsewhere: those that have a
+    place of their own. `sizes`: per work array, its slots and whether they vary; `fixed`: runs that hold one number for
+    good, and the number.
+    """
+
+    def __init__(self, order: Sequence[Array], roots: Sequence[Array], elsewhere: Container[Array] = ()) -> None:
+        self.sizes: list[tuple[int, bool]] = []
+        self.fixed: list[tuple[Run, str]] = []
+        self._run: dict[Array, Run] = {}
+        self._stacked: dict[Array, tuple[Array, int]] = {}  # what is computed in its rows of a stack
+        self._free: dict[tuple[int, bool], list[int]] = {}
+        self._parts: Counter[Array] = Counter()  # of a stack that are computed in it
+        self._users: Counter[int] = Counter()  # arrays in a work array that are still to be read
+        self._kept: set[int] = set()  # work arrays with fixed rows are not handed on
+        self._elsewhere = elsewhere
+        self.readers = Counter([owner for node in order for owner in owners(node)])
+        self.readers.update(map(owner_of, roots))
+        for node in order:
+            if node.op == arrays.stack:
+                self._place_parts(node)
+        for node in order:
+            in_place = is_elementwise(node) and node not in self._stacked
+            if in_place:  # it may overwrite an operand that nobody reads afterwards
+                self._release(node)
+            if node not in elsewhere and node not in self._run:
+                self._allocate(node)
+            if not in_place:
+                self._release(node)
+
+    def run(self, array: Array) -> Run | None:
+        """Where it lies; None for what is in no work array."""
+        start, shape = 0, array.shape
+        while array.op in (arrays.regroup, arrays.take):
+            if array.op == arrays.take:
+                if not is_slice(array):
+                    break
+                start += array.detail[0]
+            (array,) = array.args
+        run = self._run.get(array)
+        return None if run is None else Run(run.work, run.start + start, shape)
+
+    def is_in_place(self, stack: Array, part: Array, start: int) -> bool:
+        """Whether a part of a stack was computed where it belongs, or is a number that is there for good."""
+        inner = _inner(part)
+        return self._stacked.get(inner) == (stack, start) or part.op == arrays.constants
+
+    def _place_parts(self, stack: Array) -> None:
+        start = 0
+        for part in stack.args:
+            inner = _inner(part)
+            fits = part.shape.columns == stack.shape.columns and part.shape.varies == stack.shape.varies
+            if fits and is_computed(inner) and inner.op != arrays.stack and inner not in self._stacked:
+                if inner not in self._elsewhere:
+                    self._stacked[inner] = stack, start
+                    self._parts[stack] += 1
+            start += part.shape.rows * stack.shape.columns
+
+    def _allocate(self, node: Array) -> None:
+        if node in self._stacked:
+            stack, start = self._stacked[node]
+            if stack not in self._run:
+                self._allocate(stack)
+            self._run[node] = Run(self._run[stack].work, start, node.shape)
+            return
+        size = node.shape.slots, node.shape.varies
+        free = self._free.setdefault(size, [])
+        number = self._fixed_rows(node)
+        if number is None:
+            if not free:
+                free.append(len(self.sizes))
+                self.sizes.append(size)
+            number = free.pop()
+        self._run[node] = Run(number, 0, node.shape)
+        self._users[number] = 1 + self._parts[node]
+
+    def _fixed_rows(self, node: Array) -> int | None:
+        """For a stack with rows of a number, a work array of its own in which they stay."""
+        if node.op != arrays.stack or not any(part.op == arrays.constants for part in node.args):
+            return None
+        number, start, columns = len(self.sizes), 0, node.shape.columns
+        self.sizes.append((node.shape.slots, node.shape.varies))
+        self._kept.add(number)
+        for part in node.args:
+            rows = part.shape.rows
+            if part.op == arrays.constants:
+                shape = Shape(1, columns, node.shape.varies)
+                for r in range(rows):
+                    text = part.detail[r * part.shape.columns] if len(part.detail) > 1 else part.detail[0]
+                    self.fixed.append((Run(number, start + r * columns, shape), text))
+            start += rows * columns
+        return number
+
+    def _release(self, node: Array) -> None:
+        for owner in owners(node):
+            self.readers[owner] -= 1
+            if self.readers[owner] == 0 and owner in self._run:
+                number = self._run[owner].work
+                self._users[number] -= 1
+                if self._users[number] == 0 and number not in self._kept:
+                    self._free[self.sizes[number]].append(number)
+
+
+def is_slice(take: Array) -> bool:
+    """Whether the slots of a `take` are neighbours in whole rows, so that it is a view; never of all parameters."""
+    source, slots = take.args[0], take.detail
+    if source.op == arrays.flat:
+        return False
+    columns = source.shape.columns
+    run = slots[0] % columns == 0 == len(slots) % columns
+    return run and slots[-1] - slots[0] == len(slots) - 1 and slots == tuple(range(slots[0], slots[-1] + 1))
+
+
+def is_view(node: Array) -> bool:
+    """Whether no statement computes it, for it only looks at its operand."""
+    if node.op == arrays.take:
+        return is_slice(node)
+    return node.op in (arrays.regroup, arrays.transpose, arrays.stretch)
+
+
+def is_computed(node: Array) -> bool:
+    """Whether a statement computes it."""
+    return bool(node.parents) and not is_view(node) and not (node.op == arrays.take and node.args[0].op == arrays.flat)
+
+
+def is_elementwise(node: Array) -> bool:
+    """Whether it is computed number by number from numbers in the same place."""
+    return node.op in ops.TABLE or node.op.startswith("**") or node.op in (arrays.minus_exponential, arrays.logistic)
+
+
+def owner_of(node: Array) -> Array:
+    """The array whose numbers a view shows."""
+    while is_view(node):
+        node = node.args[0]
+    return node
+
+
+def owners(node: Array) -> list[Array]:
+    """The arrays whose numbers a node's statement reads, each once."""
+    return list(dict.fromkeys(map(owner_of, node.parents)))
+
+
+def _inner(part: Array) -> Array:
+    while part.op == arrays.regroup:
+        (part,) = part.args
+    return part
