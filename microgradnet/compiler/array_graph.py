@@ -112,7 +112,7 @@ class Parts:
     def together(self) -> Any:
         """The adjoint as one array."""
         if self._together is None:
-            self._together = self.like.graph.scatter(self.like.shape, self.parts)
+            self._together = self.like.graph.scatter(self.like, self.parts)
         return self._together
 
 
@@ -311,41 +311,43 @@ class ArrayGraph:
             return self.regroup(self.reduce(ops.add, turned), shape.rows, 1)
         return a
 
-    def scatter(self, shape: Shape, parts: Sequence[tuple[tuple[int, ...] | None, Array]]) -> Any:
-        """The sum of arrays that belong to some slots of this shape, or to all of them."""
-        whole = [array for slots, array in parts if slots is None]
-        some = [(slots, array) for slots, array in parts if slots is not None]
+    def scatter(self, like: Array, parts: Sequence[tuple[tuple[int, ...] | None, Array]]) -> Any:
+        """The sum of arrays that belong to some slots of an array, or to all of them."""
         total: Any = 0.0
-        for array in whole:
-            total = total + array
+        for slots, array in parts:
+            total = total + array if slots is None else total
+        some = [(slots, array) for slots, array in parts if slots is not None]
         if not some:
             return total
-        return total + self.regroup(self._gathered(shape, some), shape.rows, shape.columns)
+        return total + self.regroup(self._gathered(like, some), like.shape.rows, like.shape.columns)
 
-    def _gathered(self, shape: Shape, parts: Sequence[tuple[tuple[int, ...], Array]]) -> Any:
-        """Each slot takes what was put into it: m rows for the m-th that comes, and a zero where nothing does."""
+    def _gathered(self, like: Array, parts: Sequence[tuple[tuple[int, ...], Array]]) -> Any:
+        """Each slot takes what was put into it, the first of these in the first row and so on, and zeros behind them."""
+        size = like.shape.slots
         if all(_is(array, uniform) and array.detail == parts[0][1].detail for _, array in parts):
-            if sorted([slot for slots, _ in parts for slot in slots]) == list(range(shape.slots)):
-                return self.uniform(Shape(shape.slots, 1, parts[0][1].shape.varies), *parts[0][1].detail)
+            if sorted([slot for slots, _ in parts for slot in slots]) == list(range(size)):
+                return self.uniform(Shape(size, 1, parts[0][1].shape.varies), *parts[0][1].detail)
         columns = [self.regroup(array, array.shape.slots, 1) for _, array in parts]
-        everything = self.stack(columns)
-        coming: list[list[int]] = [[] for _ in range(shape.slots)]
+        coming: list[list[int]] = [[] for _ in range(size)]
         for number, slot in enumerate([slot for slots, _ in parts for slot in slots]):
             coming[slot].append(number)
-        most = max(map(len, coming))
-        size = everything.shape.slots
-        if min(map(len, coming)) < most:
+        for slot in _numbers_in(like):
+            coming[slot] = []
+        everything = self.stack(columns)
+        zero = everything.shape.slots
+        if min(map(len, coming)) < max(map(len, coming)):
             everything = self.stack([*columns, self.row_of(0.0)])
-        groups = _by_number(coming, most)
+        groups = _by_number(coming)
         made = []
         for slots in groups:
             deep = max(1, *[len(coming[slot]) for slot in slots])
-            table = [coming[slot][m] if m < len(coming[slot]) else size for m in range(deep) for slot in slots]
-            made.append(self.regroup(self.reduce(ops.add, self.take(everything, table, deep, len(slots))), len(slots), 1))
+            table = [coming[slot][m] if m < len(coming[slot]) else zero for m in range(deep) for slot in slots]
+            sums = self.reduce(ops.add, self.take(everything, table, deep, len(slots)))
+            made.append(self.regroup(sums, len(slots), 1))
         if len(made) == 1:
             return made[0]
         at = {slot: i for i, slot in enumerate([slot for slots in groups for slot in slots])}
-        return self.take(self.stack(made), [at[slot] for slot in range(shape.slots)], shape.slots, 1)
+        return self.take(self.stack(made), [at[slot] for slot in range(size)], size, 1)
 
     def first_of(self, op: Op, a: Array) -> Array:
         """1 at the first largest (or smallest) of each column, 0 elsewhere: the partials of a maximum of many."""
@@ -355,15 +357,25 @@ class ArrayGraph:
 _SMALL, _LARGE = 2.0**-120, 2.0**120  # numbers that are multiplied beforehand: their product is exact enough in float32
 
 
-def _by_number(coming: list[list[int]], most: int) -> list[list[int]]:
+def _by_number(coming: list[list[int]]) -> list[list[int]]:
     """The slots in one group, or, where padding would cost too much, in groups with similarly many numbers each."""
-    total = sum(map(len, coming))
-    if most * len(coming) <= max(2 * total, len(coming) + total):
+    most, total = max(map(len, coming)), sum(map(len, coming))
+    if most * len(coming) <= 2 * (total + len(coming)):
         return [list(range(len(coming)))]
     groups: dict[int, list[int]] = {}
     for slot, numbers in enumerate(coming):
-        groups.setdefault(len(numbers).bit_length() if len(numbers) > 1 else 1, []).append(slot)
+        groups.setdefault(max(1, len(numbers)).bit_length(), []).append(slot)
     return list(groups.values())
+
+
+def _numbers_in(a: Array) -> list[int]:
+    """The slots of a stack that hold numbers, of which nobody wants a derivative."""
+    found, start = [], 0
+    for part in a.args if a.op == stack else ():
+        end = start + part.shape.rows * a.shape.columns
+        found += range(start, end) if part.op == constants else ()
+        start = end
+    return found
 
 
 def partials(node: Array) -> list[Linear]:

@@ -11,7 +11,9 @@ a slice or the whole.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from .. import ops
 from ..ops import Op
@@ -68,11 +70,8 @@ class Likeness:
         terms = self.form.terms
         term = terms[bucket[0]]
         if any(terms[number].kind == DOT for number in bucket):
-            fixed = [n for n in bucket if terms[n].kind == DOT and not self.form.varies[terms[n].operands[0][0]]]
-            if fixed and self.form.varies[fixed[0]]:
-                yield from self._products(fixed)
-            else:
-                yield from self._dots(bucket)
+            _, kind = _kind_of(terms, self.form.varies, *term)
+            yield from self._dots(bucket) if isinstance(kind, bool) else self._products(bucket)
         elif any(terms[number].kind == REDUCTION for number in bucket):
             yield from self._reductions(bucket)
         else:
@@ -197,36 +196,73 @@ def _in_columns(vectors: Sequence[Sequence[int]]) -> list[int]:
 
 def _buckets(form: NormalForm) -> Iterator[list[int]]:
     """Terms that may be alike, farthest from the output first."""
-    terms, varies = form.terms, form.varies
-    height = [0] * len(terms)
-    for number in range(len(terms) - 1, -1, -1):
-        kind, _, taken = terms[number]
-        if kind < ELEMENTWISE:
-            continue
-        above = height[number] + 1
-        for vector in taken if kind == DOT else (taken,):
-            for operand in vector:
-                if height[operand] < above:
-                    height[operand] = above
-    buckets: dict[tuple[int, Op, object], list[int]] = {}
-    for number, (kind, op, taken) in enumerate(terms):
-        if kind >= ELEMENTWISE:
-            key = _kind_of(terms, varies, kind, op, taken)
-            buckets.setdefault((-height[number], *key), []).append(number)
-    for key in sorted(buckets, key=lambda key: key[0]):
+    keys = [
+        _kind_of(form.terms, form.varies, *term) if term.kind >= ELEMENTWISE else None for term in form.terms
+    ]
+    buckets: dict[tuple[int, object], list[int]] = {}
+    for number, height in enumerate(_heights(form, keys)):
+        if keys[number] is not None:
+            buckets.setdefault((height, keys[number]), []).append(number)
+    for key in sorted(buckets, key=lambda key: -key[0]):
         yield buckets[key]
 
 
-def _kind_of(terms: list[Term], varies: list[bool], kind: int, op: Op, taken: tuple[object, ...]) -> tuple[Op, object]:
+def _heights(form: NormalForm, keys: Sequence[object]) -> list[int]:
+    """How far each term is from the output, at the least; farther where that puts it among more of its kind.
+
+    A softmax over one number, which needs no maximum, is so computed together with those over several.
+    """
+    terms = form.terms
+    height = [0] * len(terms)
+    taken = [_all_operands(term) for term in terms]
+    for number in range(len(terms) - 1, -1, -1):
+        above = height[number] + 1
+        for operand in taken[number]:
+            if height[operand] < above:
+                height[operand] = above
+    crowd: dict[object, Counter[int]] = {}
+    for number, key in enumerate(keys):
+        if key is not None:
+            crowd.setdefault(key, Counter())[height[number]] += 1
+    chosen = list(height)
+    for number, key in enumerate(keys):
+        if key is None:
+            chosen[number] = _FAR
+            continue
+        lowest, highest = height[number], min([chosen[operand] for operand in taken[number]], default=_FAR) - 1
+        if highest > lowest:
+            counts = crowd[key]
+            levels = range(lowest, highest + 1) if highest - lowest < _LEVELS else counts
+            chosen[number] = max(
+                [level for level in levels if lowest <= level <= highest], key=lambda level: (counts[level], -level)
+            )
+    return chosen
+
+
+_FAR = 10**9  # the height of leaves
+_LEVELS = 100  # that are looked at one by one
+
+
+def _all_operands(term: Term) -> Sequence[int]:
+    if term.kind == DOT:
+        return (*term.operands[0], *term.operands[1])
+    return term.operands if term.kind >= ELEMENTWISE else ()
+
+
+def _kind_of(terms: list[Term], varies: list[bool], kind: int, op: Op, taken: tuple[Any, ...]) -> tuple[Op, object]:
     """What makes terms alike: operation and kinds of operands; a sum of two is a sum, a product of two may be a dot."""
     if kind == DOT:
-        fixed = not varies[taken[0][0]]  # type: ignore[index]
-        return ops.mul, "fixed" if fixed and any([varies[n] for n in taken[1]]) else not fixed  # type: ignore[attr-defined]
+        left, right = taken
+        if varies[left[0]]:
+            return op, True
+        if any([varies[n] for n in right]):
+            return op, "product"
+        return op, "fixed product" if all([terms[n].kind == CONSTANT for n in right]) else False
     if kind == REDUCTION:
-        return op, any([varies[n] for n in taken])  # type: ignore[index]
-    kinds = tuple(["varies" if varies[n] else _FIXED.get(terms[n].kind, "fixed") for n in taken])  # type: ignore[index]
+        return op, any([varies[n] for n in taken])
+    kinds = tuple(["varies" if varies[n] else _FIXED.get(terms[n].kind, "fixed") for n in taken])
     if op == ops.mul and len(set(kinds)) == 1 and kinds[0] != "constant":
-        return op, kinds[0] == "varies"
+        return ops.dot, kinds[0] == "varies"  # perhaps a dot of one pair
     if op in (ops.add, ops.maximum, ops.minimum) and set(kinds) == {"varies"}:
         return op, True
     return op, kinds
@@ -290,6 +326,10 @@ def _order_grid(found: Class, wanted: list[int], terms: Sequence[Term]) -> None:
     """Put rows and vectors of a product in the order in which they are wanted."""
     rows, columns = found.grid
     at = {member: divmod(slot, columns) for slot, member in enumerate(found.members)}
-    row_order = list(dict.fromkeys([*[at[member][0] for member in wanted], *range(rows)]))
+    weights = [terms[found.members[r * columns]].operands[0] for r in range(rows)]
+    if all(terms[number].kind == PARAMETER for row in weights for number in row):  # so that they are a matrix in theta
+        row_order = sorted(range(rows), key=lambda r: [terms[number].operands for number in weights[r]])
+    else:
+        row_order = list(dict.fromkeys([*[at[member][0] for member in wanted], *range(rows)]))
     column_order = list(dict.fromkeys([*[at[member][1] for member in wanted], *range(columns)]))
     found.members = [found.members[r * columns + c] for r in row_order for c in column_order]

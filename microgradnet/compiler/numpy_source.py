@@ -97,6 +97,9 @@ class Program:
             return
         out = self.elsewhere.get(node) or self._view(node)
         statement = self._call(node, out)
+        if node.op == arrays.take and node.shape.columns > 1:
+            self.lines.append(statement)
+            statement = out
         name = self._name(node, number)
         self.lines.append(f"{name} = {statement}")
         self._text[node] = name
@@ -118,9 +121,7 @@ class Program:
             out = self._view(node, Shape(len(slots), 1, node.shape.varies))
             source = source.graph.regroup(source, source.shape.slots, 1)
             table = self.tables.table(slots, (len(slots),))
-            call = f'{self.full(source)}.take({table}, 0, {out}, "clip")'
-            whole = self._view(node)
-            return call if whole == out else f"{call}.reshape({self._numpy_shape(node.shape)})"
+            return f'{self.full(source)}.take({table}, 0, {out}, "clip")'
         name = _KERNELS.get(op) or self.tables.function(op)
         return f"{name}({', '.join([self.text(arg) for arg in node.args])}, out={out})"
 

@@ -76,15 +76,18 @@ class Passes:
         roots = [*mean.args, *noted, *[array for _, array in parts]]
         elsewhere = _written_directly(parts, theta.shape.rows, roots)
         program = Program(names, self.tables, roots, elsewhere)
-        covered = sum([len(slots) for slots, array in parts if array in elsewhere])
-        if covered < theta.shape.rows:
+        counted = Counter([slot for slots, _ in parts for slot in slots])
+        if len(counted) < theta.shape.rows or max(counted.values(), default=0) > 1:
             program.lines.append("gradient[...] = 0.0")
         for number, node in enumerate(program.order):
             program.compute(number, node)
         for slots, array in parts:
             if array not in elsewhere:
                 view = lattice("gradient", theta.shape.rows, slots, array.shape[:2])
-                if view is not None and len(set(slots)) == len(slots):
+                place = view or f"gradient[{self.tables.table(slots, array.shape[:2])}]"
+                if all([counted[slot] == 1 for slot in slots]):
+                    program.lines.append(f"{place}{'[...]' if view else ''} = {program.text(array)}")
+                elif view is not None and len(set(slots)) == len(slots):
                     program.lines.append(f"add({view}, {program.text(array)}, out={view})")
                 else:
                     table = self.tables.table(slots, array.shape[:2])

@@ -79,7 +79,7 @@ def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
     if node.op != ops.sigmoid:
         return None
     x = node.args[0]
-    opposite = x.args[1] if x.op == ops.mul and is_number(x.args[0], -1.0) else None
+    opposite = x.args[1] if _is_negative(x) else None
     if opposite in now.sigmoids:
         y = _sigmoid(now, now.of(opposite))
         return now.graph.node(ops.mul, (y.args[0], y), node.shape)
@@ -89,6 +89,28 @@ def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
 def _sigmoid(now: Rewriting, x: Array) -> Array:
     e = now.graph.node(arrays.minus_exponential, (x,), x.shape)
     return now.graph.node(arrays.logistic, (e,), x.shape)
+
+
+def difference(now: Rewriting, node: Array) -> Array | None:
+    """a + (−1 · b) as a − b."""
+    if node.op != ops.add:
+        return None
+    a, b = map(now.of, node.args)
+    if _is_negative(b):
+        return now.graph.node(ops.sub, (a, b.args[1]), node.shape)
+    return now.graph.node(ops.sub, (b, a.args[1]), node.shape) if _is_negative(a) else None
+
+
+def sign_behind_the_sum(now: Rewriting, node: Array) -> Array | None:
+    """The sum of −1 · a as −1 times the sum of a, which has fewer numbers."""
+    if node.op != arrays.sum_rows or not _is_negative(now[node.args[0]]):
+        return None
+    total = now.graph.node(node.op, (now[node.args[0]].args[1],), node.shape)
+    return now.graph.node(ops.mul, (-1.0, total), node.shape)
+
+
+def _is_negative(a: Any) -> bool:
+    return isinstance(a, Array) and a.op == ops.mul and is_number(a.args[0], -1.0)
 
 
 def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
@@ -109,7 +131,7 @@ def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
 
 
 LAYERS: tuple[Rule, ...] = (bias_in_the_product,)
-PROGRAM: tuple[Rule, ...] = (sigmoid_in_halves, total_of_the_parts)
+PROGRAM: tuple[Rule, ...] = (sigmoid_in_halves, difference, sign_behind_the_sum, total_of_the_parts)
 
 
 def _computed(a: Array) -> bool:
