@@ -12,14 +12,17 @@ import numpy as np
 
 
 def exp_minus(x: Any, out: Any = None) -> Any:
+    """e⁻ˣ; beyond x = -709 (-88 in float32) a floating-point error, for which `exp_minus_bounded` is the remedy."""
+    return np.exp(np.negative(x, out=out), out=out)
+
+
+def exp_minus_bounded(x: Any, out: Any = None) -> Any:
     """e⁻ˣ, but never infinite, so that e⁻ˣ σ(x) is never ∞ · 0: x is cut off at -709 (-88 in float32).
 
     Hence a compiled σ(x) never falls below 1.2e-308, where the scalar one goes on to 0.
     """
     out = np.negative(x, out=out)
-    limit = 709.0 if out.itemsize == 8 else 88.0
-    if not out.item(out.argmax()) <= limit:  # asked first, for `minimum` takes as long as `exp`; NaN is the largest
-        np.minimum(out, limit, out=out)
+    np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
     return np.exp(out, out=out)
 
 
@@ -30,7 +33,7 @@ def logistic(e: Any, out: Any = None) -> Any:
 
 def sigmoids(x: Any, out: Any = None) -> Any:
     """σ(x) = 1 / (1 + e⁻ˣ)."""
-    return logistic(exp_minus(x, out=out), out=out)
+    return logistic(exp_minus_bounded(x, out=out), out=out)
 
 
 def softpluses(x: Any, out: Any = None) -> Any:

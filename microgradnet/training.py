@@ -201,14 +201,15 @@ class _Compiled:
     """Gradients by the compiled cost; the same methods."""
 
     def __init__(self, net: Any, cost: Cost) -> None:
-        inputs, outputs, _ = record(lambda x, r: _run(net, x, r, cost), (net.nin, net.nout))
-        self.program = Compiled(inputs, outputs, several=False, watched=net.nout)
+        recording = record(lambda x, r: _run(net, x, r, cost), (net.nin, net.nout))._replace(several=False)
+        self.program = Compiled(recording, watched=net.nout)
         self.parameters = self.program.parameters
         trained = set(map(id, net.parameters()))
         self.fixed = [i for i, p in enumerate(self.parameters) if id(p) not in trained]  # the cost's own, if any
 
     def gradient(self, X: Array, R: Array, theta: Array) -> tuple[float, Array, Array]:
-        cost, gradient, outputs = self.program.value_grad_and_watched((X, R), theta)
+        gradient, outputs = np.empty_like(theta), np.empty((R.shape[1], len(X)))
+        cost = self.program.mean_into(gradient, (X.T, R.T), len(X), theta, outputs)
         gradient[self.fixed] = 0.0
         return cost, gradient, outputs.T
 

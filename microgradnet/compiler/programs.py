@@ -59,7 +59,7 @@ class Passes:
         for number, node in enumerate(program.order):
             program.compute(number, node)
         program.lines.append(f"out[...] = {program.text(now[self.forward])}")
-        return program.definition("values", "theta, out, work")
+        return program.definition("values", "work, theta, out")
 
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
         """The program that computes the mean and its gradient, and notes the other outputs."""
@@ -101,7 +101,7 @@ class Passes:
             total = f"add.reduce({total}, axis=None)"
         scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
         program.lines.append(f"return {scale} * float({total})")
-        return program.definition("gradient", "theta, gradient, watched, inv_K, work")
+        return program.definition("gradient", "work, theta, gradient, watched, inv_K")
 
 
 def _written_directly(parts: Sequence[tuple[tuple[int, ...], Array]], size: int, roots: list[Array]) -> dict[Array, str]:

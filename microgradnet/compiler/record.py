@@ -10,17 +10,23 @@ import math
 from collections.abc import Callable, Sequence
 from operator import is_
 from threading import RLock, get_ident
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import ops, value
 from .._validation import describe
-from ..functions import dots
 from ..graph import topological_order
 from ..value import Value
 
-Recording = tuple[list[list[Value]], list[Value], bool]  # inputs, outputs, and whether these came as a sequence
+
+class Recording(NamedTuple):
+    """A recorded function: the leaves of each input, the outputs, and whether these came as a sequence."""
+
+    inputs: list[list[Value]]
+    outputs: list[Value]
+    several: bool
+
 
 _RANGES = ((0.0, 1.0), (3.0, -3.0), (9.0, 2.0), (0.9, 0.3), (0.0, -1.0))  # of inputs, until two lie in the domain
 ONE_AT_A_TIME = RLock()  # recordings and orders of graphs that threads may share, for an order marks the nodes
@@ -58,9 +64,9 @@ def _record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
         outputs = [result] if isinstance(result, Value) else list(result) if hasattr(result, "__iter__") else []
         if not outputs or not all(isinstance(output, Value) for output in outputs):
             raise TypeError(f"the function gave {describe(result)} where a Value or a sequence of Values was wanted")
-        recordings.append((inputs, outputs, several))
+        recordings.append(Recording(inputs, outputs, several))
         if len(recordings) == 2:
-            if not same_program(*[recording[:2] for recording in recordings]):
+            if not same_program(*recordings):
                 raise ValueError(
                     "the function records another graph when it is called again: draw random numbers and make parameters "
                     "outside of it"
@@ -138,18 +144,3 @@ def leaves(parameters: Value | Sequence[Value]) -> list[Value]:
     if len(set(given)) < len(given):
         raise ValueError("a Value arrived in parameters twice: wanted is each once")
     return given
-
-
-def again(node: Value, now: dict[Value, Value]) -> Value:
-    """The node, recorded once more of what its operands are now; a constant stays what it is."""
-
-    def at(value: Value) -> Value:
-        return now.get(value, value)
-
-    if node.op == ops.dot:
-        *weights, bias = map(at, node.first)
-        new = dots([(weights, bias)], [*map(at, node.second)])[0]
-    else:
-        new = node.op(*map(at, node.parents))
-    new.label = node.label
-    return new

@@ -1,30 +1,25 @@
 """`compile`: a scalar function, recorded once, as straight-line NumPy over a whole batch.
 
-The recorded graph (`recording`) becomes an array graph (`grouping`, `arrays`), which the reverse sweep of `autodiff`
-differentiates with the rules of the table; both become source (`programs`, `emitter`), and the source is what runs. This
-module puts the steps together and looks after calls: data, batches, threads, errors.
+This module puts the passes together and looks after calls: data, threads, errors that name the sample.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
-from .. import kernels, ops
-from ..graph import topological_order
 from ..value import Value
+from .batches import as_columns, as_theta, refuse_nan
 from .programs import Passes
-from .record import ONE_AT_A_TIME, again, leaves, record
+from .record import Recording, leaves, record
+from .replay import first_failing, replay
+from .workers import BOUNDED, SILENT, Programs
 
 Numbers: TypeAlias = npt.NDArray[Any]
-
-_STRICT: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
-_CHUNK = 1000  # samples computed at a time: what is computed with stays in the cache
 
 
 def compile(
@@ -53,7 +48,7 @@ def compile(
     >>> value, gradient
     (4.0, array([2.]))
     """
-    return Compiled(*record(function, sizes), dtype=dtype, parameters=parameters)
+    return Compiled(record(function, sizes), dtype, parameters)
 
 
 class Compiled:
@@ -74,41 +69,29 @@ class Compiled:
 
     def __init__(
         self,
-        inputs: Sequence[Sequence[Value]],
-        outputs: Sequence[Value],
-        several: bool,
+        recording: Recording,
         dtype: npt.DTypeLike = np.float64,
-        watched: int = 0,
         parameters: Value | Sequence[Value] = (),
+        watched: int = 0,
     ) -> None:
+        """watched: how many outputs there are beside the first, to be computed together with its gradient."""
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float64, np.float32):
-            raise TypeError(f"dtype {self.dtype} arrived where numpy.float64 or numpy.float32 was wanted")
-        self._inputs, self._outputs, self._several, self._watched = inputs, outputs, several, watched
-        passes = Passes(inputs, outputs, leaves(parameters), watched)
+            raise TypeError(f"dtype is {self.dtype}: give numpy.float64 or numpy.float32")
+        self._recording, self._watched = recording, watched
+        passes = Passes(recording.inputs, recording.outputs, leaves(parameters), watched)
         self.parameters = passes.form.parameters
-        self._shapes = [(len(values),) for values in inputs]  # of a sample
         self.source = passes.source
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
         self._start()
 
     def _start(self) -> None:
         """Make the source run; what this sets is not pickled."""
-        numpy_names = ("add", "maximum", "minimum", "matmul", "vdot", "broadcast_to", "empty")
-        namespace: dict[str, Any] = {name: getattr(np, name) for name in numpy_names} | {"view": _view}
-        ours = ("exp_minus", "logistic", "first_largest", "first_smallest")
-        namespace |= {name: getattr(kernels, name) for name in ours}
-        namespace |= {name: ops.named(op).array for name, op in self._functions.items()}
-        namespace |= {
-            name: table.astype(self.dtype) if table.dtype.kind == "f" else table for name, table in self._tables.items()
-        }
-        exec(self.source, namespace)
-        self._programs: dict[str, Any] = {name: namespace.get(name) for name in ("values", "gradient")}
-        self._make_work: dict[str, Any] = {name: namespace.get(f"{name}_work") for name in ("values", "gradient")}
-        self._spare: dict[tuple[str, int], list[Any]] = {}
+        self._widths = [len(values) for values in self._recording.inputs]
+        self._programs = Programs(self.source, self._tables, self._functions, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("_programs", "_make_work", "_spare")}
+        return {name: part for name, part in vars(self).items() if name not in ("_programs", "_widths")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -124,16 +107,19 @@ class Compiled:
         that operation, naming the sample.
         """
         out = self.rows(batch, theta)
-        return out.T.copy() if self._several else out[0]
+        return out.T.copy() if self._recording.several else out[0]
 
-    def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None) -> Numbers:
+    def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
-        columns, size = self._batch(batch)
+        columns, K = as_columns(batch, self._widths, self.dtype)
         numbers = self._theta(theta)
-        out = np.empty((len(self._outputs), size), self.dtype)
-        self._guarded(self._values, columns, size, numbers, out)
+        out = np.empty((len(self._recording.outputs), K), self.dtype)
+        try:
+            self._programs.values(columns, K, numbers, out)
+        except FloatingPointError:
+            self._again(lambda mode: self._programs.values(columns, K, numbers, out, mode), columns, K, numbers, False)
         if np.isnan(out).any():
-            _refuse_nan(columns)
+            refuse_nan(columns)
         return out
 
     def value_and_grad(self, *batch: npt.ArrayLike, theta: npt.ArrayLike | None = None) -> tuple[float, Numbers]:
@@ -142,163 +128,93 @@ class Compiled:
         Arguments and errors as for a call. Gives a float and an array of shape (parameters,). A TypeError for a
         function with several outputs.
         """
-        value, gradient, _ = self.value_grad_and_watched(batch, theta)
-        return value, gradient
-
-    def value_grad_and_watched(
-        self, batch: Sequence[Any], theta: npt.ArrayLike | None
-    ) -> tuple[float, Numbers, Numbers]:
-        """As `value_and_grad`; then the outputs recorded besides the first, one row each."""
-        if self._several:
-            raise TypeError(f"a gradient wants a function with one output; this one gives {len(self._outputs)}")
-        columns, size = self._batch(batch)
-        numbers = self._theta(theta)
+        if self._recording.several:
+            raise TypeError(
+                f"the function gives {len(self._recording.outputs)} outputs, and only one has a gradient: compile a cost of them"
+            )
+        columns, K = as_columns(batch, self._widths, self.dtype)
         gradient = np.empty(len(self.parameters), self.dtype)
-        watched = np.empty((self._watched, size), self.dtype)
-        total: float = self._guarded(self._gradient, columns, size, numbers, gradient, watched)
-        if math.isnan(total):
-            _refuse_nan(columns)
-        return total, gradient, watched
+        return self.mean_into(gradient, columns, K, self._theta(theta)), gradient
+
+    def mean_into(
+        self, gradient: Numbers, columns: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None = None
+    ) -> float:
+        """As `value_and_grad`, of data that are checked already and into a given array: for training loops.
+
+        gradient: shape (parameters,). columns: the inputs as arrays of this dtype, shape (size, K). theta: an array like
+        `theta()`. watched: shape (watched outputs, K), for the outputs beside the first.
+        """
+        if watched is None and self._watched:
+            watched = np.empty((self._watched, K), self.dtype)
+        try:
+            mean = self._programs.gradient(columns, K, theta, gradient, watched)
+        except FloatingPointError:
+            mean = self._again(
+                lambda mode: self._programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
+            )
+        if math.isnan(mean):
+            refuse_nan(columns)
+        return mean
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""
-        return np.array([p.data for p in self.parameters], self.dtype)
+        return np.array([p._data for p in self.parameters], self.dtype)
 
     def assign(self, theta: npt.ArrayLike) -> None:
         """Write numbers into the parameters: all or, on an error, none.
 
         theta: shape (parameters,), as `theta()` gives. A ValueError for another shape or numbers that are not finite.
         """
-        numbers = self._theta(theta)
+        numbers = as_theta(theta, len(self.parameters), np.dtype(np.float64))
         if not np.isfinite(numbers).all():
             raise ValueError("theta holds NaN or infinite numbers: parameters must be finite")
         assign(self.parameters, numbers.tolist())
 
     def __repr__(self) -> str:
-        sizes = ", ".join(str(len(values)) for values in self._inputs)
+        sizes = ", ".join(map(str, self._widths))
         return f"<compiled function of ({sizes}) inputs and {len(self.parameters)} parameters>"
 
-    # Calls.
-
-    def run(self, program: str, xs: list[Numbers], theta: Numbers, *results: Any) -> Any:
-        """Call a program on some samples, with work arrays that no other call uses meanwhile."""
-        K = xs[0].shape[1] if xs else 1
-        spare = self._spare.setdefault((program, K), [])
-        try:
-            work = spare.pop()
-        except IndexError:  # checking first would race with other threads
-            work = self._make_work[program](K, self.dtype)
-        try:
-            return self._programs[program](theta, *results, work, *xs)
-        finally:
-            spare.append(work)
-
-    def _guarded(self, compute: Any, columns: list[Numbers], size: int, theta: Numbers, *results: Numbers) -> Any:
-        """Call `_values` or `_gradient`; for a floating-point error in it, find the sample and the operation."""
-        try:
-            with np.errstate(**_STRICT):
-                return compute(columns, size, theta, *results)
-        except FloatingPointError:
-            self._replay(size, columns, theta, derivatives=compute == self._gradient)
-            with np.errstate(all="ignore"):  # an infinity that plain floats allow, too
-                return compute(columns, size, theta, *results)
-
-    def _values(self, columns: list[Numbers], size: int, theta: Numbers, out: Numbers) -> None:
-        for part in _parts(size):
-            self.run("values", [x[:, part] for x in columns], theta, out[:, part])
-
-    def _gradient(
-        self, columns: list[Numbers], size: int, theta: Numbers, gradient: Numbers, watched: Numbers
-    ) -> float:
-        if size <= _CHUNK:
-            return self.run("gradient", columns, theta, gradient, watched, 1.0 / size)  # type: ignore[no-any-return]
-        total, share = 0.0, np.empty_like(gradient)
-        gradient[...] = 0.0
-        for part in _parts(size):
-            xs = [x[:, part] for x in columns]
-            total += self.run("gradient", xs, theta, share, watched[:, part], 1.0 / size)
-            np.add(gradient, share, out=gradient)
-        return total
-
-    def _batch(self, batch: Sequence[Any]) -> tuple[list[Numbers], int]:
-        """The data as arrays with a sample per column, and the number of samples."""
-        if len(batch) != len(self._inputs):
-            raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(self._inputs)}")
-        columns: list[Numbers] = []
-        for j, data in enumerate(batch):
-            if type(data) is not np.ndarray or data.dtype != self.dtype or data.shape[1:] != self._shapes[j]:
-                data = self._converted(data, j)
-            columns.append(data.T)
-        size = columns[0].shape[1] if columns else 1
-        for x in columns[1:]:
-            if x.shape[1] != size:
-                counts = ", ".join([str(x.shape[1]) for x in columns])
-                raise ValueError(f"the inputs have {counts} samples: wanted as many")
-        if size == 0:
-            raise ValueError("an empty batch arrived: at least one sample is wanted")
-        return columns, size
-
-    def _converted(self, data: Any, j: int) -> Numbers:
-        """The data of an input as an array of our dtype, one row per sample."""
-        (width,) = self._shapes[j]
-        j += 1  # as the messages count
-        try:
-            array = np.asarray(data)
-        except ValueError:
-            raise ValueError(f"input {j} has rows of different lengths: wanted is {width}") from None
-        if array.dtype.kind not in "fiu":
-            raise TypeError(f"input {j} holds {array.dtype} where numbers were wanted")
-        if array.ndim == 1 and width == 1:
-            array = array[:, None]
-        if array.ndim != 2 or array.shape[1] != width:
-            hint = "; a single sample is X[None]" if array.shape == (width,) else ""
-            raise ValueError(f"input {j} has shape {array.shape}: wanted is (samples, {width}){hint}")
-        return array.astype(self.dtype, copy=False)
-
     def _theta(self, theta: npt.ArrayLike | None) -> Numbers:
-        if theta is None:
-            return self.theta()
-        numbers = np.asarray(theta)
-        if numbers.dtype.kind not in "fiu" and numbers.size > 0:
-            raise TypeError(f"theta holds {numbers.dtype} where numbers were wanted")
-        numbers = np.ascontiguousarray(numbers, self.dtype)
-        if numbers.shape != (len(self.parameters),):
-            raise ValueError(f"theta has shape {numbers.shape}: wanted is ({len(self.parameters)},)")
-        return numbers
+        return self.theta() if theta is None else as_theta(theta, len(self.parameters), self.dtype)
 
-    def _replay(self, size: int, columns: list[Numbers], theta: Numbers, derivatives: bool) -> None:
-        """Evaluate the samples one by one with Values, whose errors name operation and number."""
-        parameters = {p: Value(t, p.label) for p, t in zip(self.parameters, theta.tolist(), strict=True)}
-        with ONE_AT_A_TIME:
-            order = topological_order(*self._outputs)
-        for k in range(size):
-            if self._is_innocent([x[:, k : k + 1] for x in columns], theta, derivatives):
-                continue
-            now = dict(parameters)
-            for values, x in zip(self._inputs, columns, strict=True):
-                now |= {
-                    value: Value(number, value.label) for value, number in zip(values, x[:, k].tolist(), strict=True)
-                }
+    def _again(
+        self, compute: Callable[[str], Any], columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
+    ) -> Any:
+        """After a floating-point error: once more with exponentials bounded; if that fails, too, tell why it does.
+
+        An infinity that plain floats allow is a result.
+        """
+        try:
+            return compute(BOUNDED)
+        except FloatingPointError:
+            self._blame(columns, K, theta, derivatives)
+            return compute(SILENT)
+
+    def _blame(self, columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool) -> None:
+        """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats allow it."""
+        start = 0
+        while start < K and self._fails(columns, slice(start, K), theta, derivatives):
+            rest = [x[:, start:] for x in columns]
+            k = start + first_failing(lambda part: self._fails(rest, part, theta, derivatives), K - start)
+            sample = [x[:, k].tolist() for x in columns]
+            single = self.dtype == np.float32
             try:
-                for node in order:
-                    now[node] = again(node, now)
-                if derivatives and order:
-                    now[self._outputs[0]].backward()
+                replay(self._recording, self.parameters, sample, theta.tolist(), derivatives, single)
             except (ArithmeticError, ValueError) as error:
                 raise type(error)(f"sample {k}: {error}") from None
+            start = k + 1
 
-    def _is_innocent(self, sample: list[Numbers], theta: Numbers, derivatives: bool) -> bool:
-        """Whether one sample runs without a floating-point error: asked first, for Values take a hundred times longer."""
+    def _fails(self, columns: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool) -> bool:
+        xs, K = [x[:, part] for x in columns], part.stop - part.start
         try:
-            with np.errstate(**_STRICT):
-                if derivatives:
-                    watched = np.empty((self._watched, 1), self.dtype)
-                    self.run("gradient", sample, theta, np.empty_like(theta), watched, 1.0)
-                else:
-                    self.run("values", sample, theta, np.empty((len(self._outputs), 1), self.dtype))
+            if derivatives:
+                watched = np.empty((self._watched, K), self.dtype)
+                self._programs.gradient(xs, K, theta, np.empty_like(theta), watched, BOUNDED)
+            else:
+                self._programs.values(xs, K, theta, np.empty((len(self._recording.outputs), K), self.dtype), BOUNDED)
         except FloatingPointError:
-            return False
-        return True
+            return True
+        return False
 
 
 def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
@@ -309,19 +225,3 @@ def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
     except KeyboardInterrupt:
         assign(values, numbers)
         raise
-
-
-def _parts(size: int) -> Iterator[slice]:
-    for start in range(0, size, _CHUNK):
-        yield slice(start, min(start + _CHUNK, size))
-
-
-def _refuse_nan(columns: list[Numbers]) -> None:
-    for j, x in enumerate(columns, 1):
-        if np.isnan(x).any():
-            row, sample = np.argwhere(np.isnan(x))[0]
-            raise ValueError(f"sample {sample} of input {j} is NaN in column {row}, and so is the result")
-
-
-def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numbers:
-    return as_strided(flat, shape, [step * flat.itemsize for step in steps])

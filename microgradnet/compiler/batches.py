@@ -1,0 +1,71 @@
+"""Data as a compiled function wants it: one array per input, of its dtype, with a sample per column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers: TypeAlias = npt.NDArray[Any]
+
+
+def as_columns(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -> tuple[list[Numbers], int]:
+    """The data with a sample per column, and the number of samples.
+
+    batch: an array per input, shape (K, width); for width 1 also (K,). Data of the dtype are not copied. A TypeError or
+    ValueError for what does not fit.
+    """
+    if len(batch) != len(widths):
+        raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input")
+    columns: list[Numbers] = []
+    for data, width in zip(batch, widths, strict=True):
+        if type(data) is not np.ndarray or data.dtype != dtype or data.ndim != 2 or data.shape[1] != width:
+            data = _converted(data, len(columns) + 1, width, dtype)
+        columns.append(data.T)
+    K = columns[0].shape[1] if columns else 1
+    if any([x.shape[1] != K for x in columns]):
+        counts = ", ".join([str(x.shape[1]) for x in columns])
+        raise ValueError(f"the inputs have {counts} samples: give each as many")
+    if K == 0:
+        raise ValueError("an empty batch arrived: give at least one sample")
+    return columns, K
+
+
+def _converted(data: Any, j: int, width: int, dtype: np.dtype[Any]) -> Numbers:
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(f"input {j} is a masked array: fill in its masked numbers, or drop those samples")
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ValueError(f"input {j} has rows of different lengths: every sample needs {width} numbers") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"input {j} holds {array.dtype}: convert it to numbers with .astype(float)")
+    if array.ndim == 1 and width == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] != width:
+        hint = "; a single sample is X[None]" if array.shape == (width,) else ""
+        raise ValueError(f"input {j} has shape {array.shape}: it must be (samples, {width}){hint}")
+    return array.astype(dtype, copy=False)
+
+
+def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
+    """Numbers for all parameters as one flat array; a TypeError or ValueError for what does not fit."""
+    if type(theta) is np.ndarray and theta.dtype == dtype and theta.shape == (count,) and theta.flags.c_contiguous:
+        return theta
+    numbers = np.asarray(theta)
+    if numbers.dtype.kind not in "fiu" and numbers.size > 0:
+        raise TypeError(f"theta holds {numbers.dtype}: convert it to numbers with .astype(float)")
+    numbers = np.ascontiguousarray(numbers, dtype)
+    if numbers.shape != (count,):
+        raise ValueError(f"theta has shape {numbers.shape}: it must be ({count},), one number per parameter")
+    return numbers
+
+
+def refuse_nan(columns: Sequence[Numbers]) -> None:
+    """A ValueError that names the first NaN among the data, if there is one."""
+    for j, x in enumerate(columns, 1):
+        if np.isnan(x).any():
+            row, sample = np.argwhere(np.isnan(x))[0]
+            raise ValueError(f"sample {sample} of input {j} is NaN in column {row}, and so is the result: drop or mend it")

@@ -1,0 +1,86 @@
+"""Which sample and which operation is to blame when a compiled program meets a floating-point error.
+
+The guilty sample is found by halving the batch; its graph is then recorded once more with its numbers, as Values, whose
+errors name operation, number and label.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import ops
+from ..functions import dots
+from ..graph import dot_parts, topological_order
+from ..value import Value
+from .record import Recording
+
+Numbers: TypeAlias = npt.NDArray[Any]
+
+
+def first_failing(fails: Callable[[slice], bool], K: int) -> int:
+    """The number of the first sample with which a batch of K fails, if a batch fails where one of its samples does."""
+    low, high = 0, K
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fails(slice(low, middle)):
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def replay(
+    recording: Recording,
+    parameters: Sequence[Value],
+    sample: Sequence[Sequence[float]],
+    theta: Sequence[float],
+    derivatives: bool,
+    single: bool,
+) -> None:
+    """Record the graph once more with these numbers; raises what the operation to blame raises.
+
+    sample: the numbers of each input; theta: of the parameters. derivatives: take them, too. single: round every number
+    to float32, where what becomes infinite is an OverflowError.
+    """
+    now = {p: Value(number, p.label) for p, number in zip(parameters, theta, strict=True)}
+    for values, numbers in zip(recording.inputs, sample, strict=True):
+        now |= {value: Value(number, value.label) for value, number in zip(values, numbers, strict=True)}
+    order = topological_order(*recording.outputs)
+    for node in order:
+        now[node] = recorded_again(node, now)
+        if single:
+            _refuse_overflow(now[node])
+    if derivatives and order:
+        now[recording.outputs[0]].backward()
+
+
+def _refuse_overflow(node: Value) -> None:
+    """An OverflowError for a number beyond float32."""
+    number = node._data
+    with np.errstate(over="ignore"):
+        rounded = float(np.float32(number))
+    if math.isinf(rounded) and math.isfinite(number):
+        operands = " and ".join([repr(parent._data) for parent in node.parents])
+        raise OverflowError(
+            f"'{node.op}' of {operands} is {number}, beyond float32 (at most 3.4e38): compile it with dtype=numpy.float64"
+        )
+
+
+def recorded_again(node: Value, now: Mapping[Value, Value]) -> Value:
+    """The node, recorded once more of what its operands are now; an operand without a successor stays what it is."""
+
+    def at(value: Value) -> Value:
+        return now.get(value, value)
+
+    if node.op == ops.dot:
+        weights, inputs, bias = dot_parts(node)
+        again = dots([([*map(at, weights)], at(bias))], [*map(at, inputs)])[0]
+    else:
+        again = node.op(*map(at, node.parents))
+    again.label = node.label
+    return again

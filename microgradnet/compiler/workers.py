@@ -1,0 +1,122 @@
+"""Source to calls: programs, the work arrays that they compute in, and batches in chunks.
+
+A program computes in work arrays that it keeps from call to call. Calls may overlap in several threads: each takes a
+worker, which has its own work arrays, and puts it back. A worker sets up once in which mode it works:
+
+    FAST     floating-point errors are raised
+    BOUNDED  likewise, but exponentials in sigmoids are cut off before they overflow, which takes longer
+    SILENT   likewise, and infinities and NaN go on as in plain floats
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context, copy_context
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+from .. import kernels, ops
+
+Numbers: TypeAlias = npt.NDArray[Any]
+
+_NUMPY = ("add", "maximum", "minimum", "matmul", "vdot", "broadcast_to", "empty")
+_OURS = ("exp_minus", "logistic", "first_largest", "first_smallest")
+_CHUNK = 1000  # samples computed at a time: what is computed with stays in the cache
+_SIZES = 4  # of batches whose work arrays are kept
+FAST, BOUNDED, SILENT = "fast", "bounded", "silent"
+_RAISING: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
+_SILENT: Any = {"all": "ignore"}
+
+
+class Programs:
+    """The functions that a source defines, ready to be called.
+
+    source: of `values` and perhaps `gradient`, as `numpy_source` writes it. tables, functions: what it refers to.
+    """
+
+    def __init__(
+        self, source: str, tables: dict[str, Numbers], functions: dict[str, str], dtype: np.dtype[Any]
+    ) -> None:
+        self._dtype = dtype
+        namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY} | {"view": _view}
+        namespace |= {name: getattr(kernels, name) for name in _OURS}
+        namespace |= {name: ops.named(op).array for name, op in functions.items()}
+        namespace |= {
+            name: table.astype(dtype) if table.dtype.kind == "f" else table for name, table in tables.items()
+        }
+        bounded = {**namespace, "exp_minus": kernels.exp_minus_bounded}
+        self._namespaces = {FAST: namespace, BOUNDED: bounded, SILENT: bounded}
+        code = compile(source, "<compiled by microgradnet>", "exec")
+        exec(code, namespace)
+        exec(code, bounded)
+        self._workers: dict[tuple[str, int, str], list[_Worker]] = {}
+
+    def values(self, columns: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:
+        """Put all recorded outputs, one per row, into `out`. columns: the inputs, a sample per column."""
+        for part in _chunks(K):
+            xs = [x[:, part] for x in columns]
+            self._run("values", part.stop - part.start, mode, theta, out[:, part], *xs)
+
+    def gradient(
+        self,
+        columns: Sequence[Numbers],
+        K: int,
+        theta: Numbers,
+        gradient: Numbers,
+        watched: Numbers | None,
+        mode: str = FAST,
+    ) -> float:
+        """The mean of the first output over all samples; its gradient is put into `gradient`, other outputs into `watched`."""
+        if K <= _CHUNK:
+            return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *columns)  # type: ignore[no-any-return]
+        total, share = 0.0, np.empty_like(gradient)
+        gradient[...] = 0.0
+        for part in _chunks(K):
+            xs = [x[:, part] for x in columns]
+            noted = None if watched is None else watched[:, part]
+            total += self._run("gradient", part.stop - part.start, mode, theta, share, noted, 1.0 / K, *xs)
+            np.add(gradient, share, out=gradient)
+        return total
+
+    def _run(self, program: str, K: int, mode: str, *arguments: Any) -> Any:
+        workers = self._workers.get((program, K, mode))
+        if workers is None:
+            workers = self._new_size(program, K, mode)
+        try:
+            worker = workers.pop()
+        except IndexError:  # checking first would race with other threads
+            worker = _Worker(self._namespaces[mode], program, K, self._dtype, _SILENT if mode == SILENT else _RAISING)
+        try:
+            return worker.run(worker.function, worker.work, *arguments)
+        finally:
+            workers.append(worker)
+
+    def _new_size(self, program: str, K: int, mode: str) -> list[_Worker]:
+        while len(self._workers) >= 2 * _SIZES:  # the oldest ones go
+            self._workers.pop(next(iter(self._workers)), None)
+        return self._workers.setdefault((program, K, mode), [])
+
+
+class _Worker:
+    """One set of work arrays, and the context in which floating-point errors are raised or ignored."""
+
+    __slots__ = ("function", "run", "work")
+
+    def __init__(self, namespace: dict[str, Any], program: str, K: int, dtype: np.dtype[Any], errors: Any) -> None:
+        self.function: Callable[..., Any] = namespace[program]
+        self.work = namespace[f"{program}_work"](K, dtype)
+        context: Context = copy_context()
+        context.run(np.seterr, **errors)
+        self.run = context.run
+
+
+def _chunks(K: int) -> Iterator[slice]:
+    for start in range(0, K, _CHUNK):
+        yield slice(start, min(start + _CHUNK, K))
+
+
+def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numbers:
+    return as_strided(flat, shape, [step * flat.itemsize for step in steps])
