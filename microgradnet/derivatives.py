@@ -12,9 +12,10 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from . import ops
 from ._validation import as_number, describe
-from .graph import forward, reverse, topological_order
-from .value import Undefined, Value, as_value
+from .graph import forward, reverse, rule_of, topological_order, value_of
+from .value import Value, as_value
 
 
 @overload
@@ -87,33 +88,26 @@ def hessian(output: Value, wrt: Value | Sequence[Value]) -> list[list[float]]:
 
 def _numbers(node: Value) -> tuple[float, ...]:
     """The local derivatives as recorded."""
-    if type(node.d_first) is Undefined:
-        raise node.d_first.error()
     return node.partials
 
 
-def _rules(node: Value) -> tuple[Any, ...]:
-    """The local derivatives as Values, from the same row of the table."""
-    if not _unchanged(node, _numbers(node)):
+def _rules(node: Value) -> list[Any]:
+    """The local derivatives as Values, from the same row of the table; None for constants, which want none."""
+    if not _unchanged(node):
         raise RuntimeError(
             f"a leaf under {node!r} ('{node.op}') was assigned after it was used: its second derivatives would mix old "
             "and new numbers; compute the output again"
         )
-    if type(node.first) is tuple:  # a dot, whose last input is the bias's 1
-        weights, inputs = node.op.partials(node.first, (*node.second, 1.0), node)
-        return (*weights, *inputs[: len(node.second)])
-    return node.op.partials(*node.parents, node)
+    parents = node.parents
+    rule = rule_of(node, parents, node)
+    return [None if p.op is ops.constant else partial for p, partial in zip(parents, rule, strict=True)]
 
 
-def _unchanged(node: Value, partials: tuple[float, ...]) -> bool:
-    """Whether its operands still hold the numbers that it, and these partials, were recorded with."""
-    now = [parent._data for parent in node.parents]
-    if type(node.first) is tuple:  # the partials of a dot are its operands
-        count = len(node.first)
-        weights, inputs = now[:count], [*now[count:], 1.0]
-        return _same(inputs, node.d_first) and (not node.d_second or _same(weights, node.d_second))
+def _unchanged(node: Value) -> bool:
+    """Whether its operands still hold the numbers that it was recorded with."""
+    now, recorded = [parent._data for parent in node.parents], node.partials
     try:
-        return _same([node.op.value(*now), *node.op.partials(*now, node._data)], [node._data, *partials])
+        return _same([value_of(node, now), *rule_of(node, now, node._data)], [node._data, *recorded])
     except (ArithmeticError, ValueError):
         return False
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from . import ops
-from .value import Operand, Value, as_value, as_values, binary, fill, new
+from .graph import Constants
+from .value import Operand, Value, as_floats, as_value, as_values, binary, new
 
 
 def maximum(a: Operand, b: Operand) -> Value:
@@ -39,9 +41,14 @@ def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0
 
 def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Operand]) -> list[Value]:
     """One `dot` per row (weights, bias), all of the same inputs: a layer's z, its inputs looked at once."""
-    values = as_values(inputs)
-    x = (*[value._data for value in values], 1.0)
-    fixed = all(value.op is ops.constant for value in values)  # then the inputs want no gradient
+    numbers = as_floats(inputs)
+    if numbers is None:
+        second: Any = as_values(inputs)
+        x = [value._data for value in second]
+    else:
+        second, x = Constants(numbers), [*numbers]
+    x.append(1.0)
+    dot_value, dot_partials = ops.dot.value, ops.dot.partials
     nodes = []
     for weights, bias in rows:
         first = (*weights, bias)
@@ -51,13 +58,14 @@ def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Ope
             first = as_values(first)
             w = [weight._data for weight in first]
         if len(w) != len(x):
-            raise ValueError(f"{len(w) - 1} weights met {len(values)} inputs: there must be one weight per input")
-        y = ops.dot.value(w, x)
+            raise ValueError(f"{len(w) - 1} weights met {len(x) - 1} inputs: there must be one weight per input")
+        y = dot_value(w, x)
         node = new(Value)
-        fill(node, ops.dot, y)
-        node.first, node.second = first, values
-        node.d_first, node.d_second = ops.dot.partials(w, x, y)
-        if fixed:
-            node.d_second = ()
+        node._data = y
+        node.grad = 0.0
+        node.label = ""
+        node.op = ops.dot
+        node.first, node.second = first, second
+        node.d_first, node.d_second = dot_partials(w, x, y)
         nodes.append(node)
     return nodes

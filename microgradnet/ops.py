@@ -41,15 +41,26 @@ class Op(str):
     array: Callable[..., Any]  # on arrays, element by element, with `out` as in NumPy
     partials: Partials
     domain: str  # where it is defined, in words
-    recorder: Callable[..., Any] | None  # what records it, for those that make it once and keep it here
+    exponent: float | None  # of a power with a fixed exponent
+    recorder: Callable[..., Any] | None  # written from this row by whoever records it; forgotten when the rule changes
 
     def __new__(
-        cls, name: str, value: Callable[..., float], array: Callable[..., Any], partials: Partials, domain: str = ""
+        cls,
+        name: str,
+        value: Callable[..., float],
+        array: Callable[..., Any],
+        partials: Partials,
+        domain: str = "",
+        exponent: float | None = None,
     ) -> Op:
         op = super().__new__(cls, name)
-        op.value, op.array, op.partials, op.domain = value, array, partials, domain
-        op.recorder = None
+        op.value, op.array, op.partials, op.domain, op.exponent = value, array, partials, domain, exponent
         return op
+
+    def __setattr__(self, name: str, content: Any) -> None:
+        super().__setattr__(name, content)
+        if name == "partials":
+            self.recorder = None
 
     def __call__(self, *operands: Any) -> Any:
         for operand in operands:
@@ -178,7 +189,7 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     check_row(name, value, partials)
     array = array or kernels.each(value)
     op = TABLE.setdefault(name, Op(name, value, array, partials))
-    vars(op).update(value=value, array=array, partials=partials, domain=domain, recorder=None)
+    op.value, op.array, op.partials, op.domain = value, array, partials, domain
     return op
 
 
@@ -194,6 +205,7 @@ def power(n: float) -> Op:
         _POWERS.get(n) or (lambda x, out=None: np.power(x, n, out=out)),
         lambda x, y: (n * x ** (n - 1.0) if n != 0.0 else 0.0,),
         "the result is real and at most 1.8e308 (a negative base takes whole exponents, 0 takes none below 0)",
+        n,
     )
 
 

@@ -13,14 +13,14 @@ from typing import Any, TypeAlias, cast, final
 
 import numpy as np
 
-from . import _pickling, graph, ops
-from ._validation import as_number, describe, domain_error
-from .graph import backpropagate, topological_order
+from . import _pickling, graph, ops, recorders
+from ._validation import as_number, describe, domain_error  # the recorders need the last, too
+from .graph import Undefined, backpropagate, topological_order, undefined
 from .ops import Op
 
 Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
 
-_ARITHMETIC = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
+OUTSIDE = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
 
 
 # How a node is made. Without `__init__`, whose checks only a user's numbers need.
@@ -39,84 +39,33 @@ def fill(node: Value, op: Op, data: float, label: str = "") -> None:
     node.first = node.second = node.d_first = node.d_second = None
 
 
-def _unary(op: Op, x: Value) -> Value:
-    a = x._data
-    try:
-        y = op.value(a)
-    except _ARITHMETIC as error:
-        raise domain_error(op, error, x) from None
-    node = new(Value)
-    node._data = y
-    node.grad = 0.0
-    node.label = ""
-    node.op = op
-    node.second = node.d_second = None
-    node.first = x
-    try:
-        (node.d_first,) = op.partials(a, y)
-    except _ARITHMETIC as error:
-        node.d_first = Undefined(domain_error(op, error, x, what="the derivative of "))
-    return node
-
-
-def binary(op: Op) -> Callable[[Any, Operand], Value]:
-    """The function that records a binary operation; made once per operation, which saves a call per node."""
+def recorder(op: Op) -> Callable[..., Value]:
+    """The function that records a unary operation, written when it is first needed."""
     if op.recorder is None:
-        op.recorder = _recorder(op)
+        op.recorder = recorders.unary(op, globals())
     return op.recorder
 
 
-def _recorder(op: Op) -> Callable[[Any, Any], Value]:
-    value, partials = op.value, op.partials
+def binary(op: Op) -> Callable[[Any, Operand], Value]:
+    """The function that records a binary operation, written when it is first needed."""
+    if op.recorder is None:
+        op.recorder = recorders.binary(op, globals())
+    return op.recorder
 
-    def record(left: Any, right: Any) -> Value:
-        if type(left) is not Value:
-            left = as_value(left)
-        if type(right) is not Value:
-            if hasattr(right, "__array_ufunc__") and not isinstance(right, np.number):
-                return cast(Value, NotImplemented)  # an array: NumPy goes through its elements
-            right = as_value(right)
-        a, b = left._data, right._data
-        try:
-            y = value(a, b)
-        except _ARITHMETIC as error:
-            raise domain_error(op, error, left, right) from None
-        node = new(Value)
-        node._data = y
-        node.grad = 0.0
-        node.label = ""
-        node.op = op
-        node.first = left
-        node.second = right
-        try:
-            node.d_first, node.d_second = partials(a, b, y)
-        except _ARITHMETIC as error:
-            node.d_first = node.d_second = Undefined(domain_error(op, error, left, right, what="the derivative of "))
-        return node
 
-    return record
+def _operator(op: Op) -> Callable[[Any, Operand], Value]:
+    return recorders.operator(op, globals())
 
 
 def _reflected(op: Op) -> Callable[[Any, Number], Value]:
-    record = binary(op)
-
-    def reflected(self: Any, other: Any) -> Value:
-        return record(other, self)
-
-    return reflected
+    return recorders.reflected(op, globals())
 
 
-class Undefined:
-    """Stands for a local derivative that does not exist at the recorded number; who needs it raises `error()`."""
-
-    __slots__ = ("_kind", "_message")
-
-    def __init__(self, error: Exception) -> None:
-        self._kind, self._message = type(error), str(error)
-
-    def error(self) -> Exception:
-        """A new one each time: a raised error keeps its frames alive, and they the graph."""
-        return self._kind(self._message)
+def operand(x: Any) -> float:
+    """A plain number that meets a Value. NotImplemented for an array: NumPy goes through its elements."""
+    if hasattr(x, "__array_ufunc__") and not isinstance(x, np.number):
+        return cast(float, NotImplemented)
+    return as_number(x)
 
 
 @final
@@ -198,74 +147,74 @@ class Value:
         Raises the error of an operation that has no derivative at its number, before any gradient has changed.
         """
         order = topological_order(self)
-        for node in order:
-            if node.d_first.__class__ is Undefined:
-                raise node.d_first.error()
+        missing = undefined(order)
+        if missing:
+            raise missing.error()
         for node in order:
             node.grad = 0.0
         self.grad += 1.0
         backpropagate(order)
 
-    __add__, __radd__ = binary(ops.add), _reflected(ops.add)
-    __sub__, __rsub__ = binary(ops.sub), _reflected(ops.sub)
-    __mul__, __rmul__ = binary(ops.mul), _reflected(ops.mul)
-    __truediv__, __rtruediv__ = binary(ops.div), _reflected(ops.div)
+    __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
+    __mul__, __rmul__ = _operator(ops.mul), _reflected(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div), _reflected(ops.div)
     __rpow__ = _reflected(ops.pow_)
 
     def __pow__(self, exponent: Operand) -> Value:
         """A plain number as exponent takes any base where the result is real; a Value needs a positive base."""
         if isinstance(exponent, (Value, np.ndarray)):
             return binary(ops.pow_)(self, exponent)
-        return _unary(ops.power(as_number(exponent)), self)
+        return recorder(ops.power(as_number(exponent)))(self)
 
     def __neg__(self) -> Value:
-        return _unary(ops.neg, self)
+        return recorder(ops.neg)(self)
 
     def __pos__(self) -> Value:
         return self
 
     def __abs__(self) -> Value:
-        return _unary(ops.abs_, self)
+        return recorder(ops.abs_)(self)
 
     def exp(self) -> Value:
         """eˣ; an OverflowError beyond x = 709.78."""
-        return _unary(ops.exp, self)
+        return recorder(ops.exp)(self)
 
     def log(self) -> Value:
         """The natural logarithm; a ValueError unless x > 0."""
-        return _unary(ops.log, self)
+        return recorder(ops.log)(self)
 
     def sqrt(self) -> Value:
         """The square root; a ValueError for x < 0, and no derivative at 0."""
-        return _unary(ops.sqrt, self)
+        return recorder(ops.sqrt)(self)
 
     def sin(self) -> Value:
         """The sine of x in radians."""
-        return _unary(ops.sin, self)
+        return recorder(ops.sin)(self)
 
     def cos(self) -> Value:
         """The cosine of x in radians."""
-        return _unary(ops.cos, self)
+        return recorder(ops.cos)(self)
 
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
-        return _unary(ops.tanh, self)
+        return recorder(ops.tanh)(self)
 
     def sigmoid(self) -> Value:
         """σ(x) = 1 / (1 + e⁻ˣ), the lecture's smoothed step."""
-        return _unary(ops.sigmoid, self)
+        return recorder(ops.sigmoid)(self)
 
     def relu(self) -> Value:
         """max(x, 0), with slope 0 at 0."""
-        return _unary(ops.relu, self)
+        return recorder(ops.relu)(self)
 
     def softplus(self) -> Value:
         """ln(1 + eˣ), whose slope is σ(x)."""
-        return _unary(ops.softplus, self)
+        return recorder(ops.softplus)(self)
 
     def step(self) -> Value:
         """The perceptron's output: 1 if x ≥ 0, else 0; its slope is 0 everywhere."""
-        return _unary(ops.step, self)
+        return recorder(ops.step)(self)
 
     # Comparisons, by data.
 
@@ -294,9 +243,13 @@ class Value:
         return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
 
     @staticmethod
+    def constant(number: float) -> Value:
+        return as_value(number)
+
+    @staticmethod
     def _record(op: Op, operands: tuple[Any, ...]) -> Value:
         """What an operation of the table does when it meets a Value."""
-        return _unary(op, *operands) if len(operands) == 1 else binary(op)(*operands)
+        return (recorder if len(operands) == 1 else binary)(op)(*operands)
 
     def __copy__(self) -> Any:
         return _pickling.copy(self)
@@ -320,6 +273,15 @@ def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
     elif isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
         raise TypeError(f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted")
     return tuple([x if type(x) is Value else as_value(x) for x in numbers])
+
+
+def as_floats(numbers: Sequence[Operand]) -> list[float] | None:
+    """The sequence as a list of floats if it holds floats alone."""
+    if isinstance(numbers, np.ndarray) and numbers.ndim == 1:
+        numbers = numbers.tolist()
+    if isinstance(numbers, (list, tuple)) and {*map(type, numbers)} == {float}:
+        return [*numbers]
+    return None
 
 
 def as_value(x: Any) -> Value:
