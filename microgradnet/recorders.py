@@ -54,7 +54,7 @@ def make({bound}):
         try:
             {partials}
         except OUTSIDE as error:
-            node.d_first = node.d_second = Undefined(domain_error(op, error, {sides}, what="the derivative of "))
+            node.first, node.second, node.d_first, node.d_second = undefined(op, error, {sides})
         return node
     return record
 """

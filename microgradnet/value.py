@@ -15,7 +15,7 @@ import numpy as np
 
 from . import _pickling, graph, ops, recorders
 from ._validation import as_number, describe, domain_error  # the recorders need the last, too
-from .graph import Undefined, backpropagate, topological_order, undefined
+from .graph import Undefined, backpropagate, differentiable_order
 from .ops import Op
 
 Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
@@ -59,6 +59,12 @@ def _operator(op: Op) -> Callable[[Any, Operand], Value]:
 
 def _reflected(op: Op) -> Callable[[Any, Number], Value]:
     return recorders.reflected(op, globals())
+
+
+def undefined(op: Op, error: Exception, *operands: Any) -> tuple[tuple[Value, ...], tuple[()], Undefined, Undefined]:
+    """The slots of a node that has no derivatives at its numbers."""
+    missing = Undefined(domain_error(op, error, *operands, what="the derivative of "))
+    return tuple(map(as_value, operands)), (), missing, missing
 
 
 def operand(x: Any) -> float:
@@ -146,8 +152,7 @@ class Value:
 
         Raises the error of an operation that has no derivative at its number, before any gradient has changed.
         """
-        order = topological_order(self)
-        missing = undefined(order)
+        order, missing = differentiable_order(self)
         if missing:
             raise missing.error()
         for node in order:
