@@ -85,19 +85,21 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
             see(node)
             first, second = node.first, node.second
             if type(first) is tuple:
-                if node.d_first.__class__ is Undefined:
+                if not second and node.d_first.__class__ is Undefined:
                     without.add(node)
-                inner = [operand for operand in first if operand.first is not None]
-                if type(second) is tuple:
-                    inner += [operand for operand in second if operand.first is not None]
+                operands = first + second if type(second) is tuple else first
+                inner = [operand for operand in operands if operand.first is not None]
                 if not inner:
                     append(node)
                     break
-                for waiting in (*run, node):
-                    stack += (waiting, None)
+                run.append(node)
+                for waiting in run:
+                    push(waiting)
+                    push(None)
                 run.clear()
-                stack += reversed(inner)
-                node = pop()
+                inner.reverse()
+                node = inner.pop()
+                stack += inner
             elif second is None or type(second) is float or second.first is None:
                 if type(first) is float or first.first is None:
                     append(node)
@@ -110,7 +112,8 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
             else:
                 if run:
                     for waiting in run:
-                        stack += (waiting, None)
+                        push(waiting)
+                        push(None)
                     run.clear()
                 push(node)
                 push(None)
@@ -190,7 +193,7 @@ class Undefined:
 
 
 class Constants:
-    """Plain numbers as the inputs of a `dot`; they become nodes when somebody asks for them."""
+    """Plain numbers as the inputs of a `dot`, and the 1 after them; they become nodes when somebody asks for them."""
 
     __slots__ = ("made", "numbers")
 
@@ -201,7 +204,7 @@ class Constants:
         """The same ones each time."""
         if self.made is None:
             with _unpacking:
-                self.made = self.made or tuple(map(constant, self.numbers))
+                self.made = self.made or tuple(map(constant, self.numbers[:-1]))
         return self.made
 
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from . import _archive
 from ._validation import describe
-from .functions import dots
-from .value import Operand, Value
+from .functions import dot_inputs, dot_node
+from .value import Operand, Value, flat
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Seed: TypeAlias = "int | np.random.Generator | None"
@@ -278,8 +278,10 @@ class MLP(Module):
 
 
 def _activate(neurons: list[Neuron], x: Sequence[Operand]) -> list[Value]:
+    inputs = dot_inputs(x)
     outputs = []
-    for neuron, z in zip(neurons, dots([(neuron.w, neuron.b) for neuron in neurons], x), strict=True):
+    for neuron in neurons:
+        z = dot_node(neuron.w, neuron.b, *inputs)
         z.label = neuron.z_label
         y = ACTIVATIONS[neuron.activation](z)
         if y is not z:
@@ -291,8 +293,7 @@ def _activate(neurons: list[Neuron], x: Sequence[Operand]) -> list[Value]:
 def _inputs(x: Any, nin: int, net: Module) -> Any:
     if not hasattr(x, "__iter__"):
         x = [x]  # one number for one input
-    elif not hasattr(x, "__len__"):
-        x = list(x)
+    x = flat(x)
     if len(x) != nin:
         raise ValueError(f"{len(x)} numbers arrived where this {type(net).__name__} takes {nin} inputs")
     return x

@@ -168,6 +168,8 @@ class Value:
 
     def __pow__(self, exponent: Operand) -> Value:
         """A plain number as exponent takes any base where the result is real; a Value needs a positive base."""
+        if type(exponent) is float:
+            return recorder(ops.power(exponent))(self)
         if isinstance(exponent, (Value, np.ndarray)):
             return binary(ops.pow_)(self, exponent)
         return recorder(ops.power(as_number(exponent)))(self)
@@ -269,24 +271,26 @@ class Value:
 Operand: TypeAlias = Value | Number
 
 
-def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
-    """The sequence as a tuple of Values; plain numbers become constants."""
+def flat(numbers: Sequence[Operand]) -> Sequence[Operand]:
+    """A sequence of numbers and Values; a TypeError for what is none."""
+    if isinstance(numbers, (list, tuple)):
+        return numbers
     if isinstance(numbers, np.ndarray):
         if numbers.ndim != 1:
-            raise TypeError(f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted")
-        numbers = numbers.tolist()
-    elif isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
-        raise TypeError(f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted")
-    return tuple([x if type(x) is Value else as_value(x) for x in numbers])
+            raise TypeError(
+                f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted: use .ravel()"
+            )
+        return numbers.tolist()
+    if isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
+        raise TypeError(
+            f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted: put a single one in a list"
+        )
+    return list(numbers)
 
 
-def as_floats(numbers: Sequence[Operand]) -> list[float] | None:
-    """The sequence as a list of floats if it holds floats alone."""
-    if isinstance(numbers, np.ndarray) and numbers.ndim == 1:
-        numbers = numbers.tolist()
-    if isinstance(numbers, (list, tuple)) and {*map(type, numbers)} == {float}:
-        return [*numbers]
-    return None
+def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
+    """The sequence as a tuple of Values; plain numbers become constants."""
+    return tuple([x if type(x) is Value else as_value(x) for x in flat(numbers)])
 
 
 def as_value(x: Any) -> Value:

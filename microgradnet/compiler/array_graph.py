@@ -30,13 +30,13 @@ class Array:
     it. shape: (rows, columns).
     """
 
-    __slots__ = ("args", "d_second", "detail", "first", "graph", "op", "parents", "second", "shape")
+    __slots__ = ("args", "d_first", "d_second", "detail", "first", "graph", "op", "parents", "second", "shape")
 
     def __init__(self, graph: Graph, op: Op, args: tuple[Any, ...], shape: tuple[int, int], detail: Any) -> None:
         self.graph, self.op, self.args, self.shape, self.detail = graph, op, args, shape, detail
         self.parents = tuple([arg for arg in args if isinstance(arg, Array)])
         self.first = self.parents or None
-        self.second = self.d_second = ()
+        self.second = self.d_first = self.d_second = ()
 
     def _record(self, op: Op, operands: tuple[Any, ...]) -> Any:
         if op == ops.sigmoid:

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from .. import ops
-from ..graph import topological_order
+from ..graph import dot_parts, topological_order
 from ..ops import Op
 from ..value import Value
 from . import array_graph as arrays
@@ -67,7 +67,7 @@ class Grouping:
             term
             for node in order
             if node.op == ops.add
-            for term in (node.first, node.second)
+            for term in node.parents
             if uses[term] == 1 and (term.op == ops.add or term.op == ops.mul)
         }
         for node in order:
@@ -140,8 +140,9 @@ class Grouping:
         return self._join(key, arrays.sum_rows, any(map(self._varies, places)), tuple(places))
 
     def _dot(self, node: Value) -> Place:
-        weights = tuple(map(self._place, node.first))
-        inputs = self._vector(node.second)
+        row, vector, bias_value = dot_parts(node)
+        weights = tuple(map(self._place, (*row, bias_value)))
+        inputs = self._vector(vector)
         if any(map(self._varies, weights)):
             *weights, bias = weights  # type: ignore[assignment]
             if not any(map(self._varies, inputs)) and not self._varies(bias):
@@ -246,21 +247,22 @@ def _uses(order: list[Value], outputs: Sequence[Value]) -> Counter[Value]:
         if node.op != ops.dot:
             uses.update(node.parents)
             continue
-        uses.update([w for w in node.first if w.first is not None])
-        if id(node.second) not in shared:  # counted twice, for those inside are used more than once anyhow
-            shared.add(id(node.second))
-            uses.update(node.second)
-            uses.update(node.second)
+        weights, inputs, bias = dot_parts(node)
+        uses.update([w for w in (*weights, bias) if w.parents])
+        if id(inputs) not in shared:  # counted twice, for those inside are used more than once anyhow
+            shared.add(id(inputs))
+            uses.update(inputs)
+            uses.update(inputs)
     return uses
 
 
 def _terms(node: Value, inner: set[Value]) -> list[Value]:
     """The terms of a chain of additions, left to right."""
-    terms, stack = [], [node.second, node.first]
+    terms, stack = [], [*reversed(node.parents)]
     while stack:
         term = stack.pop()
         if term in inner and term.op == ops.add:
-            stack += [term.second, term.first]
+            stack += reversed(term.parents)
         else:
             terms.append(term)
     return terms

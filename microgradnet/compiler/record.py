@@ -16,8 +16,8 @@ import numpy as np
 
 from .. import ops, value
 from .._validation import describe
-from ..functions import dots
-from ..graph import topological_order
+from ..functions import dot
+from ..graph import dot_parts, topological_order
 from ..value import Value
 
 Recording = tuple[list[list[Value]], list[Value], bool]  # inputs, outputs, and whether these came as a sequence
@@ -114,8 +114,12 @@ def same_program(one: Any, other: Any) -> bool:
     def same_operands(a: Value, b: Value) -> bool:
         if a.op != ops.dot:
             return all_alike(a.parents, b.parents)
-        vector = id(a.second), id(b.second)
-        same = all_alike(a.first, b.first) and (vector in vectors or all_alike(a.second, b.second))
+        (a_weights, a_inputs, a_bias), (b_weights, b_inputs, b_bias) = dot_parts(a), dot_parts(b)
+        vector = id(a_inputs), id(b_inputs)
+        same = (
+            all_alike([*a_weights, a_bias], [*b_weights, b_bias])
+            and (vector in vectors or all_alike(a_inputs, b_inputs))
+        )
         vectors.add(vector)
         return same
 
@@ -147,8 +151,8 @@ def again(node: Value, now: dict[Value, Value]) -> Value:
         return now.get(value, value)
 
     if node.op == ops.dot:
-        *weights, bias = map(at, node.first)
-        new = dots([(weights, bias)], [*map(at, node.second)])[0]
+        weights, inputs, bias = dot_parts(node)
+        new = dot([*map(at, weights)], [*map(at, inputs)], at(bias))
     else:
         new = node.op(*map(at, node.parents))
     new.label = node.label
