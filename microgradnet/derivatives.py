@@ -63,16 +63,13 @@ def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, Any]) -> Any:
     """
     outputs = _values(output, "output")
     _values(list(tangents), "tangents")
-    moving: dict[Value, Any] = {
-        value: np.asarray(tangent, dtype=np.float64) if isinstance(tangent, np.ndarray) else as_number(tangent)
-        for value, tangent in tangents.items()
-    }
+    moving: dict[Value, Any] = {value: _tangent(tangent) for value, tangent in tangents.items()}
     if len({np.shape(tangent) for tangent in moving.values()}) > 1:
         shapes = ", ".join([str(np.shape(tangent)) for tangent in moving.values()])
-        raise ValueError(f"tangents of the shapes {shapes} arrived: wanted are numbers, or arrays of one shape")
+        raise ValueError(f"tangents of the shapes {shapes} arrived: give numbers alone, or arrays of one shape")
     forward(topological_order(*outputs), moving, _numbers)
-    still = 0.0 * next(iter(moving.values()), 0.0)
-    rates = [moving.get(value, still) for value in outputs]
+    shape = np.shape(next(iter(moving.values()), 0.0))
+    rates = [moving[value] if value in moving else np.zeros(shape) if shape else 0.0 for value in outputs]
     return rates[0] if isinstance(output, Value) else rates
 
 
@@ -83,7 +80,18 @@ def hessian(output: Value, wrt: Value | Sequence[Value]) -> list[list[float]]:
     >>> hessian(x * x * y, [x, y])
     [[6.0, 4.0], [4.0, 0.0]]
     """
+    wrt = _values(wrt, "wrt")
     return [grad(slope, wrt) for slope in grad(output, wrt, create_graph=True)]
+
+
+def _tangent(tangent: Any) -> Any:
+    if not isinstance(tangent, np.ndarray):
+        return as_number(tangent)
+    if isinstance(tangent, np.ma.MaskedArray):
+        raise TypeError("a masked array arrived as a tangent: fill it, or leave the masked directions out")
+    if tangent.dtype.kind not in "fiu":
+        raise TypeError(f"an array of {tangent.dtype} arrived as a tangent, where real numbers were wanted")
+    return tangent.astype(np.float64)
 
 
 def _numbers(node: Value) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import ops
 from .graph import Constants
-from .value import Operand, Value, as_value, as_values, binary, flat, new
+from .value import Operand, Value, as_value, as_values, binary, empty_node, flat
 
 
 def maximum(a: Operand, b: Operand) -> Value:
@@ -62,7 +62,7 @@ def dot_node(weights: Sequence[Operand], bias: Operand, inputs: tuple[Value, ...
     if len(w) != len(x):
         raise ValueError(f"{len(w) - 1} weights met {len(x) - 1} inputs: there must be one weight per input")
     op = ops.dot
-    node = new(Value)
+    node = empty_node(Value)
     node._data = y = op.value(w, x)
     node.grad = 0.0
     node.label = ""

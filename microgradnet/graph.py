@@ -41,7 +41,9 @@ def nodes(*outputs: Any) -> list[Any]:
     """
     for output in outputs:
         if not hasattr(output, "parents"):
-            raise TypeError(f"{describe(output)} arrived where a Value was wanted: give them one by one, as in nodes(*outputs)")
+            raise TypeError(
+                f"{describe(output)} arrived where a Value was wanted: give them one by one, as in nodes(*outputs)"
+            )
     return depth_first(outputs, _parents)
 
 
@@ -250,7 +252,7 @@ def dot_parts(node: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], Any]:
 
 def _inputs(node: Any) -> tuple[Any, ...]:
     inputs = node.second
-    return inputs if type(inputs) is tuple else inputs.nodes(node.constant)  # type: ignore[no-any-return]
+    return inputs if type(inputs) is tuple else inputs.nodes(node.constant)
 
 
 # The row of a node's operation, on whatever operands: numbers or nodes, one per parent.

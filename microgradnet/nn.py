@@ -54,7 +54,8 @@ class Neuron(Module):
     """y = σ(w·x + b).
 
     nin: number of inputs. activation: "sigmoid", "tanh", "relu", "softplus", "linear" or "step". seed: an int or a
-    NumPy Generator for the weights, which are drawn from N(0, 1/nin); the bias starts at 0.
+    NumPy Generator for the weights, which are drawn from N(0, 1/nin); the bias starts at 0. nonlin: micrograd's way to
+    choose "relu" (True) or "linear" (False).
 
     Calling it takes nin numbers or Values and gives a Value. `.w` are the weights, `.b` the bias. A ValueError for
     another number of inputs or an unknown activation.
@@ -67,10 +68,10 @@ class Neuron(Module):
     ('z⁽¹⁾₁', True, True)
     """
 
-    def __init__(self, nin: int, activation: str = "sigmoid", seed: Seed = None) -> None:
+    def __init__(self, nin: int, activation: str = "sigmoid", seed: Seed = None, *, nonlin: bool | None = None) -> None:
         self.nin = _count(nin, "inputs")
         self.nout = 1
-        self.activation = _known(activation)
+        self.activation = _known(activation if nonlin is None else "relu" if nonlin else "linear")
         scale = 1.0 / np.sqrt(self.nin)
         self.w = [Value(w) for w in np.random.default_rng(seed).normal(0.0, scale, self.nin).tolist()]
         self.b = Value(0.0)

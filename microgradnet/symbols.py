@@ -35,6 +35,15 @@ class Expression:
             return spelling(self.head, [operand.text(spelling, number) for operand in self.operands])
         return self.head if isinstance(self.head, str) else number(self.head)
 
+    def at(self, numbers: dict[str, float]) -> float:
+        """Its value where the symbols have these numbers."""
+        if isinstance(self.head, Op):
+            operands = [operand.at(numbers) for operand in self.operands]
+            if self.head.exponent is not None:
+                return operands[0] ** self.head.exponent  # type: ignore[no-any-return]
+            return self.head.value(*operands)
+        return numbers[self.head] if isinstance(self.head, str) else self.head
+
     def __add__(self, other: Any) -> Any:
         return ops.add(self, other)
 

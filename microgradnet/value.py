@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import get_ident
-from typing import Any, TypeAlias, cast, final
+from typing import Any, TypeAlias, cast, final, overload
 
 import numpy as np
 
 from . import _pickling, graph, ops, recorders
-from ._validation import as_number, describe, domain_error  # the recorders need the last, too
+from ._validation import as_number, describe, domain_error
 from .graph import Undefined, backpropagate, differentiable_order
 from .ops import Op
 
@@ -23,30 +23,21 @@ Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
 OUTSIDE = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
 
 
-# How a node is made. Without `__init__`, whose checks only a user's numbers need.
-
-new = object.__new__
-
 looked_at: list[tuple[int, Value]] | None = None  # while `compile` records: thread and Value of every look at a number
 
+# How a node is made: without `__init__`, whose checks only a user's numbers need. See `recorders`.
 
-def fill(node: Value, op: Op, data: float, label: str = "") -> None:
-    """Give a new node its number, and no operands yet."""
-    node._data = data
-    node.grad = 0.0
-    node.label = label
-    node.op = op
-    node.first = node.second = node.d_first = node.d_second = None
+empty_node = object.__new__
 
 
-def recorder(op: Op) -> Callable[..., Value]:
+def unary(op: Op) -> Callable[[Value], Value]:
     """The function that records a unary operation, written when it is first needed."""
     if op.recorder is None:
         op.recorder = recorders.unary(op, globals())
     return op.recorder
 
 
-def binary(op: Op) -> Callable[[Any, Operand], Value]:
+def binary(op: Op) -> Callable[[Operand, Operand], Value]:
     """The function that records a binary operation, written when it is first needed."""
     if op.recorder is None:
         op.recorder = recorders.binary(op, globals())
@@ -61,17 +52,17 @@ def _reflected(op: Op) -> Callable[[Any, Number], Value]:
     return recorders.reflected(op, globals())
 
 
-def undefined(op: Op, error: Exception, *operands: Any) -> tuple[tuple[Value, ...], tuple[()], Undefined, Undefined]:
-    """The slots of a node that has no derivatives at its numbers."""
-    missing = Undefined(domain_error(op, error, *operands, what="the derivative of "))
-    return tuple(map(as_value, operands)), (), missing, missing
-
-
-def operand(x: Any) -> float:
-    """A plain number that meets a Value. NotImplemented for an array: NumPy goes through its elements."""
+def number(x: Any) -> float:
+    """The plain number that met a Value, as a float; NotImplemented for an array, so that NumPy takes its elements."""
     if hasattr(x, "__array_ufunc__") and not isinstance(x, np.number):
         return cast(float, NotImplemented)
     return as_number(x)
+
+
+def undefined(op: Op, error: Exception, *operands: Any) -> tuple[tuple[Value, ...], tuple[()], Undefined, Undefined]:
+    """The four slots of a node that has no derivatives at its numbers."""
+    missing = Undefined(domain_error(op, error, *operands, what="the derivative of "))
+    return tuple(map(as_value, operands)), (), missing, missing
 
 
 @final
@@ -79,6 +70,10 @@ class Value:
     """A number in a computation graph.
 
     data: an int, a float or a NumPy real scalar; kept as a float. label: a name for pictures and error messages.
+
+    Value(data, parents, partials) is a node made by hand, with one local derivative per parent: its operation is
+    "custom". It goes through backward, grad, jvp, explain and pickle; second derivatives and `compile`, which need a
+    rule instead of numbers, refuse it. `ops.row` makes an operation with a rule.
 
     `.grad` is the derivative of whatever `backward` was called on with respect to this value. `.op` names the
     operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph
@@ -91,6 +86,8 @@ class Value:
     >>> y.backward()
     >>> y.data, x.grad
     (15.0, 8.0)
+    >>> Value(x.data**2, (x,), (2.0 * x.data,)).op
+    'custom'
     >>> zero = Value(0.0)
     >>> [f(zero).data for f in (Value.exp, Value.sqrt, Value.sin, Value.cos, Value.tanh, Value.sigmoid, Value.step)]
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.5, 1.0]
@@ -113,10 +110,38 @@ class Value:
     def __init_subclass__(cls) -> None:
         raise TypeError("Value takes no subclasses; a new operation is a row of the table, `ops.row`")
 
-    def __init__(self, data: Number, label: str = "") -> None:
-        if not isinstance(label, str):
-            raise TypeError(f"a label is a str, not {describe(label)}")
-        fill(self, ops.leaf, as_number(data), label)
+    @overload
+    def __init__(self, data: Number, label: str = "") -> None: ...
+    @overload
+    def __init__(self, data: Number, label: Sequence[Operand], partials: Sequence[Number], /) -> None: ...
+    def __init__(self, data: Number, label: Any = "", partials: Any = None) -> None:
+        if partials is not None:
+            self._start(ops.custom, as_number(data), "")
+            self._link(as_values(label), partials)
+        elif isinstance(label, str):
+            self._start(ops.leaf, as_number(data), label)
+        else:
+            raise TypeError(
+                f"{describe(label)} arrived where a label was wanted, a str; a node made by hand takes its local "
+                "derivatives as well: Value(data, parents, partials)"
+            )
+
+    def _start(self, op: Op, data: float, label: str) -> None:
+        """Fill the slots of a node without operands."""
+        self._data, self.grad, self.label, self.op = data, 0.0, label, op
+        self.first = self.second = self.d_first = self.d_second = None
+
+    def _link(self, parents: tuple[Value, ...], partials: Sequence[Number]) -> None:
+        """Fill the slots of a node made by hand; without parents it is a leaf."""
+        if isinstance(partials, str) or not hasattr(partials, "__iter__"):
+            raise TypeError(f"{describe(partials)} arrived where the partials were wanted: one number per parent")
+        numbers = tuple(map(as_number, partials))
+        if len(numbers) != len(parents):
+            raise ValueError(f"{len(numbers)} partials met {len(parents)} parents: give one partial per parent")
+        if parents:
+            self.first, self.second, self.d_first, self.d_second = parents, (), numbers, ()
+        else:
+            self.op = ops.leaf
 
     @property
     def data(self) -> float:
@@ -144,6 +169,16 @@ class Value:
         """The local derivatives ∂self/∂parent, one per parent, as recorded."""
         return graph.partials(self)
 
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The parents, each once: what drawing code written for micrograd asks for."""
+        return tuple(dict.fromkeys(self.parents))
+
+    @property
+    def _op(self) -> str:
+        """The operation, nothing for leaves and constants: what drawing code written for micrograd asks for."""
+        return "" if self.first is None else str(self.op)
+
     def backward(self) -> None:
         """Set `.grad` of every value this one depends on to ∂self/∂value.
 
@@ -169,59 +204,63 @@ class Value:
     def __pow__(self, exponent: Operand) -> Value:
         """A plain number as exponent takes any base where the result is real; a Value needs a positive base."""
         if type(exponent) is float:
-            return recorder(ops.power(exponent))(self)
+            return unary(ops.power(exponent))(self)
         if isinstance(exponent, (Value, np.ndarray)):
             return binary(ops.pow_)(self, exponent)
-        return recorder(ops.power(as_number(exponent)))(self)
+        return unary(ops.power(as_number(exponent)))(self)
 
     def __neg__(self) -> Value:
-        return recorder(ops.neg)(self)
+        return unary(ops.neg)(self)
 
     def __pos__(self) -> Value:
         return self
 
     def __abs__(self) -> Value:
-        return recorder(ops.abs_)(self)
+        return unary(ops.abs_)(self)
 
     def exp(self) -> Value:
         """eˣ; an OverflowError beyond x = 709.78."""
-        return recorder(ops.exp)(self)
+        return unary(ops.exp)(self)
 
     def log(self) -> Value:
         """The natural logarithm; a ValueError unless x > 0."""
-        return recorder(ops.log)(self)
+        return unary(ops.log)(self)
 
     def sqrt(self) -> Value:
         """The square root; a ValueError for x < 0, and no derivative at 0."""
-        return recorder(ops.sqrt)(self)
+        return unary(ops.sqrt)(self)
 
     def sin(self) -> Value:
         """The sine of x in radians."""
-        return recorder(ops.sin)(self)
+        return unary(ops.sin)(self)
 
     def cos(self) -> Value:
         """The cosine of x in radians."""
-        return recorder(ops.cos)(self)
+        return unary(ops.cos)(self)
 
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
-        return recorder(ops.tanh)(self)
+        return unary(ops.tanh)(self)
 
     def sigmoid(self) -> Value:
         """σ(x) = 1 / (1 + e⁻ˣ), the lecture's smoothed step."""
-        return recorder(ops.sigmoid)(self)
+        return unary(ops.sigmoid)(self)
 
     def relu(self) -> Value:
         """max(x, 0), with slope 0 at 0."""
-        return recorder(ops.relu)(self)
+        return unary(ops.relu)(self)
 
     def softplus(self) -> Value:
         """ln(1 + eˣ), whose slope is σ(x)."""
-        return recorder(ops.softplus)(self)
+        return unary(ops.softplus)(self)
 
     def step(self) -> Value:
         """The perceptron's output: 1 if x ≥ 0, else 0; its slope is 0 everywhere."""
-        return recorder(ops.step)(self)
+        return unary(ops.step)(self)
+
+    def detach(self) -> Value:
+        """The same number, through which no derivative flows: whatever is computed from it takes it as constant."""
+        return unary(ops.detach)(self)
 
     # Comparisons, by data.
 
@@ -256,7 +295,7 @@ class Value:
     @staticmethod
     def _record(op: Op, operands: tuple[Any, ...]) -> Value:
         """What an operation of the table does when it meets a Value."""
-        return (recorder if len(operands) == 1 else binary)(op)(*operands)
+        return unary(op)(*operands) if len(operands) == 1 else binary(op)(*operands)
 
     def __copy__(self) -> Any:
         return _pickling.copy(self)
@@ -276,6 +315,8 @@ def flat(numbers: Sequence[Operand]) -> Sequence[Operand]:
     if isinstance(numbers, (list, tuple)):
         return numbers
     if isinstance(numbers, np.ndarray):
+        if isinstance(numbers, np.ma.MaskedArray):
+            raise TypeError("a masked array arrived where numbers were wanted: fill it, or leave out what is masked")
         if numbers.ndim != 1:
             raise TypeError(
                 f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted: use .ravel()"
@@ -297,8 +338,8 @@ def as_value(x: Any) -> Value:
     """The Value itself, or a number as a constant."""
     if type(x) is Value:
         return x
-    node = new(Value)
-    fill(node, ops.constant, x if type(x) is float else as_number(x))
+    node = empty_node(Value)
+    node._start(ops.constant, x if type(x) is float else as_number(x), "")
     return node
 
 

@@ -116,9 +116,8 @@ def same_program(one: Any, other: Any) -> bool:
             return all_alike(a.parents, b.parents)
         (a_weights, a_inputs, a_bias), (b_weights, b_inputs, b_bias) = dot_parts(a), dot_parts(b)
         vector = id(a_inputs), id(b_inputs)
-        same = (
-            all_alike([*a_weights, a_bias], [*b_weights, b_bias])
-            and (vector in vectors or all_alike(a_inputs, b_inputs))
+        same = all_alike([*a_weights, a_bias], [*b_weights, b_bias]) and (
+            vector in vectors or all_alike(a_inputs, b_inputs)
         )
         vectors.add(vector)
         return same
