@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from .graph import topological_order
+from .graph import Constants, topological_order
 
 _SLOTS = ("_data", "grad", "label", "op", "first", "second", "d_first", "d_second")
 
@@ -28,18 +28,20 @@ def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
 
 
 def _copied(part: Any, memo: dict[int, Any]) -> Any:
-    """A node's copy, or a tuple of copies; at most one level deep, for operands come before their node."""
-    if part is None:
-        return None
+    """A copy of what a slot of operands holds; at most one level deep, for operands come before their node."""
+    if part is None or type(part) is float:
+        return part
     if id(part) in memo:
         return memo[id(part)]
     if type(part) is tuple:  # of inputs, perhaps, that the neurons of a layer share
-        memo[id(part)] = tuple([_copied(node, memo) for node in part])
+        new: Any = tuple([_copied(node, memo) for node in part])
+    elif type(part) is Constants:
+        new = Constants(part.numbers, _copied(part.made, memo))
     else:
         new = copy(part)
         new.first, new.second = _copied(part.first, memo), _copied(part.second, memo)
-        memo[id(part)] = new
-    return memo[id(part)]
+    memo[id(part)] = new
+    return new
 
 
 def reduce(root: Any) -> Any:

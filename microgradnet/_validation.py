@@ -42,7 +42,9 @@ def describe(x: object) -> str:
 
 def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> Exception:
     """The error of an operation outside its domain: of the same type, naming the operation, its operands and the domain."""
-    names = [f"{x._data!r} (labelled {x.label!r})" if x.label else repr(x._data) for x in operands]
+    numbers = [x if isinstance(x, float) else x._data for x in operands]
+    labels = ["" if isinstance(x, float) else x.label for x in operands]
+    names = [f"{n!r} (labelled {label!r})" if label else repr(n) for n, label in zip(numbers, labels, strict=True)]
     where = f": it is defined where {op.domain}" if op.domain else ""
     return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")
 

@@ -49,7 +49,7 @@ def _cross_entropy(a: Value, r: Value) -> Value:
     if not 0.0 <= r._data <= 1.0:
         raise ValueError(f"cross-entropy met the target {r._data}: targets lie between 0 and 1; try the quadratic cost")
     if a.op is ops.sigmoid:
-        return ops.cross_entropy(a.first, r)  # type: ignore[no-any-return]
+        return ops.cross_entropy(*a.parents, r)  # type: ignore[no-any-return]
     if not 0.0 <= a._data <= 1.0:
         raise ValueError(
             f"cross-entropy met the output {a._data} of '{a.op}': outputs must lie between 0 and 1, as those of a "

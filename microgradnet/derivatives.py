@@ -12,9 +12,10 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from . import ops
 from ._validation import as_number, describe
-from .graph import forward, reverse, topological_order
-from .value import Undefined, Value, as_value
+from .graph import forward, reverse, rule_of, topological_order, value_of
+from .value import Value, as_value
 
 
 @overload
@@ -62,16 +63,13 @@ def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, Any]) -> Any:
     """
     outputs = _values(output, "output")
     _values(list(tangents), "tangents")
-    moving: dict[Value, Any] = {
-        value: np.asarray(tangent, dtype=np.float64) if isinstance(tangent, np.ndarray) else as_number(tangent)
-        for value, tangent in tangents.items()
-    }
+    moving: dict[Value, Any] = {value: _tangent(tangent) for value, tangent in tangents.items()}
     if len({np.shape(tangent) for tangent in moving.values()}) > 1:
         shapes = ", ".join([str(np.shape(tangent)) for tangent in moving.values()])
-        raise ValueError(f"tangents of the shapes {shapes} arrived: wanted are numbers, or arrays of one shape")
+        raise ValueError(f"tangents of the shapes {shapes} arrived: give numbers alone, or arrays of one shape")
     forward(topological_order(*outputs), moving, _numbers)
-    still = 0.0 * next(iter(moving.values()), 0.0)
-    rates = [moving.get(value, still) for value in outputs]
+    shape = np.shape(next(iter(moving.values()), 0.0))
+    rates = [moving[value] if value in moving else np.zeros(shape) if shape else 0.0 for value in outputs]
     return rates[0] if isinstance(output, Value) else rates
 
 
@@ -82,38 +80,42 @@ def hessian(output: Value, wrt: Value | Sequence[Value]) -> list[list[float]]:
     >>> hessian(x * x * y, [x, y])
     [[6.0, 4.0], [4.0, 0.0]]
     """
+    wrt = _values(wrt, "wrt")
     return [grad(slope, wrt) for slope in grad(output, wrt, create_graph=True)]
+
+
+def _tangent(tangent: Any) -> Any:
+    if not isinstance(tangent, np.ndarray):
+        return as_number(tangent)
+    if isinstance(tangent, np.ma.MaskedArray):
+        raise TypeError("a masked array arrived as a tangent: fill it, or leave the masked directions out")
+    if tangent.dtype.kind not in "fiu":
+        raise TypeError(f"an array of {tangent.dtype} arrived as a tangent, where real numbers were wanted")
+    return tangent.astype(np.float64)
 
 
 def _numbers(node: Value) -> tuple[float, ...]:
     """The local derivatives as recorded."""
-    if type(node.d_first) is Undefined:
-        raise node.d_first.error()
     return node.partials
 
 
-def _rules(node: Value) -> tuple[Any, ...]:
-    """The local derivatives as Values, from the same row of the table."""
-    if not _unchanged(node, _numbers(node)):
+def _rules(node: Value) -> list[Any]:
+    """The local derivatives as Values, from the same row of the table; None for constants, which want none."""
+    if not _unchanged(node):
         raise RuntimeError(
             f"a leaf under {node!r} ('{node.op}') was assigned after it was used: its second derivatives would mix old "
             "and new numbers; compute the output again"
         )
-    if type(node.first) is tuple:  # a dot, whose last input is the bias's 1
-        weights, inputs = node.op.partials(node.first, (*node.second, 1.0), node)
-        return (*weights, *inputs[: len(node.second)])
-    return node.op.partials(*node.parents, node)
+    parents = node.parents
+    rule = rule_of(node, parents, node)
+    return [None if p.op is ops.constant else partial for p, partial in zip(parents, rule, strict=True)]
 
 
-def _unchanged(node: Value, partials: tuple[float, ...]) -> bool:
-    """Whether its operands still hold the numbers that it, and these partials, were recorded with."""
-    now = [parent._data for parent in node.parents]
-    if type(node.first) is tuple:  # the partials of a dot are its operands
-        count = len(node.first)
-        weights, inputs = now[:count], [*now[count:], 1.0]
-        return _same(inputs, node.d_first) and (not node.d_second or _same(weights, node.d_second))
+def _unchanged(node: Value) -> bool:
+    """Whether its operands still hold the numbers that it was recorded with."""
+    now, recorded = [parent._data for parent in node.parents], node.partials
     try:
-        return _same([node.op.value(*now), *node.op.partials(*now, node._data)], [node._data, *partials])
+        return _same([value_of(node, now), *rule_of(node, now, node._data)], [node._data, *recorded])
     except (ArithmeticError, ValueError):
         return False
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from . import ops
-from .value import Operand, Value, as_value, as_values, binary, fill, new
+from .graph import Constants
+from .value import Operand, Value, as_value, as_values, binary, empty_node, flat
 
 
 def maximum(a: Operand, b: Operand) -> Value:
@@ -34,30 +36,38 @@ def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0
     >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], bias=0.5).data
     23.5
     """
-    return dots([(as_values(weights), bias)], inputs)[0]
+    return dot_node(flat(weights), bias, *dot_inputs(flat(inputs)))
 
 
-def dots(rows: Sequence[tuple[Sequence[Operand], Operand]], inputs: Sequence[Operand]) -> list[Value]:
-    """One `dot` per row (weights, bias), all of the same inputs: a layer's z, its inputs looked at once."""
+# In two parts, for the neurons of a layer share their inputs.
+
+
+def dot_inputs(inputs: Sequence[Operand]) -> tuple[tuple[Value, ...] | Constants, list[float]]:
+    """The inputs of a `dot` as a node keeps them, and their numbers with a 1 for the bias."""
+    if {*map(type, inputs)} == {float}:
+        x = [*inputs, 1.0]
+        return Constants(x), x  # type: ignore[arg-type, return-value]  # floats alone
     values = as_values(inputs)
-    x = (*[value._data for value in values], 1.0)
-    fixed = all(value.op is ops.constant for value in values)  # then the inputs want no gradient
-    nodes = []
-    for weights, bias in rows:
-        first = (*weights, bias)
-        try:
-            w = [weight._data for weight in first]  # type: ignore[union-attr]
-        except AttributeError:
-            first = as_values(first)
-            w = [weight._data for weight in first]
-        if len(w) != len(x):
-            raise ValueError(f"{len(w) - 1} weights met {len(values)} inputs: there must be one weight per input")
-        y = ops.dot.value(w, x)
-        node = new(Value)
-        fill(node, ops.dot, y)
-        node.first, node.second = first, values
-        node.d_first, node.d_second = ops.dot.partials(w, x, y)
-        if fixed:
-            node.d_second = ()
-        nodes.append(node)
-    return nodes
+    return values, [*[value._data for value in values], 1.0]
+
+
+def dot_node(weights: Sequence[Operand], bias: Operand, inputs: tuple[Value, ...] | Constants, x: list[float]) -> Value:
+    """The `dot` of weights and bias with inputs that `dot_inputs` made."""
+    first: Any = (*weights, bias)
+    try:
+        w = [weight._data for weight in first]
+    except AttributeError:  # plain numbers among them
+        first = as_values(first)
+        w = [weight._data for weight in first]
+    if len(w) != len(x):
+        raise ValueError(f"{len(w) - 1} weights met {len(x) - 1} inputs: there must be one weight per input")
+    op = ops.dot
+    node = empty_node(Value)
+    node._data = y = op.value(w, x)
+    node.grad = 0.0
+    node.label = ""
+    node.op = op
+    node.first = first
+    node.second = inputs
+    node.d_first, node.d_second = op.partials(w, x, y)
+    return node

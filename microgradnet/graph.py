@@ -5,18 +5,22 @@ else, and are given the local derivatives by a function. Which operation a node 
 `ops`. All walks are loops, so that a chain of a million nodes is as good as any, and leave no marks on the nodes, so
 that threads can walk one graph at once.
 
-Nodes that are recorded by the million are packed in four slots; only this module knows how:
+Values are packed in four slots, for there may be millions; only this module and those that record know how:
 
-    first, second      the operands: a leaf has neither (None), a unary operation the first, a binary one both. A `dot`
-                       has two tuples: the weights and then the bias; the inputs
-    d_first, d_second  the local derivatives ∂node/∂operand, as recorded. A `dot` has two sequences of numbers; the
-                       second is empty if its inputs are constants, which need no gradient
+    first, second      the operands. A leaf has neither (None), a unary operation the first, a binary one both, each
+                       a node or a plain number: a float, which becomes a node when somebody asks for the parents. A
+                       `dot` has a tuple of its weights and then the bias, and a tuple of its inputs, or `Constants`
+    d_first, d_second  the local derivatives ∂node/∂operand, as recorded. A `dot` has two lists: the numbers of its inputs
+                       and then a 1, and those of its weights and bias
+
+A node without derivatives at its numbers has a tuple of all its operands, an empty one, and twice an `Undefined`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from threading import Lock
 from typing import Any
 
 from ._validation import describe
@@ -37,17 +41,14 @@ def nodes(*outputs: Any) -> list[Any]:
     """
     for output in outputs:
         if not hasattr(output, "parents"):
-            raise TypeError(f"{describe(output)} arrived where a Value was wanted: give them one by one, as in nodes(*outputs)")
+            raise TypeError(
+                f"{describe(output)} arrived where a Value was wanted: give them one by one, as in nodes(*outputs)"
+            )
     return depth_first(outputs, _parents)
 
 
-def topological_order(*roots: Any) -> list[Any]:
-    """`nodes` without the leaves: all nodes with operands on which the roots depend, operands first."""
-    return depth_first([root for root in roots if root.first is not None], _inner_operands)
-
-
 def depth_first(roots: Sequence[Any], operands: Callable[[Any], Sequence[Any]]) -> list[Any]:
-    """All nodes that can be reached from the roots, each after its operands and once."""
+    """All nodes that can be reached from the roots, each once and after its operands."""
     order: list[Any] = []
     seen: set[Any] = set()
     stack: list[Any] = [*reversed(roots)]
@@ -57,37 +58,93 @@ def depth_first(roots: Sequence[Any], operands: Callable[[Any], Sequence[Any]]) 
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
-            stack += (node, None)
-            stack += reversed(operands(node))
+            stack += (node, None, *reversed(operands(node)))
     return order
 
 
-def _inner_operands(node: Any) -> list[Any]:
-    first, second = node.first, node.second
-    if type(first) is tuple:
-        operands = (*first, *second) if node.d_second else first
-    else:
-        operands = (first,) if second is None else (first, second)
-    return [operand for operand in operands if operand.first is not None]
+def topological_order(*roots: Any) -> list[Any]:
+    """`nodes` without the leaves: all Values with operands on which the roots depend, operands first."""
+    return differentiable_order(*roots)[0]
+
+
+def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
+    """The topological order, and what stands for the derivatives of its first node that has none, if there is one.
+
+    The same walk as `depth_first`, on slots, in a third of the time; every backward pass takes it.
+    """
+    order: list[Any] = []
+    without: set[Any] = set()  # derivatives
+    seen: set[Any] = set()
+    stack: list[Any] = [root for root in reversed(roots) if root.first is not None]
+    run: list[Any] = []  # a chain of nodes, each the only inner operand of the one before
+    push, pop, see, append, extend = stack.append, stack.pop, seen.add, order.append, run.append
+    while stack:
+        node = pop()
+        if node is None:  # all operands of the node below are in the order
+            append(pop())
+            continue
+        while node not in seen:
+            see(node)
+            first, second = node.first, node.second
+            if type(first) is tuple:
+                if not second and node.d_first.__class__ is Undefined:
+                    without.add(node)
+                operands = first + second if type(second) is tuple else first
+                inner = [operand for operand in operands if operand.first is not None]
+                if not inner:
+                    append(node)
+                    break
+                run.append(node)
+                for waiting in run:
+                    push(waiting)
+                    push(None)
+                run.clear()
+                inner.reverse()
+                node = inner.pop()
+                stack += inner
+            elif second is None or type(second) is float or second.first is None:
+                if type(first) is float or first.first is None:
+                    append(node)
+                    break
+                extend(node)
+                node = first
+            elif type(first) is float or first.first is None:
+                extend(node)
+                node = second
+            else:
+                if run:
+                    for waiting in run:
+                        push(waiting)
+                        push(None)
+                    run.clear()
+                push(node)
+                push(None)
+                push(second)
+                node = first
+        if run:  # its last operand is in the order
+            order += reversed(run)
+            run.clear()
+    return order, next((node.d_first for node in order if node in without), None) if without else None
 
 
 def backpropagate(order: list[Any]) -> None:
     """`reverse` on the nodes' own `grad`, from the recorded partials: the lecture's backward pass.
 
     Starts from the `grad` of the last node. This is the sweep that trains nets one sample at a time; on slots it takes
-    half the time that the general one takes on a dict.
+    half the time that the general one takes on a dict. Plain numbers get no gradient.
     """
     for node in reversed(order):
         grad, first, second = node.grad, node.first, node.second
         if type(first) is tuple:
-            for operand, partial in zip(first, node.d_first[: len(first)], strict=True):
+            for operand, partial in zip(first, node.d_first, strict=True):
                 operand.grad += partial * grad
-            if node.d_second:
+            if type(second) is tuple:
                 for operand, partial in zip(second, node.d_second[: len(second)], strict=True):
                     operand.grad += partial * grad
         else:
-            first.grad += node.d_first * grad
-            if second is not None:
+            if type(first) is not float:
+                first.grad += node.d_first * grad
+            if second is not None and type(second) is not float:
                 second.grad += node.d_second * grad
 
 
@@ -96,13 +153,17 @@ def backpropagate(order: list[Any]) -> None:
 
 
 def reverse(order: list[Any], adjoints: dict[Any, Any], partials: Callable[[Any], Any]) -> None:
-    """Given ∂C/∂node for the last nodes, put ∂C/∂node for all nodes before them into `adjoints`."""
+    """Given ∂C/∂node for the last nodes, put ∂C/∂node for all nodes before them into `adjoints`.
+
+    A partial is None for a parent whose adjoint nobody wants.
+    """
     for node in reversed(order):
         adjoint = adjoints.get(node)
         if adjoint is not None:
             for parent, partial in zip(node.parents, partials(node), strict=True):
-                term = partial * adjoint
-                adjoints[parent] = adjoints[parent] + term if parent in adjoints else term
+                if partial is not None:
+                    term = partial * adjoint
+                    adjoints[parent] = adjoints[parent] + term if parent in adjoints else term
 
 
 def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any], Any]) -> None:
@@ -120,26 +181,97 @@ def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any]
 # How a node packs its operands.
 
 
+class Undefined:
+    """Stands for local derivatives that do not exist at the recorded numbers; who needs them raises `error()`."""
+
+    __slots__ = ("_kind", "_message")
+
+    def __init__(self, error: Exception) -> None:
+        self._kind, self._message = type(error), str(error)
+
+    def error(self) -> Exception:
+        """A new one each time: a raised error keeps its frames alive, and they the graph."""
+        return self._kind(self._message)
+
+
+class Constants:
+    """Plain numbers as the inputs of a `dot`, and the 1 after them; they become nodes when somebody asks for them."""
+
+    __slots__ = ("made", "numbers")
+
+    def __init__(self, numbers: list[float], made: tuple[Any, ...] | None = None) -> None:
+        self.numbers, self.made = numbers, made
+
+    def nodes(self, constant: Callable[[float], Any]) -> tuple[Any, ...]:
+        """The same ones each time."""
+        if self.made is None:
+            with _unpacking:
+                self.made = self.made or tuple(map(constant, self.numbers[:-1]))
+        return self.made
+
+
+_unpacking = Lock()  # numbers become nodes once, whichever thread asks first
+
+
 def parents(node: Any) -> tuple[Any, ...]:
     """The operands, in order; of a `dot` the weights, the bias, then the inputs."""
     first, second = node.first, node.second
+    if first is None:
+        return ()
     if type(first) is tuple:
-        return first + second  # type: ignore[no-any-return]  # slots of any node
-    return () if first is None else (first,) if second is None else (first, second)
+        return first + _inputs(node)
+    if second is None:
+        return (first,)
+    if type(first) is float or type(second) is float:
+        with _unpacking:
+            if type(node.first) is float:
+                node.first = node.constant(node.first)
+            if type(node.second) is float:
+                node.second = node.constant(node.second)
+    return node.first, node.second
 
 
 def partials(node: Any) -> tuple[float, ...]:
-    """The local derivatives as recorded, one per parent."""
+    """The local derivatives as recorded, one per parent; where there are none, the error that says so."""
     first, second = node.first, node.second
-    if type(first) is tuple:  # ∂z/∂x_j = w_j
-        return (*node.d_first, *(node.d_second or [weight._data for weight in first])[: len(second)])
+    if type(first) is tuple:
+        if node.d_first.__class__ is Undefined:
+            raise node.d_first.error()
+        return (*node.d_first, *node.d_second[: len(node.d_first) - 1])
     return () if first is None else (node.d_first,) if second is None else (node.d_first, node.d_second)
 
 
 def dot_parts(node: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], Any]:
     """The weights, the inputs and the bias of a `dot`.
 
-    The neurons of a layer share one tuple of inputs, so that who has seen it once knows it by its identity.
+    The neurons of a layer share one tuple of inputs: who keeps it need not look at it again.
     """
     *weights, bias = node.first
-    return tuple(weights), node.second, bias
+    return tuple(weights), _inputs(node), bias
+
+
+def _inputs(node: Any) -> tuple[Any, ...]:
+    inputs = node.second
+    return inputs if type(inputs) is tuple else inputs.nodes(node.constant)
+
+
+# The row of a node's operation, on whatever operands: numbers or nodes, one per parent.
+
+
+def value_of(node: Any, operands: Sequence[Any]) -> float:
+    """The value of the node's operation at other numbers."""
+    return node.op.value(*_packed(node, operands))  # type: ignore[no-any-return]
+
+
+def rule_of(node: Any, operands: Sequence[Any], result: Any) -> tuple[Any, ...]:
+    """The partial derivatives of the node's operation, one per operand, by its rule."""
+    found = node.op.partials(*_packed(node, operands), result)
+    return (*found[0], *found[1][:-1]) if type(node.d_first) is list else found
+
+
+def _packed(node: Any, operands: Sequence[Any]) -> Sequence[Any]:
+    """As the row takes them: of a `dot` weights and bias, inputs and a 1."""
+    if type(node.d_first) is not list:
+        return operands
+    n = len(node.first)
+    return operands[:n], (*operands[n:], 1.0)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from . import _archive
 from ._validation import describe
-from .functions import dots
-from .value import Operand, Value
+from .functions import dot_inputs, dot_node
+from .value import Operand, Value, flat
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Seed: TypeAlias = "int | np.random.Generator | None"
@@ -54,7 +54,8 @@ class Neuron(Module):
     """y = σ(w·x + b).
 
     nin: number of inputs. activation: "sigmoid", "tanh", "relu", "softplus", "linear" or "step". seed: an int or a
-    NumPy Generator for the weights, which are drawn from N(0, 1/nin); the bias starts at 0.
+    NumPy Generator for the weights, which are drawn from N(0, 1/nin); the bias starts at 0. nonlin: micrograd's way to
+    choose "relu" (True) or "linear" (False).
 
     Calling it takes nin numbers or Values and gives a Value. `.w` are the weights, `.b` the bias. A ValueError for
     another number of inputs or an unknown activation.
@@ -67,10 +68,10 @@ class Neuron(Module):
     ('z⁽¹⁾₁', True, True)
     """
 
-    def __init__(self, nin: int, activation: str = "sigmoid", seed: Seed = None) -> None:
+    def __init__(self, nin: int, activation: str = "sigmoid", seed: Seed = None, *, nonlin: bool | None = None) -> None:
         self.nin = _count(nin, "inputs")
         self.nout = 1
-        self.activation = _known(activation)
+        self.activation = _known(activation if nonlin is None else "relu" if nonlin else "linear")
         scale = 1.0 / np.sqrt(self.nin)
         self.w = [Value(w) for w in np.random.default_rng(seed).normal(0.0, scale, self.nin).tolist()]
         self.b = Value(0.0)
@@ -278,8 +279,10 @@ class MLP(Module):
 
 
 def _activate(neurons: list[Neuron], x: Sequence[Operand]) -> list[Value]:
+    inputs = dot_inputs(x)
     outputs = []
-    for neuron, z in zip(neurons, dots([(neuron.w, neuron.b) for neuron in neurons], x), strict=True):
+    for neuron in neurons:
+        z = dot_node(neuron.w, neuron.b, *inputs)
         z.label = neuron.z_label
         y = ACTIVATIONS[neuron.activation](z)
         if y is not z:
@@ -291,8 +294,7 @@ def _activate(neurons: list[Neuron], x: Sequence[Operand]) -> list[Value]:
 def _inputs(x: Any, nin: int, net: Module) -> Any:
     if not hasattr(x, "__iter__"):
         x = [x]  # one number for one input
-    elif not hasattr(x, "__len__"):
-        x = list(x)
+    x = flat(x)
     if len(x) != nin:
         raise ValueError(f"{len(x)} numbers arrived where this {type(net).__name__} takes {nin} inputs")
     return x

@@ -41,15 +41,26 @@ class Op(str):
     array: Callable[..., Any]  # on arrays, element by element, with `out` as in NumPy
     partials: Partials
     domain: str  # where it is defined, in words
-    recorder: Callable[..., Any] | None  # what records it, for those that make it once and keep it here
+    exponent: float | None  # of a power with a fixed exponent
+    recorder: Callable[..., Any] | None  # written from this row by whoever records it; forgotten when the rule changes
 
     def __new__(
-        cls, name: str, value: Callable[..., float], array: Callable[..., Any], partials: Partials, domain: str = ""
+        cls,
+        name: str,
+        value: Callable[..., float],
+        array: Callable[..., Any],
+        partials: Partials,
+        domain: str = "",
+        exponent: float | None = None,
     ) -> Op:
         op = super().__new__(cls, name)
-        op.value, op.array, op.partials, op.domain = value, array, partials, domain
-        op.recorder = None
+        op.value, op.array, op.partials, op.domain, op.exponent = value, array, partials, domain, exponent
         return op
+
+    def __setattr__(self, name: str, content: Any) -> None:
+        super().__setattr__(name, content)
+        if name == "partials":
+            self.recorder = None
 
     def __call__(self, *operands: Any) -> Any:
         for operand in operands:
@@ -99,6 +110,12 @@ def _pow(a: float, b: float) -> float:
     return math.pow(a, b)
 
 
+def _slope_of_power(a: Any, b: Any) -> Any:
+    """b aᵇ⁻¹ in two halves, which stay in range where aᵇ vanishes or aᵇ / a overflows."""
+    half = pow_(a, 0.5 * b)
+    return b * half / a * half
+
+
 def _xlogy(x: float, y: float) -> float:
     return 0.0 if x == 0.0 and y == 0.0 else x * math.log(y)
 
@@ -114,9 +131,18 @@ def _cross_entropy(z: float, r: float) -> float:
 _dot: Callable[..., float] = getattr(math, "sumprod", lambda w, x: sum(map(operator.mul, w, x)))  # from Python 3.12
 
 
-# What a leaf is made by: nothing, or a plain number that met a Value.
+def _by_hand(*_: Any) -> Any:
+    raise TypeError(
+        "a node made by hand, Value(data, parents, partials), holds numbers and no rule, so that it can neither be "
+        "differentiated twice nor compiled: make its operation with ops.row"
+    )
+
+
+# What a leaf is made by: nothing, or a plain number that met a Value. What is not in the table: a node made by hand.
 leaf = Op("", float, np.positive, lambda y: ())
 constant = Op("constant", float, np.positive, lambda y: ())
+
+custom = Op("custom", _by_hand, _by_hand, _by_hand)
 
 TABLE: dict[str, Op] = {}
 
@@ -133,7 +159,7 @@ sub: Op           = _row("-",             operator.sub,      np.subtract,       
 mul: Op           = _row("*",             operator.mul,      np.multiply,             lambda a, b, y: (b, a))
 div: Op           = _row("/",             operator.truediv,  np.divide,               lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
 neg: Op           = _row("neg",           operator.neg,      np.negative,             lambda x, y: (-1.0,))
-pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (b * (y / a), y * log(a)),                      "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
+pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (_slope_of_power(a, b), y * log(a)),            "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
 exp: Op           = _row("exp",           math.exp,          np.exp,                  lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
 log: Op           = _row("log",           math.log,          np.log,                  lambda x, y: (1.0 / x,),                                        "x is positive")
 sqrt: Op          = _row("sqrt",          math.sqrt,         np.sqrt,                 lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
@@ -144,6 +170,7 @@ sigmoid: Op       = _row("sigmoid",       _sigmoid,          kernels.sigmoids,  
 softplus: Op      = _row("softplus",      _softplus,         kernels.softpluses,      lambda x, y: (sigmoid(x),))
 relu: Op          = _row("relu",          _relu,             kernels.relus,           lambda x, y: (1.0 - step(-x),))
 step: Op          = _row("step",          _step,             kernels.steps,           lambda x, y: (0.0,))
+detach: Op        = _row("detach",        float,             np.positive,             lambda x, y: (0.0,))                                            # the number passes, no derivative does
 abs_: Op          = _row("abs",           math.fabs,         np.absolute,             lambda x, y: (step(x) - step(-x),))
 maximum: Op       = _row("maximum",       _maximum,          np.maximum,              lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
 minimum: Op       = _row("minimum",       _minimum,          np.minimum,              lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
@@ -156,7 +183,7 @@ dot: Op           = _row("dot",           _dot,              np.matmul,         
 # fmt: on
 
 
-_OWN = frozenset([*TABLE, leaf, constant])
+_OWN = frozenset([*TABLE, leaf, constant, custom])
 
 
 def row(name: str, value: Callable[..., float], array: Any, partials: Partials, domain: str = "") -> Op:
@@ -178,7 +205,7 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     check_row(name, value, partials)
     array = array or kernels.each(value)
     op = TABLE.setdefault(name, Op(name, value, array, partials))
-    vars(op).update(value=value, array=array, partials=partials, domain=domain, recorder=None)
+    op.value, op.array, op.partials, op.domain = value, array, partials, domain
     return op
 
 
@@ -194,12 +221,13 @@ def power(n: float) -> Op:
         _POWERS.get(n) or (lambda x, out=None: np.power(x, n, out=out)),
         lambda x, y: (n * x ** (n - 1.0) if n != 0.0 else 0.0,),
         "the result is real and at most 1.8e308 (a negative base takes whole exponents, 0 takes none below 0)",
+        n,
     )
 
 
 def named(name: str) -> Op:
     """The row with this name; "**3" names a member of the family of powers."""
-    for op in (leaf, constant):
+    for op in (leaf, constant, custom):
         if name == op:
             return op
     if name.startswith("**") and name != pow_:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._validation import as_number
 from .functions import dot
-from .value import Operand, Value
+from .value import Operand, Value, flat
 
 
 class Perceptron:
@@ -26,6 +26,7 @@ class Perceptron:
         self.bias = as_number(bias)
 
     def __call__(self, x: Sequence[Operand]) -> Any:
+        x = flat(x)
         z = dot(self.weights, x, self.bias)
         z.label = "z"
         y = z.step()

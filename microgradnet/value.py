@@ -9,114 +9,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import get_ident
-from typing import Any, TypeAlias, cast, final
+from typing import Any, TypeAlias, cast, final, overload
 
 import numpy as np
 
-from . import _pickling, graph, ops
+from . import _pickling, graph, ops, recorders
 from ._validation import as_number, describe, domain_error
-from .graph import backpropagate, topological_order
+from .graph import Undefined, backpropagate, differentiable_order
 from .ops import Op
 
 Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
 
-_ARITHMETIC = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
+OUTSIDE = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
 
-
-# How a node is made. Without `__init__`, whose checks only a user's numbers need.
-
-new = object.__new__
 
 looked_at: list[tuple[int, Value]] | None = None  # while `compile` records: thread and Value of every look at a number
 
+# How a node is made: without `__init__`, whose checks only a user's numbers need. See `recorders`.
 
-def fill(node: Value, op: Op, data: float, label: str = "") -> None:
-    """Give a new node its number, and no operands yet."""
-    node._data = data
-    node.grad = 0.0
-    node.label = label
-    node.op = op
-    node.first = node.second = node.d_first = node.d_second = None
+empty_node = object.__new__
 
 
-def _unary(op: Op, x: Value) -> Value:
-    a = x._data
-    try:
-        y = op.value(a)
-    except _ARITHMETIC as error:
-        raise domain_error(op, error, x) from None
-    node = new(Value)
-    node._data = y
-    node.grad = 0.0
-    node.label = ""
-    node.op = op
-    node.second = node.d_second = None
-    node.first = x
-    try:
-        (node.d_first,) = op.partials(a, y)
-    except _ARITHMETIC as error:
-        node.d_first = Undefined(domain_error(op, error, x, what="the derivative of "))
-    return node
-
-
-def binary(op: Op) -> Callable[[Any, Operand], Value]:
-    """The function that records a binary operation; made once per operation, which saves a call per node."""
+def unary(op: Op) -> Callable[[Value], Value]:
+    """The function that records a unary operation, written when it is first needed."""
     if op.recorder is None:
-        op.recorder = _recorder(op)
+        op.recorder = recorders.unary(op, globals())
     return op.recorder
 
 
-def _recorder(op: Op) -> Callable[[Any, Any], Value]:
-    value, partials = op.value, op.partials
+def binary(op: Op) -> Callable[[Operand, Operand], Value]:
+    """The function that records a binary operation, written when it is first needed."""
+    if op.recorder is None:
+        op.recorder = recorders.binary(op, globals())
+    return op.recorder
 
-    def record(left: Any, right: Any) -> Value:
-        if type(left) is not Value:
-            left = as_value(left)
-        if type(right) is not Value:
-            if hasattr(right, "__array_ufunc__") and not isinstance(right, np.number):
-                return cast(Value, NotImplemented)  # an array: NumPy goes through its elements
-            right = as_value(right)
-        a, b = left._data, right._data
-        try:
-            y = value(a, b)
-        except _ARITHMETIC as error:
-            raise domain_error(op, error, left, right) from None
-        node = new(Value)
-        node._data = y
-        node.grad = 0.0
-        node.label = ""
-        node.op = op
-        node.first = left
-        node.second = right
-        try:
-            node.d_first, node.d_second = partials(a, b, y)
-        except _ARITHMETIC as error:
-            node.d_first = node.d_second = Undefined(domain_error(op, error, left, right, what="the derivative of "))
-        return node
 
-    return record
+def _operator(op: Op) -> Callable[[Any, Operand], Value]:
+    return recorders.operator(op, globals())
 
 
 def _reflected(op: Op) -> Callable[[Any, Number], Value]:
-    record = binary(op)
-
-    def reflected(self: Any, other: Any) -> Value:
-        return record(other, self)
-
-    return reflected
+    return recorders.reflected(op, globals())
 
 
-class Undefined:
-    """Stands for a local derivative that does not exist at the recorded number; who needs it raises `error()`."""
+def number(x: Any) -> float:
+    """The plain number that met a Value, as a float; NotImplemented for an array, so that NumPy takes its elements."""
+    if hasattr(x, "__array_ufunc__") and not isinstance(x, np.number):
+        return cast(float, NotImplemented)
+    return as_number(x)
 
-    __slots__ = ("_kind", "_message")
 
-    def __init__(self, error: Exception) -> None:
-        self._kind, self._message = type(error), str(error)
-
-    def error(self) -> Exception:
-        """A new one each time: a raised error keeps its frames alive, and they the graph."""
-        return self._kind(self._message)
+def undefined(op: Op, error: Exception, *operands: Any) -> tuple[tuple[Value, ...], tuple[()], Undefined, Undefined]:
+    """The four slots of a node that has no derivatives at its numbers."""
+    missing = Undefined(domain_error(op, error, *operands, what="the derivative of "))
+    return tuple(map(as_value, operands)), (), missing, missing
 
 
 @final
@@ -124,6 +70,10 @@ class Value:
     """A number in a computation graph.
 
     data: an int, a float or a NumPy real scalar; kept as a float. label: a name for pictures and error messages.
+
+    Value(data, parents, partials) is a node made by hand, with one local derivative per parent: its operation is
+    "custom". It goes through backward, grad, jvp, explain and pickle; second derivatives and `compile`, which need a
+    rule instead of numbers, refuse it. `ops.row` makes an operation with a rule.
 
     `.grad` is the derivative of whatever `backward` was called on with respect to this value. `.op` names the
     operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph
@@ -136,6 +86,8 @@ class Value:
     >>> y.backward()
     >>> y.data, x.grad
     (15.0, 8.0)
+    >>> Value(x.data**2, (x,), (2.0 * x.data,)).op
+    'custom'
     >>> zero = Value(0.0)
     >>> [f(zero).data for f in (Value.exp, Value.sqrt, Value.sin, Value.cos, Value.tanh, Value.sigmoid, Value.step)]
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.5, 1.0]
@@ -158,10 +110,38 @@ class Value:
     def __init_subclass__(cls) -> None:
         raise TypeError("Value takes no subclasses; a new operation is a row of the table, `ops.row`")
 
-    def __init__(self, data: Number, label: str = "") -> None:
-        if not isinstance(label, str):
-            raise TypeError(f"a label is a str, not {describe(label)}")
-        fill(self, ops.leaf, as_number(data), label)
+    @overload
+    def __init__(self, data: Number, label: str = "") -> None: ...
+    @overload
+    def __init__(self, data: Number, label: Sequence[Operand], partials: Sequence[Number], /) -> None: ...
+    def __init__(self, data: Number, label: Any = "", partials: Any = None) -> None:
+        if partials is not None:
+            self._start(ops.custom, as_number(data), "")
+            self._link(as_values(label), partials)
+        elif isinstance(label, str):
+            self._start(ops.leaf, as_number(data), label)
+        else:
+            raise TypeError(
+                f"{describe(label)} arrived where a label was wanted, a str; a node made by hand takes its local "
+                "derivatives as well: Value(data, parents, partials)"
+            )
+
+    def _start(self, op: Op, data: float, label: str) -> None:
+        """Fill the slots of a node without operands."""
+        self._data, self.grad, self.label, self.op = data, 0.0, label, op
+        self.first = self.second = self.d_first = self.d_second = None
+
+    def _link(self, parents: tuple[Value, ...], partials: Sequence[Number]) -> None:
+        """Fill the slots of a node made by hand; without parents it is a leaf."""
+        if isinstance(partials, str) or not hasattr(partials, "__iter__"):
+            raise TypeError(f"{describe(partials)} arrived where the partials were wanted: one number per parent")
+        numbers = tuple(map(as_number, partials))
+        if len(numbers) != len(parents):
+            raise ValueError(f"{len(numbers)} partials met {len(parents)} parents: give one partial per parent")
+        if parents:
+            self.first, self.second, self.d_first, self.d_second = parents, (), numbers, ()
+        else:
+            self.op = ops.leaf
 
     @property
     def data(self) -> float:
@@ -189,6 +169,16 @@ class Value:
         """The local derivatives ∂self/∂parent, one per parent, as recorded."""
         return graph.partials(self)
 
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        """The parents, each once: what drawing code written for micrograd asks for."""
+        return tuple(dict.fromkeys(self.parents))
+
+    @property
+    def _op(self) -> str:
+        """The operation, nothing for leaves and constants: what drawing code written for micrograd asks for."""
+        return "" if self.first is None else str(self.op)
+
     def backward(self) -> None:
         """Set `.grad` of every value this one depends on to ∂self/∂value.
 
@@ -197,75 +187,80 @@ class Value:
 
         Raises the error of an operation that has no derivative at its number, before any gradient has changed.
         """
-        order = topological_order(self)
-        for node in order:
-            if node.d_first.__class__ is Undefined:
-                raise node.d_first.error()
+        order, missing = differentiable_order(self)
+        if missing:
+            raise missing.error()
         for node in order:
             node.grad = 0.0
         self.grad += 1.0
         backpropagate(order)
 
-    __add__, __radd__ = binary(ops.add), _reflected(ops.add)
-    __sub__, __rsub__ = binary(ops.sub), _reflected(ops.sub)
-    __mul__, __rmul__ = binary(ops.mul), _reflected(ops.mul)
-    __truediv__, __rtruediv__ = binary(ops.div), _reflected(ops.div)
+    __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
+    __mul__, __rmul__ = _operator(ops.mul), _reflected(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div), _reflected(ops.div)
     __rpow__ = _reflected(ops.pow_)
 
     def __pow__(self, exponent: Operand) -> Value:
         """A plain number as exponent takes any base where the result is real; a Value needs a positive base."""
+        if type(exponent) is float:
+            return unary(ops.power(exponent))(self)
         if isinstance(exponent, (Value, np.ndarray)):
             return binary(ops.pow_)(self, exponent)
-        return _unary(ops.power(as_number(exponent)), self)
+        return unary(ops.power(as_number(exponent)))(self)
 
     def __neg__(self) -> Value:
-        return _unary(ops.neg, self)
+        return unary(ops.neg)(self)
 
     def __pos__(self) -> Value:
         return self
 
     def __abs__(self) -> Value:
-        return _unary(ops.abs_, self)
+        return unary(ops.abs_)(self)
 
     def exp(self) -> Value:
         """eˣ; an OverflowError beyond x = 709.78."""
-        return _unary(ops.exp, self)
+        return unary(ops.exp)(self)
 
     def log(self) -> Value:
         """The natural logarithm; a ValueError unless x > 0."""
-        return _unary(ops.log, self)
+        return unary(ops.log)(self)
 
     def sqrt(self) -> Value:
         """The square root; a ValueError for x < 0, and no derivative at 0."""
-        return _unary(ops.sqrt, self)
+        return unary(ops.sqrt)(self)
 
     def sin(self) -> Value:
         """The sine of x in radians."""
-        return _unary(ops.sin, self)
+        return unary(ops.sin)(self)
 
     def cos(self) -> Value:
         """The cosine of x in radians."""
-        return _unary(ops.cos, self)
+        return unary(ops.cos)(self)
 
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
-        return _unary(ops.tanh, self)
+        return unary(ops.tanh)(self)
 
     def sigmoid(self) -> Value:
         """σ(x) = 1 / (1 + e⁻ˣ), the lecture's smoothed step."""
-        return _unary(ops.sigmoid, self)
+        return unary(ops.sigmoid)(self)
 
     def relu(self) -> Value:
         """max(x, 0), with slope 0 at 0."""
-        return _unary(ops.relu, self)
+        return unary(ops.relu)(self)
 
     def softplus(self) -> Value:
         """ln(1 + eˣ), whose slope is σ(x)."""
-        return _unary(ops.softplus, self)
+        return unary(ops.softplus)(self)
 
     def step(self) -> Value:
         """The perceptron's output: 1 if x ≥ 0, else 0; its slope is 0 everywhere."""
-        return _unary(ops.step, self)
+        return unary(ops.step)(self)
+
+    def detach(self) -> Value:
+        """The same number, through which no derivative flows: whatever is computed from it takes it as constant."""
+        return unary(ops.detach)(self)
 
     # Comparisons, by data.
 
@@ -294,9 +289,13 @@ class Value:
         return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
 
     @staticmethod
+    def constant(number: float) -> Value:
+        return as_value(number)
+
+    @staticmethod
     def _record(op: Op, operands: tuple[Any, ...]) -> Value:
         """What an operation of the table does when it meets a Value."""
-        return _unary(op, *operands) if len(operands) == 1 else binary(op)(*operands)
+        return unary(op)(*operands) if len(operands) == 1 else binary(op)(*operands)
 
     def __copy__(self) -> Any:
         return _pickling.copy(self)
@@ -311,23 +310,36 @@ class Value:
 Operand: TypeAlias = Value | Number
 
 
+def flat(numbers: Sequence[Operand]) -> Sequence[Operand]:
+    """A sequence of numbers and Values; a TypeError for what is none."""
+    if isinstance(numbers, (list, tuple)):
+        return numbers
+    if isinstance(numbers, np.ndarray):
+        if isinstance(numbers, np.ma.MaskedArray):
+            raise TypeError("a masked array arrived where numbers were wanted: fill it, or leave out what is masked")
+        if numbers.ndim != 1:
+            raise TypeError(
+                f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted: use .ravel()"
+            )
+        return numbers.tolist()
+    if isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
+        raise TypeError(
+            f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted: put a single one in a list"
+        )
+    return list(numbers)
+
+
 def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:
     """The sequence as a tuple of Values; plain numbers become constants."""
-    if isinstance(numbers, np.ndarray):
-        if numbers.ndim != 1:
-            raise TypeError(f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted")
-        numbers = numbers.tolist()
-    elif isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
-        raise TypeError(f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted")
-    return tuple([x if type(x) is Value else as_value(x) for x in numbers])
+    return tuple([x if type(x) is Value else as_value(x) for x in flat(numbers)])
 
 
 def as_value(x: Any) -> Value:
     """The Value itself, or a number as a constant."""
     if type(x) is Value:
         return x
-    node = new(Value)
-    fill(node, ops.constant, x if type(x) is float else as_number(x))
+    node = empty_node(Value)
+    node._start(ops.constant, x if type(x) is float else as_number(x), "")
     return node
 
 

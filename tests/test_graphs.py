@@ -435,7 +435,7 @@ def test_the_state_machine_rejects_a_backward_that_does_not_reset(monkeypatch):
 
     def keeps(self):
         self.grad += 1.0
-        sweep(microgradnet.value.topological_order(self))
+        sweep(microgradnet.graph.topological_order(self))
 
     monkeypatch.setattr(Value, "backward", keeps)
     with pytest.raises(AssertionError):

@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import ops, value
 from .._validation import describe
-from ..graph import topological_order
+from ..graph import dot_parts, topological_order
 from ..value import Value
 
 
@@ -120,8 +120,11 @@ def same_program(one: Any, other: Any) -> bool:
     def same_operands(a: Value, b: Value) -> bool:
         if a.op != ops.dot:
             return all_alike(a.parents, b.parents)
-        vector = id(a.second), id(b.second)
-        same = all_alike(a.first, b.first) and (vector in vectors or all_alike(a.second, b.second))
+        (a_weights, a_inputs, a_bias), (b_weights, b_inputs, b_bias) = dot_parts(a), dot_parts(b)
+        vector = id(a_inputs), id(b_inputs)
+        same = all_alike([*a_weights, a_bias], [*b_weights, b_bias]) and (
+            vector in vectors or all_alike(a_inputs, b_inputs)
+        )
         vectors.add(vector)
         return same
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import ops
-from ..functions import dots
+from ..functions import dot
 from ..graph import dot_parts, topological_order
 from ..value import Value
 from .record import Recording
@@ -79,7 +79,7 @@ def recorded_again(node: Value, now: Mapping[Value, Value]) -> Value:
 
     if node.op == ops.dot:
         weights, inputs, bias = dot_parts(node)
-        again = dots([([*map(at, weights)], at(bias))], [*map(at, inputs)])[0]
+        again = dot([*map(at, weights)], [*map(at, inputs)], at(bias))
     else:
         again = node.op(*map(at, node.parents))
     again.label = node.label

@@ -1,0 +1,149 @@
+"""The functions that record nodes, each written out from its operation's row of the table.
+
+Recording a node by calling its row's functions takes longer than all the rest, so a recorder has the row's value and
+partials written into it. A rule that cannot be written out is called. This module knows how Python spells the
+operations and how a node packs its operands (see `graph`); what a Value accepts is the business of `value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from . import ops
+from ._validation import as_number
+from .ops import Op
+from .symbols import Expression, symbolic
+
+# By identity, for a row outside the table may share a name with one in it.
+_OPERATORS = {
+    id(ops.add): "({} + {})",
+    id(ops.sub): "({} - {})",
+    id(ops.mul): "({} * {})",
+    id(ops.div): "({} / {})",
+    id(ops.neg): "(-{})",
+}
+
+_POINTS = ((0.5, 0.375), (1.5, 1.125), (-0.5, -0.375), (30.0, 22.5), (0.0, 0.0))
+
+# What the text of a recorder takes from the scope it is given:
+#     Value, empty_node     the class, and what makes an instance of it with empty slots
+#     number                makes a float of a plain number, or gives NotImplemented
+#     OUTSIDE, domain_error the errors of operations outside their domain, and the one that says so
+#     undefined             the four slots of a node without derivatives
+
+_ANY_OPERAND = """
+        if type({side}) is Value:
+            {x} = {side}._data
+        elif type({side}) is float:
+            {x} = {side}
+        else:
+            {side} = {x} = number({side})
+            if {x} is NotImplemented:
+                return {x}"""
+_VALUE = """
+        {x} = {side}._data"""
+_RECORDER = """
+def make({bound}):
+    def record({parameters}):{operands}
+        try:
+            y = {value}
+        except OUTSIDE as error:
+            raise domain_error(op, error, {sides}) from None
+        node = empty_node(Value)
+        node._data = y
+        node.grad = 0.0
+        node.label = ""
+        node.op = op
+        node.first = left
+        node.second = {second}
+        try:
+            {partials}
+        except OUTSIDE as error:
+            node.first, node.second, node.d_first, node.d_second = undefined(op, error, {sides})
+        return node
+    return record
+"""
+
+
+def unary(op: Op, scope: dict[str, Any]) -> Callable[[Any], Any]:
+    """record(x) of an operation, where x is a Value."""
+    return _write(op, scope, "left", left=_VALUE)
+
+
+def binary(op: Op, scope: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """record(left, right) of an operation, each a Value or a plain number."""
+    return _write(op, scope, "left, right", left=_ANY_OPERAND, right=_ANY_OPERAND)
+
+
+def operator(op: Op, scope: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """record(left, right) of an operation, where left is a Value: a method such as `__mul__`."""
+    return _write(op, scope, "left, right", left=_VALUE, right=_ANY_OPERAND)
+
+
+def reflected(op: Op, scope: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """record(right, left) of an operation, where right is a Value: a method such as `__rmul__`."""
+    return _write(op, scope, "right, left", left=_ANY_OPERAND, right=_VALUE)
+
+
+def _write(op: Op, scope: dict[str, Any], parameters: str, **sides: str) -> Callable[..., Any]:
+    operands = ["a", "b"][: len(sides)]
+    bound: list[Any] = []  # what the text names k1, k2, …: so one text, compiled once, serves all powers
+
+    def name(thing: Any) -> str:
+        bound.append(thing)
+        return f"k{len(bound)}"
+
+    def spelling(op: Op, texts: list[str]) -> str:
+        if id(op) in _OPERATORS:
+            return _OPERATORS[id(op)].format(*texts)
+        if op.exponent is not None:
+            return f"({texts[0]} ** {name(op.exponent)})"
+        return f"{name(op)}.value({', '.join(texts)})"  # looked up at each call, for a row can be replaced
+
+    rule = symbolic(op, *operands)
+    slots = ["node.d_first", "node.d_second"][: len(operands)]
+    if rule is None or not _is_faithful(op, rule, operands):
+        partials = f"{', '.join(slots)}, = op.partials({', '.join(operands)}, y)"
+    else:
+        partials = "; ".join([f"{slot} = {p.text(spelling, name)}" for slot, p in zip(slots, rule, strict=True)])
+    source = _RECORDER.format(
+        bound=", ".join(["op", *[f"k{i + 1}" for i in range(len(bound))]]),
+        parameters=parameters,
+        operands="".join(
+            [text.format(side=side, x=x) for (side, text), x in zip(sides.items(), operands, strict=True)]
+        ),
+        value=_OPERATORS.get(id(op), "op.value({}, {})" if len(operands) == 2 else "op.value({})").format(*operands),
+        sides=", ".join(sides),
+        second="right" if "right" in sides else "node.d_second = None",
+        partials=partials,
+    )
+    found: dict[str, Any] = {}
+    exec(_code(source), scope, found)
+    return found["make"](op, *bound)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1024)
+def _code(source: str) -> Any:
+    return compile(source, "<a recorder of microgradnet>", "exec")
+
+
+def _is_faithful(op: Op, rule: tuple[Expression, ...], operands: list[str]) -> bool:
+    """Whether the rule gives the same numbers on floats as on symbols: it may tell them apart."""
+    if op.exponent is not None:  # the table's own, which does not
+        return True
+    for point in _POINTS:
+        numbers = dict(zip(operands, point, strict=False))
+        try:
+            numbers["y"] = op.value(*numbers.values())
+            called = [as_number(partial) for partial in op.partials(*numbers.values())]
+        except (ValueError, ArithmeticError):
+            continue
+        try:
+            written = [partial.at(numbers) for partial in rule]
+        except (ValueError, ArithmeticError):
+            return False
+        if repr(called) != repr(written):
+            return False
+    return True
