@@ -18,6 +18,7 @@ from .derivative import Gradient, differentiate
 from .likeness import Likeness
 from .names import Names
 from .normal_form import NormalForm
+from .one_sample import worthwhile
 from .numpy_source import Program, Tables, lattice
 from .rewrites import LAYERS, PROGRAM, Rewriting
 
@@ -26,7 +27,8 @@ class Passes:
     """All that the passes made of a recording, each from what comes before it; made to be printed and tested.
 
     form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `source`: of the
-    programs, which refers to `tables`.
+    programs, which refers to `tables`; `statements`: of each. few_values, few: up to which number of samples plain floats
+    are faster.
     """
 
     def __init__(
@@ -47,11 +49,14 @@ class Passes:
         layers = Rewriting(self.graph, roots, LAYERS)
         self.forward, cost, *noted = [layers[root] for root in roots]
         self.names = Names(len(inputs))
+        self.statements: list[int] = []
         self.names.name_layers(depth_first([self.forward], attrgetter("parents")))
         programs = [self._values()]
         if len(outputs) == 1 + watched:
             programs.append(self._gradient(differentiate(self.graph, cost, assembly.theta), noted, assembly.theta))
         self.source = "\n\n".join(programs)
+        self.few_values = worthwhile(self.form, self.statements[0], gradient=False)
+        self.few = worthwhile(self.form, self.statements[1], gradient=True) if len(programs) > 1 else 0
 
     def _values(self) -> str:
         now = Rewriting(self.graph, [self.forward], PROGRAM)
@@ -59,6 +64,7 @@ class Passes:
         for number, node in enumerate(program.order):
             program.compute(number, node)
         program.lines.append(f"out[...] = {program.text(now[self.forward])}")
+        self.statements.append(len(program.lines))
         return program.definition("values", "work, theta, out")
 
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
@@ -101,6 +107,7 @@ class Passes:
             total = f"add.reduce({total}, axis=None)"
         scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
         program.lines.append(f"return {scale} * float({total})")
+        self.statements.append(len(program.lines))
         return program.definition("gradient", "work, theta, gradient, watched, inv_K")
 
 

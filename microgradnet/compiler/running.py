@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..value import Value
 from .batches import as_columns, as_theta, refuse_nan
+from .one_sample import OneSample
 from .programs import Passes
 from .record import Recording, leaves, record
 from .replay import first_failing, replay
@@ -81,21 +82,38 @@ class Compiled:
         self._recording, self._watched = recording, watched
         passes = Passes(recording.inputs, recording.outputs, leaves(parameters), watched)
         self.parameters = passes.form.parameters
-        self.source = passes.source
+        self._source, self._names = passes.source, passes.names.inputs
+        single = self.dtype == np.float32  # in which plain floats do not compute
+        self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
         self._start()
 
     def _start(self) -> None:
         """Make the source run; what this sets is not pickled."""
         self._widths = [len(values) for values in self._recording.inputs]
-        self._programs = Programs(self.source, self._tables, self._functions, self.dtype)
+        self._one_sample: OneSample | None = None
+        self._programs = Programs(self._source, self._tables, self._functions, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("_programs", "_widths")}
+        return {name: part for name, part in vars(self).items() if name not in ("_programs", "_widths", "_one_sample")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._start()
+
+    @property
+    def source(self) -> str:
+        """The source of all programs, and for which batches each is run."""
+        few = max(self._few, self._few_values)
+        if not few:
+            return self._source
+        batches = "one sample" if few == 1 else f"up to {few} samples, one by one"
+        return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{self._source}"
+
+    def _by_sample(self) -> OneSample:
+        if self._one_sample is None:
+            self._one_sample = OneSample(self._recording, self.parameters, self._names)
+        return self._one_sample
 
     def __call__(self, *batch: npt.ArrayLike, theta: npt.ArrayLike | None = None) -> Numbers:
         """The function's values on a batch.
@@ -114,6 +132,8 @@ class Compiled:
         columns, K = as_columns(batch, self._widths, self.dtype)
         numbers = self._theta(theta)
         out = np.empty((len(self._recording.outputs), K), self.dtype)
+        if K <= self._few_values and self._by_sample().values([x.T.tolist() for x in columns], numbers.tolist(), out):
+            return out
         try:
             self._programs.values(columns, K, numbers, out)
         except FloatingPointError:
@@ -146,6 +166,10 @@ class Compiled:
         """
         if watched is None and self._watched:
             watched = np.empty((self._watched, K), self.dtype)
+        if K <= self._few:
+            found = self._by_sample().gradient([x.T.tolist() for x in columns], K, theta.tolist(), gradient, watched)
+            if found is not None and math.isfinite(found):
+                return found
         try:
             mean = self._programs.gradient(columns, K, theta, gradient, watched)
         except FloatingPointError:

@@ -1,0 +1,300 @@
+"""From the recorded graph to scalar source: one statement a number, for a sample at a time.
+
+The graph is run once on symbols, forward and, by the reverse sweep and the table's rules, backward; what the symbols went
+through are the statements. This module knows how statements are found, shared, left out and printed inside each other; how
+an operation is written is the business of a `Spelling`, so that one graph prints in several languages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .. import ops
+from ..graph import dot_parts, reverse, topological_order
+from ..ops import Op
+from ..value import Value
+
+_LONGEST = 40  # operations in one statement
+
+
+class Symbol:
+    """A number that a statement will compute, or one that is given by name."""
+
+    __slots__ = ("number", "statements")
+
+    def __init__(self, statements: Statements, number: int) -> None:
+        self.statements, self.number = statements, number
+
+    def _record(self, op: Op, operands: tuple[Any, ...]) -> Any:
+        return self.statements.add(op, *operands)
+
+    def __add__(self, other: Any) -> Any:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return ops.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return ops.sub(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return ops.mul(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return ops.mul(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return ops.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return ops.div(other, self)
+
+    def __neg__(self) -> Any:
+        return ops.neg(self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return ops.abs_(self)
+
+    def __pow__(self, exponent: Any) -> Any:
+        return ops.pow_(self, exponent) if isinstance(exponent, Symbol) else ops.power(exponent)(self)
+
+    def __rpow__(self, base: Any) -> Any:
+        return ops.pow_(base, self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a symbol has no number to decide by")
+
+
+class Statements:
+    """Operations on symbols and numbers; equal ones once, trivial ones never.
+
+    sigmoid_in_halves: write σ(x) as 1 / (1 + e⁻ˣ), and the σ(−x) of its slope as e⁻ˣ σ(x), which overflows for x < −709.
+    `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
+    """
+
+    def __init__(self, sigmoid_in_halves: bool = False) -> None:
+        self._in_halves = sigmoid_in_halves
+        self.operations: list[tuple[Op | None, tuple[Any, ...]]] = []
+        self._known: dict[Any, Symbol] = {}
+
+    def given(self, name: str) -> Symbol:
+        """A symbol that comes from outside."""
+        self.operations.append((None, (name,)))
+        return Symbol(self, len(self.operations) - 1)
+
+    def add(self, op: Op, *operands: Any) -> Any:
+        """The result of an operation: a symbol, or a float where all operands are."""
+        if not any([type(operand) is Symbol for operand in operands]):
+            return op.value(*operands)
+        if op is ops.mul:
+            return self._product(*operands)
+        if op is ops.add or op is ops.sub:
+            a, b = operands
+            if _is(b, 0.0):
+                return a
+            if _is(a, 0.0):
+                return b if op is ops.add else self.add(ops.neg, b)
+        if op == "**1":
+            return operands[0]
+        if op is ops.sigmoid and self._in_halves:
+            (x,) = operands
+            opposite = self.operations[x.number]
+            if opposite[0] is ops.neg and (ops.sigmoid, opposite[1][0].number) in self._known:
+                x = opposite[1][0]
+                return self.add(ops.mul, self.add(ops.exp, self.add(ops.neg, x)), self.add(ops.sigmoid, x))
+            y = self.add(ops.div, 1.0, self.add(ops.add, 1.0, self.add(ops.exp, self.add(ops.neg, x))))
+            return self._known.setdefault((ops.sigmoid, x.number), y)
+        return self._statement(op, operands)
+
+    def _product(self, a: Any, b: Any) -> Any:
+        for number, other in ((a, b), (b, a)):
+            if _is(number, 1.0):
+                return other
+            if _is(number, 0.0):
+                return 0.0
+            if _is(number, -1.0):
+                return self.add(ops.neg, other)
+        return self._statement(ops.mul, (a, b))
+
+    def _statement(self, op: Op, operands: tuple[Any, ...]) -> Symbol:
+        key = (op, *[o.number if type(o) is Symbol else repr(o) for o in operands])
+        if key not in self._known:
+            self.operations.append((op, operands))
+            self._known[key] = Symbol(self, len(self.operations) - 1)
+        return self._known[key]
+
+
+def _is(operand: Any, number: float) -> bool:
+    return type(operand) is float and operand == number
+
+
+def run(statements: Statements, outputs: Sequence[Value], leaves: dict[Value, Symbol]) -> dict[Value, Any]:
+    """The graph of the outputs on symbols: each node's symbol or float. leaves: the symbols of parameters and inputs."""
+    now: dict[Value, Any] = dict(leaves)
+
+    def at(value: Value) -> Any:
+        return now[value] if value in now else float(value._data)
+
+    for node in topological_order(*outputs):
+        if node.op == ops.dot:
+            weights, inputs, bias = dot_parts(node)
+            total = 0.0
+            for w, x in zip(weights, inputs, strict=True):
+                total = total + at(w) * at(x)
+            now[node] = total + at(bias)
+        else:
+            now[node] = node.op(*map(at, node.parents))
+    return now
+
+
+def gradients(output: Value, now: dict[Value, Any], wrt: Iterable[Value]) -> list[Any]:
+    """∂output/∂value for some leaves, as symbols or floats, by the reverse sweep on the symbols of `run`."""
+
+    def at(value: Value) -> Any:
+        return now[value] if value in now else float(value._data)
+
+    def partials(node: Value) -> Sequence[Any]:
+        if node.op == ops.dot:
+            weights, inputs, _ = dot_parts(node)
+            return [*map(at, inputs), 1.0, *map(at, weights)]
+        return node.op.partials(*map(at, node.parents), now[node])  # type: ignore[no-any-return]
+
+    adjoints: dict[Value, Any] = {output: 1.0}
+    reverse(topological_order(output), adjoints, partials)
+    return [adjoints.get(value, 0.0) for value in wrt]
+
+
+class Printer:
+    """Prints what some results need.
+
+    spelling: an operation and its operands, as text, to the text of the whole, in parentheses where it needs them.
+    number: a float to text. `lines`: the statements; `text(result)`: of a symbol or a float, once they are printed.
+    """
+
+    def __init__(
+        self,
+        statements: Statements,
+        results: Sequence[Any],
+        spelling: Callable[[Op, list[str]], str],
+        number: Callable[[float], str] = repr,
+        assignment: str = "{} = {}",
+    ) -> None:
+        self._number = number
+        operations = statements.operations
+        uses = [0] * len(operations)
+        for result in results:
+            if type(result) is Symbol:
+                uses[result.number] += 2  # so that it gets a name
+        for i in range(len(operations) - 1, -1, -1):
+            op, operands = operations[i]
+            for operand in operands if uses[i] and op is not None else ():
+                if type(operand) is Symbol:
+                    uses[operand.number] += 1
+        self.lines: list[str] = []
+        self._texts: list[tuple[str, int]] = [("", 0)] * len(operations)
+        for i, (op, operands) in enumerate(operations):
+            if op is None:
+                self._texts[i] = operands[0], 0
+            elif uses[i]:
+                size = 1 + sum([self._texts[o.number][1] for o in operands if type(o) is Symbol])
+                text = spelling(op, [self.text(operand) for operand in operands])
+                if uses[i] > 1 or size > _LONGEST:
+                    name = f"t{len(self.lines) + 1}"
+                    self.lines.append(assignment.format(name, _without_parentheses(text)))
+                    text, size = name, 0
+                self._texts[i] = text, size
+
+    def text(self, result: Any) -> str:
+        """A symbol or a float as an operand."""
+        return self._texts[result.number][0] if type(result) is Symbol else self._number(float(result))
+
+
+def _without_parentheses(text: str) -> str:
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    depth = 0
+    for i, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0:
+            return text[1:-1] if i == len(text) - 1 else text
+    return text
+
+
+# Python
+
+
+class Python:
+    """How Python writes operations: `spelling`. `functions` are those that the text calls, by name."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, Op] = {}
+
+    def spelling(self, op: Op, operands: list[str]) -> str:
+        """An operation on float expressions, with the value and the errors that the table's row has."""
+        if id(op) in _OPERATORS:
+            return _OPERATORS[id(op)].format(*operands)
+        operands = [_without_parentheses(text) if op.exponent is None else text for text in operands]
+        if op.exponent is not None and op.exponent.is_integer():
+            return f"({operands[0]} ** {python_number(op.exponent)})"
+        name = next((name for name, known in self.functions.items() if known is op), f"f{len(self.functions) + 1}")
+        if op in ops.TABLE and str(op).isidentifier() and op.value.__module__ in ("math", ops.__name__):
+            name = str(op)
+        self.functions[name] = op
+        return f"{name}({', '.join(operands)})"
+
+
+_OPERATORS = {  # by identity, for a row outside the table may share a name with one in it
+    id(ops.add): "({} + {})",
+    id(ops.sub): "({} - {})",
+    id(ops.mul): "({} * {})",
+    id(ops.div): "({} / {})",
+    id(ops.neg): "(-{})",
+}
+
+
+def python_number(number: float) -> str:
+    """A float as Python source."""
+    text = repr(number) if math.isfinite(number) else f'float("{number!r}")'
+    return f"({text})" if text.startswith("-") else text
+
+
+def python_programs(
+    inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value], names: Sequence[str]
+) -> tuple[str, dict[str, Op]]:
+    """Python source of two functions of lists of floats, and the functions that it calls.
+
+    `value(theta, x, …)` gives a list of all outputs, `value_and_gradient(theta, x, …)` the first output, the list of its
+    derivatives by the parameters, and the list of the other outputs. names: of the inputs.
+    """
+    python = Python()
+    text = []
+    for name in ("value", "value_and_gradient"):
+        statements = Statements(sigmoid_in_halves=True)
+        vectors = {"theta": parameters, **dict(zip(names, inputs, strict=True))}
+        leaves = {
+            value: statements.given(f"{vector}{i}") for vector, values in vectors.items() for i, value in enumerate(values)
+        }
+        now = run(statements, outputs, leaves)
+        values = [now[output] if output in now else float(output._data) for output in outputs]
+        slopes = gradients(outputs[0], now, parameters) if name == "value_and_gradient" else []
+        printer = Printer(statements, [*values, *slopes], python.spelling, python_number)
+        lines = [
+            f"({''.join([f'{vector}{i}, ' for i in range(len(values))])}) = {vector}"
+            for vector, values in vectors.items()
+            if len(values) > 0
+        ]
+        first, *others = [", ".join(map(printer.text, some)) for some in ([values[0]], slopes, values[1:])]
+        result = f"{first}, [{others[0]}], [{others[1]}]"
+        if name == "value":
+            result = f"[{', '.join(map(printer.text, values))}]"
+        text += [f"def {name}({', '.join(vectors)}):", *[f"    {line}" for line in [*lines, *printer.lines]]]
+        text += [f"    return {result}", "", ""]
+    return "\n".join(text), python.functions
