@@ -209,7 +209,7 @@ class _Compiled:
 
     def gradient(self, X: Array, R: Array, theta: Array) -> tuple[float, Array, Array]:
         gradient, outputs = np.empty_like(theta), np.empty((R.shape[1], len(X)))
-        cost = self.program.mean_into(gradient, (X.T, R.T), len(X), theta, outputs)
+        cost = self.program.mean_into(gradient, (X, R), theta, outputs)
         gradient[self.fixed] = 0.0
         return cost, gradient, outputs.T
 

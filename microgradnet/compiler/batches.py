@@ -1,4 +1,4 @@
-"""Data as a compiled function wants it: one array per input, of its dtype, with a sample per column."""
+"""Data as a compiled function wants it: one array per input, of its dtype, with a sample per row."""
 
 from __future__ import annotations
 
@@ -11,26 +11,31 @@ import numpy.typing as npt
 Numbers: TypeAlias = npt.NDArray[Any]
 
 
-def as_columns(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -> tuple[list[Numbers], int]:
-    """The data with a sample per column, and the number of samples.
+def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -> tuple[list[Numbers], int]:
+    """The data as arrays of shape (K, width), and the number of samples K.
 
     batch: an array per input, shape (K, width); for width 1 also (K,). Data of the dtype are not copied. A TypeError or
     ValueError for what does not fit.
     """
     if len(batch) != len(widths):
         raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input")
-    columns: list[Numbers] = []
+    rows: list[Numbers] = []
+    K = -1
     for data, width in zip(batch, widths, strict=True):
         if type(data) is not np.ndarray or data.dtype != dtype or data.ndim != 2 or data.shape[1] != width:
-            data = _converted(data, len(columns) + 1, width, dtype)
-        columns.append(data.T)
-    K = columns[0].shape[1] if columns else 1
-    if any([x.shape[1] != K for x in columns]):
-        counts = ", ".join([str(x.shape[1]) for x in columns])
-        raise ValueError(f"the inputs have {counts} samples: give each as many")
-    if K == 0:
+            data = _converted(data, len(rows) + 1, width, dtype)
+        if len(data) != K:
+            K = _count(data, K)
+        rows.append(data)
+    return rows, abs(K)  # 1 without inputs
+
+
+def _count(data: Numbers, before: int) -> int:
+    if before != -1:
+        raise ValueError(f"the inputs have {before} and {len(data)} samples: give each as many")
+    if len(data) == 0:
         raise ValueError("an empty batch arrived: give at least one sample")
-    return columns, K
+    return len(data)
 
 
 def _converted(data: Any, j: int, width: int, dtype: np.dtype[Any]) -> Numbers:

@@ -6,7 +6,7 @@ program is asked, which finds out why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,40 +46,27 @@ class OneSample:
         self._value: Callable[..., list[float]] = namespace["value"]
         self._gradient: Callable[..., tuple[float, list[float], list[float]]] = namespace["value_and_gradient"]
 
-    def values(self, samples: Sequence[list[list[float]]], theta: list[float], out: npt.NDArray[Any]) -> bool:
-        """Put all outputs into `out`, one row each; False where an operation fails.
-
-        samples: per input, its rows.
-        """
+    def values(self, rows: Sequence[npt.NDArray[Any]], theta: list[float]) -> npt.NDArray[Any] | None:
+        """All outputs, one row each; None where an operation fails. rows: an array per input, shape (K, size)."""
         try:
-            for k, xs in enumerate(zip(*samples, strict=True)):
-                out[:, k] = self._value(theta, *xs)
-        except (ValueError, ArithmeticError):
-            return False
-        return True
-
-    def gradient(
-        self,
-        samples: Sequence[list[list[float]]],
-        K: int,
-        theta: list[float],
-        gradient: npt.NDArray[Any],
-        watched: npt.NDArray[Any] | None,
-    ) -> float | None:
-        """The mean of the first output, its gradient into `gradient`, the others into `watched`; None if one fails."""
-        total = 0.0
-        try:
-            for k, xs in enumerate(zip(*samples, strict=True)):
-                value, slopes, others = self._gradient(theta, *xs)
-                total += value
-                if k == 0:
-                    gradient[...] = slopes
-                else:
-                    gradient += slopes
-                if watched is not None:
-                    watched[:, k] = others
+            return np.array([self._value(theta, *xs) for xs in _samples(rows)]).T
         except (ValueError, ArithmeticError):
             return None
-        if K > 1:
-            gradient /= K
-        return total / K
+
+    def gradient(
+        self, rows: Sequence[npt.NDArray[Any]], theta: list[float]
+    ) -> tuple[float, npt.NDArray[Any], npt.NDArray[Any]] | None:
+        """The mean of the first output, its gradient, and the others, one row each; None where an operation fails."""
+        try:
+            found = [self._gradient(theta, *xs) for xs in _samples(rows)]
+        except (ValueError, ArithmeticError):
+            return None
+        if len(found) == 1:
+            ((value, slopes, others),) = found
+            return value, np.array(slopes), np.array([others]).T
+        values, gradients, watched = zip(*found, strict=True)
+        return sum(values) / len(found), np.array(gradients).mean(axis=0), np.array(watched).T
+
+
+def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[list[float], ...]]:
+    return zip(*[data.tolist() for data in rows], strict=True) if rows else [()]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..value import Value
-from .batches import as_columns, as_theta, refuse_nan
+from .batches import as_rows, as_theta, refuse_nan
 from .one_sample import OneSample
 from .programs import Passes
 from .record import Recording, leaves, record
@@ -129,11 +129,14 @@ class Compiled:
 
     def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
-        columns, K = as_columns(batch, self._widths, self.dtype)
+        rows, K = as_rows(batch, self._widths, self.dtype)
+        if K <= self._few_values:
+            out = self._by_sample().values(rows, self._theta_list(theta))
+            if out is not None and not np.isnan(out).any():
+                return out
+        columns = [data.T for data in rows]
         numbers = self._theta(theta)
         out = np.empty((len(self._recording.outputs), K), self.dtype)
-        if K <= self._few_values and self._by_sample().values([x.T.tolist() for x in columns], numbers.tolist(), out):
-            return out
         try:
             self._programs.values(columns, K, numbers, out)
         except FloatingPointError:
@@ -152,24 +155,37 @@ class Compiled:
             raise TypeError(
                 f"the function gives {len(self._recording.outputs)} outputs, and only one has a gradient: compile a cost of them"
             )
-        columns, K = as_columns(batch, self._widths, self.dtype)
+        rows, K = as_rows(batch, self._widths, self.dtype)
+        if K <= self._few:
+            found = self._by_sample().gradient(rows, self._theta_list(theta))
+            if found is not None and math.isfinite(found[0]):
+                return found[:2]
         gradient = np.empty(len(self.parameters), self.dtype)
-        return self.mean_into(gradient, columns, K, self._theta(theta)), gradient
+        return self._mean_into(gradient, [data.T for data in rows], K, self._theta(theta), None), gradient
 
     def mean_into(
-        self, gradient: Numbers, columns: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None = None
+        self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None = None
     ) -> float:
-        """As `value_and_grad`, of data that are checked already and into a given array: for training loops.
+        """As `value_and_grad`, of data that are checked already and into given arrays: for training loops.
 
-        gradient: shape (parameters,). columns: the inputs as arrays of this dtype, shape (size, K). theta: an array like
+        gradient: shape (parameters,). rows: an array of this dtype per input, shape (K, size). theta: an array like
         `theta()`. watched: shape (watched outputs, K), for the outputs beside the first.
         """
+        K = len(rows[0])
+        if K <= self._few:
+            found = self._by_sample().gradient(rows, theta.tolist())
+            if found is not None and math.isfinite(found[0]):
+                mean, gradient[...], others = found
+                if watched is not None:
+                    watched[...] = others
+                return mean
+        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched)
+
+    def _mean_into(
+        self, gradient: Numbers, columns: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None
+    ) -> float:
         if watched is None and self._watched:
             watched = np.empty((self._watched, K), self.dtype)
-        if K <= self._few:
-            found = self._by_sample().gradient([x.T.tolist() for x in columns], K, theta.tolist(), gradient, watched)
-            if found is not None and math.isfinite(found):
-                return found
         try:
             mean = self._programs.gradient(columns, K, theta, gradient, watched)
         except FloatingPointError:
@@ -200,6 +216,11 @@ class Compiled:
 
     def _theta(self, theta: npt.ArrayLike | None) -> Numbers:
         return self.theta() if theta is None else as_theta(theta, len(self.parameters), self.dtype)
+
+    def _theta_list(self, theta: npt.ArrayLike | None) -> list[float]:
+        if theta is None:
+            return [p._data for p in self.parameters]
+        return as_theta(theta, len(self.parameters), self.dtype).tolist()  # type: ignore[no-any-return]
 
     def _again(
         self, compute: Callable[[str], Any], columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
