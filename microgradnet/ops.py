@@ -197,7 +197,7 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     """
     if name in _OWN or name.startswith("**"):
         raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
-    check_row(name, value, partials)
+    check_row(name, value, array, partials)
     array = array or kernels.each(value)
     op = TABLE.setdefault(name, Op(name, value, array, partials))
     op.value, op.array, op.partials, op.domain = value, array, partials, domain
