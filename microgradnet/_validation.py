@@ -77,25 +77,65 @@ def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np
     return table
 
 
-def check_row(name: str, value: Callable[..., Any], partials: Callable[..., Any]) -> None:
-    """A TypeError unless an operation has one or two operands, a float as its value, and a partial for each operand."""
+_POINTS = (0.5, 1.5, -0.5, 30.0, -2.25, 0.015625, 700.0)
+
+
+def check_row(
+    name: str, value: Callable[..., Any], array: Callable[..., Any] | None, partials: Callable[..., Any]
+) -> None:
+    """A TypeError unless an operation has the form of a row, tried at those of several points that are in its domain.
+
+    One or two operands; a float as its value; as its partials a tuple with a real number for each operand; an array form
+    that gives the same values and writes them into `out`.
+    """
     import inspect
 
     count = sum(p.default is p.empty for p in inspect.signature(partials).parameters.values()) - 1
     if count not in (1, 2):
         raise TypeError(
-            f"the partials of {name!r} take {count + 1} arguments: wanted are one or two operands and the result"
+            f"the partials of {name!r} take {count + 1} arguments: let them take one or two operands and the result"
         )
-    for x in (0.5, 1.5, -0.5, 30.0):  # until one lies in the domain
+    inside: list[list[float]] = []
+    values = []
+    for point in [[x, 0.75 * x][:count] for x in _POINTS]:
+        at = " and ".join(map(repr, point))
         try:
-            y = value(*[x, 0.75 * x][:count])
-            slopes = partials(*[x, 0.75 * x][:count], y)
+            y = value(*point)
+        except (ValueError, ArithmeticError):
+            continue  # outside the domain
+        if not isinstance(y, float) or y != y:
+            raise TypeError(
+                f"the value of {name!r} is {describe(y)} at {at}: give a float, or raise a ValueError outside the domain"
+            )
+        inside.append(point)
+        values.append(y)
+        try:
+            slopes = partials(*point, y)
         except (ValueError, ArithmeticError):
             continue
-        if not isinstance(y, float):
-            raise TypeError(f"the value of {name!r} is {describe(y)} at {x}: wanted is a float")
         if not isinstance(slopes, tuple) or len(slopes) != count:
             raise TypeError(
-                f"the partials of {name!r} are {slopes!r}: wanted is a tuple of {count}, as in `return (slope,)`"
+                f"the partials of {name!r} are {slopes!r}: give a tuple of {count}, as in `return (slope,)`"
             )
-        return
+        for slope in slopes:
+            if not isinstance(slope, (float, int, np.floating, np.integer)):
+                raise TypeError(f"a partial of {name!r} is {describe(slope)} at {at}: give a real number")
+    if array is not None and inside:
+        _check_array_form(name, array, np.array(inside).T[:, :, None], np.array(values)[:, None])
+
+
+def _check_array_form(name: str, array: Callable[..., Any], operands: Any, values: Any) -> None:
+    what = f"the array form of {name!r}"
+    remedy = "give one like NumPy's functions, or None to go through the numbers one by one"
+    out, aliased = np.full_like(values, np.nan), operands[0].copy()
+    with np.errstate(all="ignore"):
+        try:
+            found = array(*operands)
+            array(*operands, out=out)
+            array(aliased, *operands[1:], out=aliased)
+        except Exception as error:  # a user's function can fail in any way
+            raise TypeError(f"{what} failed on arrays with `out` ({error}): {remedy}") from error
+    if np.shape(found) != values.shape or not np.allclose(found, values, rtol=1e-6, atol=1e-12):
+        raise TypeError(f"{what} gives other numbers than its value at {operands[0].ravel().tolist()}: {remedy}")
+    if not (np.array_equal(out, found) and np.array_equal(aliased, found)):
+        raise TypeError(f"{what} does not write its numbers into `out`, which may be an operand: {remedy}")

@@ -110,12 +110,6 @@ def _pow(a: float, b: float) -> float:
     return math.pow(a, b)
 
 
-def _slope_of_power(a: Any, b: Any) -> Any:
-    """b aᵇ⁻¹ in two halves, which stay in range where aᵇ vanishes or aᵇ / a overflows."""
-    half = pow_(a, 0.5 * b)
-    return b * half / a * half
-
-
 def _xlogy(x: float, y: float) -> float:
     return 0.0 if x == 0.0 and y == 0.0 else x * math.log(y)
 
@@ -138,11 +132,13 @@ def _by_hand(*_: Any) -> Any:
     )
 
 
-# What a leaf is made by: nothing, or a plain number that met a Value. What is not in the table: a node made by hand.
+# What is not in the table: how leaves are made, nothing or a plain number that met a Value; a node made by hand; and
+# `detach`, whose partial is not its derivative: the number passes, no derivative does.
 leaf = Op("", float, np.positive, lambda y: ())
 constant = Op("constant", float, np.positive, lambda y: ())
-
 custom = Op("custom", _by_hand, _by_hand, _by_hand)
+detach = Op("detach", float, np.positive, lambda x, y: (0.0,))
+_OUTSIDE_THE_TABLE = (leaf, constant, custom, detach)
 
 TABLE: dict[str, Op] = {}
 
@@ -159,7 +155,7 @@ sub: Op           = _row("-",             operator.sub,      np.subtract,       
 mul: Op           = _row("*",             operator.mul,      np.multiply,             lambda a, b, y: (b, a))
 div: Op           = _row("/",             operator.truediv,  np.divide,               lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
 neg: Op           = _row("neg",           operator.neg,      np.negative,             lambda x, y: (-1.0,))
-pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (_slope_of_power(a, b), y * log(a)),            "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
+pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (b * pow_(a, b - 1.0), y * log(a)),             "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
 exp: Op           = _row("exp",           math.exp,          np.exp,                  lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
 log: Op           = _row("log",           math.log,          np.log,                  lambda x, y: (1.0 / x,),                                        "x is positive")
 sqrt: Op          = _row("sqrt",          math.sqrt,         np.sqrt,                 lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
@@ -170,7 +166,6 @@ sigmoid: Op       = _row("sigmoid",       _sigmoid,          kernels.sigmoids,  
 softplus: Op      = _row("softplus",      _softplus,         kernels.softpluses,      lambda x, y: (sigmoid(x),))
 relu: Op          = _row("relu",          _relu,             kernels.relus,           lambda x, y: (1.0 - step(-x),))
 step: Op          = _row("step",          _step,             kernels.steps,           lambda x, y: (0.0,))
-detach: Op        = _row("detach",        float,             np.positive,             lambda x, y: (0.0,))                                            # the number passes, no derivative does
 abs_: Op          = _row("abs",           math.fabs,         np.absolute,             lambda x, y: (step(x) - step(-x),))
 maximum: Op       = _row("maximum",       _maximum,          np.maximum,              lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
 minimum: Op       = _row("minimum",       _minimum,          np.minimum,              lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
@@ -183,7 +178,7 @@ dot: Op           = _row("dot",           _dot,              np.matmul,         
 # fmt: on
 
 
-_OWN = frozenset([*TABLE, leaf, constant, custom])
+_OWN = frozenset([*TABLE, *_OUTSIDE_THE_TABLE])
 
 
 def row(name: str, value: Callable[..., float], array: Any, partials: Partials, domain: str = "") -> Op:
@@ -202,7 +197,7 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     """
     if name in _OWN or name.startswith("**"):
         raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
-    check_row(name, value, partials)
+    check_row(name, value, array, partials)
     array = array or kernels.each(value)
     op = TABLE.setdefault(name, Op(name, value, array, partials))
     op.value, op.array, op.partials, op.domain = value, array, partials, domain
@@ -227,7 +222,7 @@ def power(n: float) -> Op:
 
 def named(name: str) -> Op:
     """The row with this name; "**3" names a member of the family of powers."""
-    for op in (leaf, constant, custom):
+    for op in _OUTSIDE_THE_TABLE:
         if name == op:
             return op
     if name.startswith("**") and name != pow_:

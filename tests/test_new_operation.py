@@ -159,7 +159,7 @@ def test_a_name_in_use_is_refused(table, name):
         (math.sinh, lambda x, y: (1.0, 2.0), "tuple of 1"),
         (math.hypot, lambda a, b, y: (a / y,), "tuple of 2"),
         (lambda a, b, c: a, lambda a, b, c, y: (1.0, 0.0, 0.0), "4 arguments"),
-        (math.floor, lambda x, y: (0.0,), "wanted is a float"),
+        (math.floor, lambda x, y: (0.0,), "give a float"),
     ],
     ids=["no tuple", "too many", "too few", "three operands", "an int"],
 )
