@@ -11,28 +11,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import formulas
+from .. import formulas, ops
 from .._validation import as_table, describe
 from ..compiler import Compiled, compile
 from ..costs import cross_entropy, quadratic
 from ..formulas import Floats
-from ..graph import forward, reverse, topological_order
+from ..graph import dot_parts, forward, reverse, topological_order
 from ..nn import MLP
 from ..value import Value
-from .counting import CountedFloat, Tally, counted
+from .counting import UNNEEDED, CountedFloat, Tally, counted
 
 _COSTS: dict[Any, tuple[str, Callable[..., formulas.Derivatives]]] = {
     quadratic: ("quadratic", formulas.quadratic_gradient_forward),
     cross_entropy: ("cross_entropy", formulas.cross_entropy_gradient_forward),
 }
 _SECONDS = 0.05  # run each method for this long, to measure its time
-_recorded_partials = attrgetter("partials")
 
 
 class Measurement(NamedTuple):
@@ -131,7 +129,7 @@ class _Gradient:
     def backward(self, tally: Tally | None = None) -> Floats:
         costs, seed = self._record(tally)
         adjoints = dict.fromkeys(costs, seed)
-        reverse(topological_order(*costs), adjoints, _recorded_partials)
+        reverse(topological_order(*costs), adjoints, _needed_partials)
         return np.array([float(adjoints.get(p, 0.0)) for p in self.net.parameters()])
 
     def forward(self, tally: Tally | None = None) -> Floats:
@@ -140,7 +138,7 @@ class _Gradient:
         gradient = []
         for parameter in self.net.parameters():
             tangents = {parameter: seed}
-            forward(order, tangents, _recorded_partials)
+            forward(order, tangents, _needed_partials)
             gradient.append(float(sum(tangents.get(c, 0.0) for c in costs)))
         return np.array(gradient)
 
@@ -176,6 +174,16 @@ class _Gradient:
         if tally is None:
             return self.A, self.b, self.X
         return [counted(a, tally) for a in self.A], self.b, counted(self.X, tally)
+
+
+def _needed_partials(node: Value) -> Sequence[Any]:
+    """The recorded partials, but for the constant inputs of a `dot`: no sweep needs these."""
+    if node.op != ops.dot:
+        return node.partials
+    weights, inputs, _ = dot_parts(node)
+    if any(x.op != ops.constant for x in inputs):
+        return node.partials
+    return [*node.partials[: len(weights) + 1], *[UNNEEDED] * len(inputs)]
 
 
 def _flat(gradients: Any) -> Floats:

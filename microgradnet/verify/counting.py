@@ -38,6 +38,18 @@ class CountedFloat(float):
     __rmul__, __radd__ = __mul__, __add__
 
 
+class _Unneeded:
+    """A partial that no derivative needs: multiplying by it is no multiplication."""
+
+    def __mul__(self, other: object) -> _Unneeded:
+        return self
+
+    __add__ = __mul__
+
+
+UNNEEDED = _Unneeded()
+
+
 class CountedArray(np.ndarray[Any, np.dtype[np.float64]]):
     """An array; what NumPy computes from it is a counted array too. A product of matrices counts each of its products."""
 

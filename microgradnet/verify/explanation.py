@@ -81,7 +81,7 @@ def _paths(output: Value, wrt: Value, counts: dict[Value, int]) -> Iterator[Path
     while stack:
         node, trail = stack.pop()
         if node is not wrt:
-            edges = zip(node.parents, node.partials, strict=False)
+            edges = zip(node.parents, node.partials, strict=True)
             stack += reversed([(parent, (node, partial, trail)) for parent, partial in edges if parent in counts])
             continue
         names, factors = [_name(wrt)], []

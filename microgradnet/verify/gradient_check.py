@@ -17,7 +17,7 @@ from .. import ops
 from .._validation import as_number, describe
 from ..compiler.record import ONE_AT_A_TIME, call
 from ..derivatives import grad, jvp
-from ..graph import reverse, topological_order
+from ..graph import dot_parts, reverse, topological_order
 from ..value import Value
 from .differences import EPS, TINY, Estimate, slopes
 
@@ -187,8 +187,8 @@ def _along(node: Value, numbers: list[float], i: int) -> Callable[[float], Estim
 def _value(node: Value, numbers: Sequence[float]) -> float:
     if node.op != ops.dot:
         return node.op.value(*numbers)
-    split = len(numbers) // 2 + 1  # weights and bias; then inputs, and a 1 for the bias
-    return node.op.value(numbers[:split], (*numbers[split:], 1.0))
+    with_bias = len(dot_parts(node)[0]) + 1  # the table takes the bias as a last weight, of the input 1
+    return node.op.value(numbers[:with_bias], (*numbers[with_bias:], 1.0))
 
 
 def _noise(node: Value, numbers: Sequence[float] | None = None, y: float | None = None) -> float:
