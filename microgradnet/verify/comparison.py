@@ -62,7 +62,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare(net: MLP, x: npt.ArrayLike, r: npt.FloatsLike, cost: Callable[[Any, Any], Value] = quadratic) -> Comparison:
+def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, Any], Value] = quadratic) -> Comparison:
     """The gradient of C = 1/K Σ_k cost(f(xᵏ), rᵏ) for all weights and biases, computed forward and backward.
 
     net: an `MLP`; it is not changed. x: one sample, shape (n_0,), or a batch, shape (K, n_0). r: the desired outputs,
