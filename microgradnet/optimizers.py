@@ -81,7 +81,7 @@ class Descent:
             move = -rate * gradient
             if velocity is not None:
                 move += self.momentum * velocity
-            new = theta + move
+            new: Floats = np.add(theta, move, out=None if self.momentum else move)  # into move if that is not kept
         self._memory = steps + 1, move if self.momentum else None
         return new
 

@@ -111,7 +111,7 @@ def train(
 
     Arguments are checked at once; training happens as the iterator is advanced, so the caller can stop after any epoch.
     To go on later with the same bits as if it had not stopped, call `train` again with the same optimizer and, as the
-    seed, the same Generator; both can be pickled together with the net.
+    seed, the same Generator; both can be pickled together with the net. Ctrl-C gives up the rest of its epoch.
 
     A ValueError or a TypeError for bad data. A `DivergenceError` names epoch and step when cost or parameters leave the
     finite numbers. Then, and after Ctrl-C, net and optimizer hold the last finished step. What the caller changes
@@ -231,11 +231,14 @@ def _pass(
                     except (ArithmeticError, ValueError) as error:
                         raise _divergence(epoch, steps_before + first // batch_size + 1, error, optimizer) from error
                     try:
-                        theta = optimizer.step(theta, gradient)
-                        if not (math.isfinite(cost) and _all_finite(theta)):
+                        new = np.asarray(optimizer.step(theta, gradient), np.float64)
+                        if new.shape != theta.shape:
+                            raise TypeError(f"a step of {optimizer!r} gave shape {new.shape} for {theta.shape}")
+                        if not (math.isfinite(cost) and _all_finite(new)):
                             raise ArithmeticError(f"the batch's cost is {cost}")
                     except ArithmeticError as error:
                         raise _divergence(epoch, steps_before + first // batch_size + 1, error, optimizer) from error
+                    theta = new
                     finished = theta, attributes.copy()
                     total += cost * len(batch)
         finally:
