@@ -622,6 +622,10 @@ def test_a_signal_at_any_moment_leaves_the_last_finished_step(make, compiled):
     def stop(signum, frame):
         raise KeyboardInterrupt
 
+    def until_interrupted(epochs, seconds):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        list(epochs)
+
     class Watched(type(make())):
         def step(self, theta, gradient):
             new = super().step(theta, gradient)
@@ -636,9 +640,8 @@ def test_a_signal_at_any_moment_leaves_the_last_finished_step(make, compiled):
             vars(optimizer).update(settings)
             steps = [np.array(state(net))]
             epochs = train(net, XOR, ODD, optimizer=optimizer, epochs=10**9, batch_size=2, seed=0, compiled=compiled)
-            signal.setitimer(signal.ITIMER_REAL, moments.uniform(0.0005, 0.005))
             with pytest.raises(KeyboardInterrupt):
-                list(epochs)
+                until_interrupted(epochs, moments.uniform(0.0005, 0.005))
             held = len(steps) - 1 - [(state(net) == step).all() for step in steps[::-1]].index(True)
             assert held >= len(steps) - 2
             assert optimizer.steps == held
