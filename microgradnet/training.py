@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -142,7 +142,7 @@ def train(
     if held_out is not None:
         _check_targets(net, cost, *held_out, "validation ")
     method = (_CompiledCost if compiled else _RecordedCost)(net, cost, x[0], r[0])
-    return _epochs(method, optimizer, (x, r), held_out, epochs, batch_size or len(x), rng)
+    return _epochs(method, optimizer, (x, r), held_out, judge(r), epochs, batch_size or len(x), rng)
 
 
 def _optimizer(optimizer: Optimizer | None, learning_rate: Rate) -> Optimizer:
@@ -185,12 +185,12 @@ def _epochs(
     optimizer: Optimizer,
     data: tuple[Floats, Floats],
     held_out: tuple[Floats, Floats] | None,
+    accuracy: Judge | None,
     epochs: int,
     batch_size: int,
     rng: np.random.Generator,
 ) -> Iterator[Epoch]:
     X, R = data
-    accuracy = judge(R)
     seconds = 0.0
     for number in range(1, epochs + 1):
         start = time.perf_counter()
@@ -214,7 +214,7 @@ def _pass(
     steps_before: int,
 ) -> tuple[float, Floats]:
     """One pass through the samples in this order: their mean cost, and their outputs, shape (outputs, K)."""
-    theta = np.array([p.data for p in method.parameters])
+    theta = _numbers(method.parameters)
     attributes = vars(optimizer)
     outputs = np.empty((R.shape[1], len(order)))
     total = 0.0
@@ -249,7 +249,12 @@ def _pass(
     return total / len(order), outputs
 
 
+_get_data = attrgetter("_data")
 _set_data = vars(Value)["_data"].__set__  # of the slot: C code
+
+
+def _numbers(parameters: Sequence[Value]) -> Floats:
+    return np.fromiter(map(_get_data, parameters), np.float64, len(parameters))
 
 
 def _keep(parameters: Sequence[Value], optimizer: Optimizer, finished: tuple[Floats, dict[str, Any]]) -> None:
@@ -374,7 +379,7 @@ class _CompiledCost:
         """Take net and cost as they now are."""
         if not self._is_unchanged():
             self._compile()
-        self.fixed = self.program.theta()[len(self.parameters) :]
+        self.fixed = _numbers(self.program.parameters[len(self.parameters) :])
 
     def _is_unchanged(self) -> bool:
         if not (len(now := self.net.parameters()) == len(self.parameters) and all(map(is_, now, self.parameters))):
