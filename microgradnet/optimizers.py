@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,34 @@ class Optimizer(Protocol):
         ...
 
 
-class Descent:
+class _Steps:
+    """What Descent and Adam share: a step checks its arguments, then `step_into` does it."""
+
+    _memory: tuple[Any, ...]  # the steps taken, then arrays or None
+
+    @property
+    def steps(self) -> int:
+        """How many steps it has taken."""
+        steps: int = self._memory[0]
+        return steps
+
+    def step(self, theta: npt.ArrayLike, gradient: npt.ArrayLike) -> Floats:
+        """The parameters after a step.
+
+        theta, gradient: flat arrays of one length. Gives a new array; theta stays as it is. A ValueError for other
+        shapes or for a learning rate that is not positive and finite (a function may give 0), an ArithmeticError for an
+        overflow.
+        """
+        theta, gradient = _flat(theta, gradient, self._memory[1])
+        with np.errstate(over="raise", invalid="raise"):
+            return self.step_into(theta, gradient, np.empty_like(theta))
+
+    def step_into(self, theta: Floats, gradient: Floats, out: Floats) -> Floats:
+        """The same without checks, for `train`; the result goes into `out`, which may be the gradient's array."""
+        raise NotImplementedError
+
+
+class Descent(_Steps):
     """Steepest descent, the lecture's a ← a − Δt ∂C/∂a; with momentum µ, Polyak's heavy ball.
 
         v ← µ v − Δt ∂C/∂θ,    θ ← θ + v,    v starting at 0
@@ -60,36 +87,23 @@ class Descent:
     def __init__(self, learning_rate: Rate, momentum: float = 0.0) -> None:
         self.learning_rate = _checked_rate(learning_rate)
         self.momentum = _below_one(momentum, "momentum")
-        self._memory: tuple[int, Floats | None] = 0, None  # steps taken, v
+        self._memory = 0, None  # steps, v
 
-    @property
-    def steps(self) -> int:
-        """How many steps it has taken."""
-        return self._memory[0]
-
-    def step(self, theta: npt.ArrayLike, gradient: npt.ArrayLike) -> Floats:
-        """The parameters after a step.
-
-        theta, gradient: flat arrays of one length. Gives a new array; theta stays as it is. A ValueError for other
-        shapes or for a learning rate that is not positive and finite (a function may give 0), an ArithmeticError for an
-        overflow.
-        """
+    def step_into(self, theta: Floats, gradient: Floats, out: Floats) -> Floats:
         steps, velocity = self._memory
-        theta, gradient = _flat(theta, gradient, velocity)
         rate = _rate(self.learning_rate, steps + 1)
-        with np.errstate(over="raise", invalid="raise"):
-            move = -rate * gradient
-            if velocity is not None:
-                move += self.momentum * velocity
-            new: Floats = np.add(theta, move, out=None if self.momentum else move)  # into move if that is not kept
+        move = np.multiply(gradient, -rate, out=None if self.momentum else out)
+        if velocity is not None:
+            move += self.momentum * velocity
+        np.add(theta, move, out=out)
         self._memory = steps + 1, move if self.momentum else None
-        return new
+        return out
 
     def __repr__(self) -> str:
         return f"Descent({self.learning_rate!r}, momentum={self.momentum!r}): {self.steps} steps"
 
 
-class Adam:
+class Adam(_Steps):
     """Adam (Kingma and Ba 2015, algorithm 1): each parameter has a step size of its own.
 
         m ← β₁ m + (1 − β₁) g,    v ← β₂ v + (1 − β₂) g²,    m and v starting at 0
@@ -111,29 +125,20 @@ class Adam:
         self.epsilon = as_number(epsilon)
         if not 0.0 < self.epsilon < math.inf:
             raise ValueError(f"epsilon is {self.epsilon}: it must be positive and finite")
-        self._memory: tuple[int, Floats | None, Floats | None] = 0, None, None  # steps taken, m, v
+        self._memory = 0, None, None  # steps, m, v
 
-    @property
-    def steps(self) -> int:
-        """How many steps it has taken."""
-        return self._memory[0]
-
-    def step(self, theta: npt.ArrayLike, gradient: npt.ArrayLike) -> Floats:
-        """The parameters after a step. Arguments and errors as for `Descent.step`."""
+    def step_into(self, theta: Floats, gradient: Floats, out: Floats) -> Floats:
         steps, m, v = self._memory
-        theta, gradient = _flat(theta, gradient, m)
         t = steps + 1
         rate = _rate(self.learning_rate, t)
-        with np.errstate(over="raise", invalid="raise"):
-            new_m = (1.0 - self.beta1) * gradient
-            new_v = (1.0 - self.beta2) * (gradient * gradient)
-            if m is not None and v is not None:
-                new_m += self.beta1 * m
-                new_v += self.beta2 * v
-            unbiased_m, unbiased_v = new_m / (1.0 - self.beta1**t), new_v / (1.0 - self.beta2**t)
-            new = theta - rate * unbiased_m / (np.sqrt(unbiased_v) + self.epsilon)
+        new_m, new_v = (1.0 - self.beta1) * gradient, (1.0 - self.beta2) * (gradient * gradient)
+        if m is not None and v is not None:
+            new_m += self.beta1 * m
+            new_v += self.beta2 * v
+        unbiased_m, unbiased_v = new_m / (1.0 - self.beta1**t), new_v / (1.0 - self.beta2**t)
+        np.subtract(theta, rate * unbiased_m / (np.sqrt(unbiased_v) + self.epsilon), out=out)
         self._memory = t, new_m, new_v
-        return new
+        return out
 
     def __repr__(self) -> str:
         betas = f"beta1={self.beta1!r}, beta2={self.beta2!r}, epsilon={self.epsilon!r}"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter, is_
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ from .compiler.running import Compiled
 from .costs import quadratic
 from .graph import topological_order
 from .nn import Module
-from .optimizers import Descent, Optimizer, Rate
+from .optimizers import Adam, Descent, Optimizer, Rate
 from .value import Value
 
 Cost: TypeAlias = Callable[[Any, Any], Value]
@@ -219,34 +219,46 @@ def _pass(
     outputs = np.empty((R.shape[1], len(order)))
     total = 0.0
     finished = theta, attributes.copy()
+    # Descent and Adam can do without a new array for each gradient and each result, which would take longer than the
+    # arithmetic. Two arrays take turns: one holds the last finished step, the other the gradient and then the next step.
+    in_place = cast("Descent | Adam | None", optimizer if type(optimizer) in (Descent, Adam) else None)
+    spare = np.empty_like(theta)
+    first = 0
     try:
         try:
-            with np.errstate(**method.floating_point):
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
                 for first in range(0, len(order), batch_size):
                     batch = order[first : first + batch_size]
+                    x, r = X.take(batch, axis=0), R.take(batch, axis=0)
+                    gradient = spare if in_place else np.empty_like(theta)
                     try:
-                        cost, gradient = method.gradient(
-                            X[batch], R[batch], theta, outputs[:, first : first + batch_size]
-                        )
-                    except (ArithmeticError, ValueError) as error:
-                        raise _divergence(epoch, steps_before + first // batch_size + 1, error, optimizer) from error
-                    try:
-                        new = np.asarray(optimizer.step(theta, gradient), np.float64)
-                        if new.shape != theta.shape:
-                            raise TypeError(f"a step of {optimizer!r} gave shape {new.shape} for {theta.shape}")
-                        if not (math.isfinite(cost) and _all_finite(new)):
-                            raise ArithmeticError(f"the batch's cost is {cost}")
-                    except ArithmeticError as error:
-                        raise _divergence(epoch, steps_before + first // batch_size + 1, error, optimizer) from error
-                    theta = new
-                    finished = theta, attributes.copy()
+                        cost = method.gradient(x, r, theta, gradient, outputs[:, first : first + batch_size])
+                    except ValueError as error:  # a number left an operation's domain
+                        raise ArithmeticError(error) from error
+                    new = (
+                        in_place.step_into(theta, gradient, gradient) if in_place else _step(optimizer, theta, gradient)
+                    )
+                    if not (math.isfinite(cost) and _all_finite(new)):
+                        raise ArithmeticError(f"the batch's cost is {cost}")
+                    finished = new, attributes.copy()
+                    theta, spare = new, theta
                     total += cost * len(batch)
+        except ArithmeticError as error:
+            step = steps_before + first // batch_size + 1
+            raise _divergence(f"{epoch}, step {step}", error, optimizer) from error
         finally:
             _keep(method.parameters, optimizer, finished)
     except BaseException:
         _keep(method.parameters, optimizer, finished)  # once more: Ctrl-C may have come just before the first time
         raise
     return total / len(order), outputs
+
+
+def _step(optimizer: Optimizer, theta: Floats, gradient: Floats) -> Floats:
+    new = np.array(optimizer.step(theta, gradient), np.float64)
+    if new.shape != theta.shape:
+        raise TypeError(f"a step of {optimizer!r} gave shape {new.shape} for {theta.shape}: give parameters like theta")
+    return new
 
 
 _get_data = attrgetter("_data")
@@ -278,10 +290,9 @@ def _all_finite(numbers: Floats) -> bool:
     return math.isfinite(square) or bool(np.isfinite(numbers).all())
 
 
-def _divergence(epoch: str, step: int | None, error: Exception, optimizer: Optimizer) -> DivergenceError:
+def _divergence(where: str, error: Exception, optimizer: Optimizer) -> DivergenceError:
     rate = getattr(optimizer, "learning_rate", None)
     advice = f"learning rate below {rate}" if isinstance(rate, float) else "smaller learning rate"
-    where = epoch if step is None else f"{epoch}, step {step}"
     return DivergenceError(
         f"training diverged in {where} ({error}); the net keeps the last finite parameters. Try a {advice}; if this is "
         "the very first step, look at the cost and the data"
@@ -302,7 +313,7 @@ def _measured(
         with np.errstate(over="ignore", invalid="ignore"):
             cost, outputs = method.measure(*data)
     except (ArithmeticError, ValueError) as error:
-        raise _divergence(f"epoch {number}, on the validation data", None, error, optimizer) from error
+        raise _divergence(f"epoch {number}, on the validation data", error, optimizer) from error
     return cost, accuracy(outputs, data[1]) if accuracy else None
 
 
@@ -316,8 +327,6 @@ class _RecordedCost:
     numbers as soon as the weights have changed. Then each recording is computed again from its leaves.
     """
 
-    floating_point: ClassVar[Any] = {"over": "ignore", "invalid": "ignore"}  # what NumPy does about errors in a step
-
     def __init__(self, net: Any, cost: Cost, x: Floats, r: Floats) -> None:
         self.net, self.cost = net, cost
         recordings = [set(topological_order(*_run(net, x, r, cost))) for _ in range(2)]
@@ -328,18 +337,20 @@ class _RecordedCost:
         """Take the net as it now is."""
         self.parameters = _parameters(self.net)
 
-    def gradient(self, X: Floats, R: Floats, theta: Floats, outputs: Floats) -> tuple[float, Floats]:
-        """Mean cost and its gradient; writes the outputs, shape (outputs, samples)."""
+    def gradient(self, X: Floats, R: Floats, theta: Floats, gradient: Floats, outputs: Floats) -> float:
+        """The mean cost; its gradient, and the outputs, shape (outputs, samples), are written into arrays."""
         for p, number in zip(self.parameters, theta.tolist(), strict=True):
             p.data = number
             p.grad = 0.0
         total = 0.0
-        for k, (x, r) in enumerate(zip(X, R, strict=True)):
-            c, *y = self._recorded(x, r)
-            c.backward()
-            total += c.data
-            outputs[:, k] = [y_j.data for y_j in y]
-        return total / len(X), np.array([p.grad for p in self.parameters]) / len(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for k, (x, r) in enumerate(zip(X, R, strict=True)):
+                c, *y = self._recorded(x, r)
+                c.backward()
+                total += c.data
+                outputs[:, k] = [y_j.data for y_j in y]
+            gradient[...] = [p.grad / len(X) for p in self.parameters]
+        return total / len(X)
 
     def measure(self, X: Floats, R: Floats) -> tuple[float, Floats]:
         """Mean cost and the outputs, for the numbers that the parameters hold."""
@@ -359,8 +370,6 @@ class _RecordedCost:
 
 class _CompiledCost:
     """The cost, compiled; the same methods. Compiled again when the net or the cost records another graph."""
-
-    floating_point: ClassVar[Any] = {"over": "raise", "invalid": "raise", "divide": "raise", "under": "ignore"}
 
     def __init__(self, net: Any, cost: Cost, x: Floats, r: Floats) -> None:
         self.net, self.cost = net, cost
@@ -391,18 +400,18 @@ class _CompiledCost:
             return True  # the sample is outside a domain; the program will tell which
         return same_program(self.recording, ([x, r], values))
 
-    def gradient(self, X: Floats, R: Floats, theta: Floats, outputs: Floats) -> tuple[float, Floats]:
+    def gradient(self, X: Floats, R: Floats, theta: Floats, gradient: Floats, outputs: Floats) -> float:
         if self.fixed.size:
             theta = np.concatenate((theta, self.fixed))
-        if len(X) <= _CHUNK:
-            gradient = np.empty_like(theta)
+        elif len(X) <= _CHUNK:
             try:
-                cost = self.program.run("gradient", [X.T, R.T], theta, gradient, outputs, 1.0 / len(X))
-                return cost, gradient[: len(self.parameters)]
+                cost: float = self.program.run("gradient", [X.T, R.T], theta, gradient, outputs, 1.0 / len(X))
+                return cost
             except FloatingPointError:
-                pass  # the program's checked entry says where, or that infinities are fine
-        cost, gradient, outputs[...] = self.program.value_grad_and_watched((X, R), theta)
-        return cost, gradient[: len(self.parameters)]
+                pass  # the entry with checks says where, or that these infinities are right
+        cost, all_slopes, outputs[...] = self.program.value_grad_and_watched((X, R), theta)
+        gradient[...] = all_slopes[: len(gradient)]
+        return cost
 
     def measure(self, X: Floats, R: Floats) -> tuple[float, Floats]:
         costs, *outputs = self.program.rows((X, R), None)
