@@ -343,7 +343,7 @@ class _RecordedCost:
             p.data = number
             p.grad = 0.0
         total = 0.0
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", divide="warn"):
             for k, (x, r) in enumerate(zip(X, R, strict=True)):
                 c, *y = self._recorded(x, r)
                 c.backward()
