@@ -70,15 +70,19 @@ def test_no_one_can_read_a_private_file_while_it_is_written(tmp_path, monkeypatc
 
 @posix
 def test_save_refuses_what_is_no_regular_file(tmp_path):
-    """A device, a pipe, a folder, a link in a circle: each is named and still there."""
+    """A pipe (or a device), a folder, a link in a circle: each is named and still there."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     (tmp_path / "to the pipe").symlink_to("pipe")
     (tmp_path / "circle").symlink_to("circle")
-    for path, words in ((tmp_path / "pipe", "no regular file"), (tmp_path / "to the pipe", "no regular file"),
-                        ("/dev/null", "no regular file"), (tmp_path / "folder", "folder"), (tmp_path / "circle", "circle")):  # fmt: skip
+    for name, words in (
+        ("pipe", "no regular file"),
+        ("to the pipe", "no regular file"),
+        ("folder", "folder"),
+        ("circle", "circle"),
+    ):
         with pytest.raises(OSError, match=words):
-            NEW.save(path)
+            NEW.save(tmp_path / name)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["circle", "folder", "pipe", "to the pipe"]
 
