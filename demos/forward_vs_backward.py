@@ -26,7 +26,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from microgradnet import MLP, compare
-from microgradnet.verify.comparison import Row
+from microgradnet.verify.comparison import Measurement
 
 DEPTHS = [8, 12, 16, 24, 32, 48, 64]
 QUICK_DEPTHS = [6, 8, 12, 16]
@@ -39,7 +39,7 @@ STYLES: dict[str, dict[str, Any]] = {
     "naive formulas": {"color": "#c1440e", "marker": "s", "fillstyle": "none", "markersize": 11},
 }
 
-Series = dict[str, list[Row]]  # of every method, one row per net
+Series = dict[str, list[Measurement]]  # of every method, one row per net
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,15 +104,15 @@ def grow(depths: list[int]) -> tuple[list[int], Series]:
     return parameters, series
 
 
-def unknowns(rows: list[Row]) -> list[float]:
+def unknowns(rows: list[Measurement]) -> list[float]:
     return [row.unknowns for row in rows]
 
 
-def multiplications(rows: list[Row]) -> list[float]:
+def multiplications(rows: list[Measurement]) -> list[float]:
     return [row.multiplications for row in rows]
 
 
-def seconds(rows: list[Row]) -> list[float]:
+def seconds(rows: list[Measurement]) -> list[float]:
     return [row.seconds for row in rows]
 
 

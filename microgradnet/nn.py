@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import _archive
+from . import _net_file
 from ._validation import describe
 from .functions import dot_inputs, dot_node
 from .value import Operand, Value, flat
@@ -32,7 +32,6 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
 }
 """The activations by name; one added here can be used, saved and loaded."""
 
-_FORMAT = "microgradnet MLP, version 1"
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -226,8 +225,9 @@ class MLP(Module):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write architecture, weights and biases to a file, bit for bit; `load` reads it.
 
-        An existing file is replaced at the end, so that no half-written one is ever there. A ValueError for a net whose
-        parameters are not finite or whose layers mix activations.
+        An existing file is replaced at the end, so that no half-written one is ever there; a symlink is followed, and the
+        file keeps its mode. A ValueError for a net whose parameters are not finite or whose layers mix activations; an
+        OSError for a path that is no regular file.
 
         >>> import pathlib, tempfile
         >>> net = MLP(2, [3, 1], "tanh", seed=1)
@@ -243,27 +243,22 @@ class MLP(Module):
                     f"layer {q} mixes the activations {sorted(kinds)}: a file holds one per layer; pickle it"
                 )
         A, b = self.weights(), self.biases()
-        arrays = {f"A{q}": a for q, a in enumerate(_arrays(A, A, "weights"), 1)}
-        arrays |= {f"b{q}": a for q, a in enumerate(_arrays(b, b, "biases"), 1)}
-        _archive.write(
-            path, {"format": _FORMAT, "activations": [layer.neurons[0].activation for layer in self.layers]}, arrays
-        )
+        activations = [layer.neurons[0].activation for layer in self.layers]
+        _net_file.write(path, activations, _arrays(A, A, "weights"), _arrays(b, b, "biases"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MLP:
         """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
-        content = _archive.content(path)
         try:
-            header, arrays = _archive.read(content)
-            if header["format"] != _FORMAT:
-                raise ValueError(f"its format is {header['format']!r}, not {_FORMAT!r}")
-            activations = header["activations"]
-            A, b = [[arrays[f"{letter}{q}"] for q in range(1, len(activations) + 1)] for letter in "Ab"]
+            names, A, b = _net_file.read(path)
+            activations = [_known(name) for name in names]
             net = cls(A[0].shape[1], [len(a) for a in A])
             net.set_weights(A, b)
             for layer, activation in zip(net.layers, activations, strict=True):
                 for neuron in layer.neurons:
-                    neuron.activation = _known(activation)
+                    neuron.activation = activation
+        except OSError:
+            raise
         except Exception as error:  # a damaged archive can fail in any way
             raise ValueError(
                 f"{os.fspath(path)} is damaged or not a net saved by MLP.save, or its activations are not in "

@@ -1,26 +1,42 @@
-"""Training: steepest descent, and mini-batch stochastic descent as in the lecture."""
+"""`train`: mini-batch stochastic descent, as in the lecture, or with another optimizer.
+
+Checks are made once per training or once per epoch; a batch pays for its gradient and its step. How a gradient is
+computed is the business of `_CompiledCost` and `_RecordedCost`, which give the same numbers up to rounding; what a step
+does, of `optimizers`; what data and targets mean, of `_samples`.
+
+A step is finished when its parameters are known to be finite. The last finished step is written into the net, and into
+the optimizer's attributes, at the end of each epoch, however it ends.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from itertools import chain
+from operator import attrgetter, is_
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from ._validation import as_number, as_table, describe
-from .compiler.record import record
-from .compiler.running import Compiled, assign
+from . import ops
+from ._samples import Floats, Judge, as_samples, extremes, judge
+from ._validation import describe
+from .compiler.record import Recording, record, same_program
+from .compiler.replay import recorded_again
+from .compiler.running import Compiled
 from .costs import quadratic
-from .nn import Array, Module
+from .graph import topological_order
+from .nn import Module
+from .optimizers import Adam, Descent, Optimizer, Rate
 from .value import Value
 
-Cost = Callable[[Any, Any], Value]
-Judge: TypeAlias = Callable[[Array, Array], int]
+Cost: TypeAlias = Callable[[Any, Any], Value]
+
+_DEFAULT_RATE = 0.5
 
 
 class DivergenceError(ArithmeticError):
@@ -42,12 +58,12 @@ class Epoch:
     """One pass through the training data.
 
     number: from 1. cost, accuracy: means over the epoch's samples, each measured just before the step that used it.
-    seconds: spent on training so far; not on validation, nor by the caller between epochs. validation_cost,
-    validation_accuracy: measured on the validation data after the epoch, None without such data.
+    seconds: spent on training so far, without validation and without what the caller does between epochs.
+    validation_cost, validation_accuracy: measured on the validation data after the epoch; None without such data.
 
-    Accuracy is the fraction of samples told right: with several outputs, the largest is where the largest target is;
-    with one output and two different targets, the output is on its target's side of the middle. It is None where
-    the targets name no classes.
+    Accuracy is the fraction of samples that come out right. With several outputs, the largest output must be where the
+    largest target is; with one output and two different targets, the output must be on its target's side of the middle.
+    It is None if the targets name no classes.
 
     >>> epoch = Epoch(number=3, cost=0.5, accuracy=0.9, seconds=1.25)
     >>> f"{epoch.number}: {epoch.cost:.2f}, {epoch.accuracy:.0%}"
@@ -67,25 +83,39 @@ def train(
     X: npt.ArrayLike,
     R: npt.ArrayLike,
     cost: Cost = quadratic,
-    learning_rate: float = 0.5,
+    learning_rate: Rate = _DEFAULT_RATE,
     epochs: int = 30,
     batch_size: int | None = None,
-    seed: int | None = None,
+    seed: int | np.random.Generator | None = None,
     validation: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
     compiled: bool = True,
+    optimizer: Optimizer | None = None,
 ) -> Iterator[Epoch]:
     """Train a net in place; an iterator that yields an `Epoch` after each pass through the data.
 
-    X: the samples x¹ … x^K, shape (K, inputs). R: the desired outputs, shape (K, outputs), or (K,) for one output.
-    cost: of one sample, as `quadratic`: a function of two lists, the net's outputs y and the desired ones r, that gives a
-    Value, as in lambda y, r: abs(y[0] - r[0]). learning_rate: the lecture's Δt. batch_size: the lecture's K₀; every epoch draws the samples in a new order without replacement and takes a step
-    a ← a − Δt ∂C₀/∂a for each K₀ of them (the last batch of an epoch may be smaller). None takes all K at once, which
-    is steepest descent. seed: of that order. compiled: run the cost through `compile`; False records every sample's
-    graph and calls `backward` on it, which takes far longer and gives the same to rounding.
+    X: the samples x¹ … x^K, shape (K, inputs). R: the desired outputs, shape (K, outputs); shape (K,) for one output, or
+    for class labels 0, 1, … of a net with several outputs, which become one-hot targets.
 
-    Arguments are checked at once; training happens as the iterator is advanced, so a caller can stop at any epoch.
+    cost: of one sample, such as `quadratic`: a function of two lists, the net's outputs y and the desired ones r, that
+    gives a Value, as in lambda y, r: abs(y[0] - r[0]).
+
+    batch_size: the lecture's K₀. Each epoch draws the samples in a new order without replacement, and takes a step for
+    each K₀ of them; the last batch of an epoch may be smaller. None takes all K at once, which is steepest descent.
+    seed: of that order, an int or a NumPy Generator.
+
+    optimizer: what a step does with the gradient, `Descent`, `Adam` or the like. None is Descent(learning_rate), the
+    lecture's a ← a − Δt ∂C₀/∂a. learning_rate: a number, or a function that gives it for the step's number, from 1.
+
+    validation: a pair (X, R) of further data, to be measured after each epoch. compiled: run the cost through `compile`;
+    False records each sample's graph and calls `backward` on it, which takes far longer and gives the same to rounding.
+
+    Arguments are checked at once; training happens as the iterator is advanced, so the caller can stop after any epoch.
+    To go on later with the same bits as if it had not stopped, call `train` again with the same optimizer and, as the
+    seed, the same Generator; both can be pickled together with the net. Ctrl-C gives up the rest of its epoch.
+
     A ValueError or a TypeError for bad data. A `DivergenceError` names epoch and step when cost or parameters leave the
-    finite numbers. Then, and after Ctrl-C, the net holds the parameters of its last finished step.
+    finite numbers. Then, and after Ctrl-C, net and optimizer hold the last finished step. What the caller changes
+    between epochs, such as a weight, an activation, or a number that the cost uses, counts from the next epoch on.
 
     >>> from microgradnet import MLP
     >>> net = MLP(2, [3, 1], seed=3)
@@ -96,126 +126,290 @@ def train(
     (500, 1.0)
     """
     if not isinstance(net, Module):
-        raise TypeError(f"{describe(net)} arrived where a net was wanted: an MLP, a Layer or a Neuron")
+        raise TypeError(f"{describe(net)} arrived where a net was wanted: give an MLP, a Layer or a Neuron")
     if not callable(cost):
-        raise TypeError(f"{describe(cost)} arrived where a cost was wanted: a function such as quadratic")
+        raise TypeError(f"{describe(cost)} arrived where a cost was wanted: give a function such as quadratic")
     if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
-        raise TypeError(f"{describe(validation)} arrived where validation data were wanted: a pair (X, R)")
-    X, R = _samples(net, X, R, "X", "R")
-    checked = None if validation is None else _samples(net, *validation, "validation X", "validation R")
-    learning_rate = as_number(learning_rate)
-    if not 0.0 < learning_rate < math.inf:
-        raise ValueError(f"learning_rate is {learning_rate}: it must be positive and finite")
-    _whole(epochs, "epochs", None)
+        raise TypeError(f"{describe(validation)} arrived where validation data were wanted: give a pair (X, R)")
+    x, r = as_samples(net, X, R)
+    held_out = None if validation is None else as_samples(net, *validation, prefix="validation ")
+    optimizer = _optimizer(optimizer, learning_rate)
+    _check_count(epochs, "epochs", None)
     if batch_size is not None:
-        _whole(batch_size, "batch_size", len(X))
-    for k in (np.argmin(R) // R.shape[1], np.argmax(R) // R.shape[1]):
+        _check_count(batch_size, "batch_size", len(x))
+    rng = np.random.default_rng(seed)
+    _check_targets(net, cost, x, r, "")
+    if held_out is not None:
+        _check_targets(net, cost, *held_out, "validation ")
+    method = (_CompiledCost if compiled else _RecordedCost)(net, cost, x[0], r[0])
+    return _epochs(method, optimizer, (x, r), held_out, judge(r), epochs, batch_size or len(x), rng)
+
+
+def _optimizer(optimizer: Optimizer | None, learning_rate: Rate) -> Optimizer:
+    if optimizer is None:
+        return Descent(learning_rate)
+    if (
+        isinstance(optimizer, type)
+        or not callable(getattr(optimizer, "step", None))
+        or not hasattr(optimizer, "__dict__")
+    ):
+        raise TypeError(f"{describe(optimizer)} arrived where an optimizer was wanted: give one such as Adam(0.001)")
+    if learning_rate != _DEFAULT_RATE:
+        raise ValueError("learning_rate and optimizer arrived: give the learning rate to the optimizer")
+    return optimizer
+
+
+def _check_count(n: object, name: str, most: int | None) -> None:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 or (most is not None and n > most):
+        bound = "" if most is None else f" to {most}, the number of samples"
+        raise ValueError(f"{name} is {describe(n)}: give a whole number from 1{bound}")
+
+
+def _check_targets(net: Any, cost: Cost, X: Floats, R: Floats, prefix: str) -> None:
+    """Try the cost on the extreme targets, as a compiled cost no longer refuses any."""
+    for k in extremes(R):
         try:
-            _run(net, X[k], R[k], cost)  # a cost that refuses some targets refuses the extreme ones
-        except TypeError as error:
-            error.add_note(f"(train calls the cost with two lists, of {R.shape[1]} outputs and as many targets)")
+            _run(net, X[k], R[k], cost)
+        except ArithmeticError:
+            pass  # of the outputs as they are now; training will tell
+        except (TypeError, ValueError) as error:
+            error.add_note(
+                f"(in sample {k} of {prefix}X and {prefix}R; train calls the cost with two lists, of {R.shape[1]} outputs "
+                "and as many targets)"
+            )
             raise
-    method = _Compiled(net, cost) if compiled else _Eager(net, cost)
-    return _epochs(method, X, R, learning_rate, epochs, batch_size or len(X), np.random.default_rng(seed), checked)
 
 
 def _epochs(
-    method: _Compiled | _Eager,
-    X: Array,
-    R: Array,
-    learning_rate: float,
+    method: _CompiledCost | _RecordedCost,
+    optimizer: Optimizer,
+    data: tuple[Floats, Floats],
+    held_out: tuple[Floats, Floats] | None,
+    accuracy: Judge | None,
     epochs: int,
     batch_size: int,
     rng: np.random.Generator,
-    validation: tuple[Array, Array] | None,
 ) -> Iterator[Epoch]:
-    right = _judge(R)
+    X, R = data
     seconds = 0.0
-    step = 0
     for number in range(1, epochs + 1):
         start = time.perf_counter()
-        theta = np.array([p.data for p in method.parameters])
+        method.refresh()
         order = rng.permutation(len(X))
-        total, hits = 0.0, 0
-        try:
-            for first in range(0, len(X), batch_size):
-                batch = order[first : first + batch_size]
-                step += 1
-                x, r = X[batch], R[batch]
-                with _divergence(f"epoch {number}, step {step}", learning_rate):
-                    cost, gradient, outputs = method.gradient(x, r, theta)
-                    new = theta - learning_rate * gradient
-                    if not (math.isfinite(cost) and np.isfinite(new).all()):
-                        raise ArithmeticError(f"the batch's cost is {cost}")
-                theta = new
-                total += cost * len(batch)
-                hits += right(outputs, r) if right else 0
-        finally:  # however the epoch ends
-            assign(method.parameters, theta.tolist())
+        steps_before = (number - 1) * math.ceil(len(X) / batch_size)
+        cost, outputs = _pass(method, optimizer, X, R, order, batch_size, f"epoch {number}", steps_before)
         seconds += time.perf_counter() - start
-        accuracy = hits / len(X) if right else None
-        with _divergence(f"epoch {number}, on the validation data", learning_rate):
-            measured = _measure(method, validation, theta, right)
-        yield Epoch(number, total / len(X), accuracy, seconds, *measured)
+        right = accuracy(outputs, R[order]) if accuracy else None
+        yield Epoch(number, cost, right, seconds, *_measured(method, held_out, accuracy, optimizer, number))
 
 
-@contextmanager
-def _divergence(where: str, learning_rate: float) -> Iterator[None]:
+def _pass(
+    method: _CompiledCost | _RecordedCost,
+    optimizer: Optimizer,
+    X: Floats,
+    R: Floats,
+    order: npt.NDArray[np.intp],
+    batch_size: int,
+    epoch: str,
+    steps_before: int,
+) -> tuple[float, Floats]:
+    """One pass through the samples in this order: their mean cost, and their outputs, shape (outputs, K)."""
+    theta = _numbers(method.parameters)
+    attributes = vars(optimizer)
+    outputs = np.empty((R.shape[1], len(order)))
+    total = 0.0
+    finished = theta, attributes.copy()
+    # Descent and Adam can do without a new array for each gradient and each result, which would take longer than the
+    # arithmetic. Two arrays take turns: one holds the last finished step, the other the gradient and then the next step.
+    in_place = cast("Descent | Adam | None", optimizer if type(optimizer) in (Descent, Adam) else None)
+    spare = np.empty_like(theta)
+    first = 0
+    try:
+        try:
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                for first in range(0, len(order), batch_size):
+                    batch = order[first : first + batch_size]
+                    x, r = X.take(batch, axis=0), R.take(batch, axis=0)
+                    gradient = spare if in_place else np.empty_like(theta)
+                    try:
+                        cost = method.gradient(x, r, theta, gradient, outputs[:, first : first + batch_size])
+                    except ValueError as error:  # a number left an operation's domain
+                        raise ArithmeticError(error) from error
+                    new = (
+                        in_place.step_into(theta, gradient, gradient) if in_place else _step(optimizer, theta, gradient)
+                    )
+                    if not (math.isfinite(cost) and _all_finite(new)):
+                        raise ArithmeticError(f"the batch's cost is {cost}")
+                    finished = new, attributes.copy()
+                    theta, spare = new, theta
+                    total += cost * len(batch)
+        except ArithmeticError as error:
+            step = steps_before + first // batch_size + 1
+            raise _divergence(f"{epoch}, step {step}", error, optimizer) from error
+        finally:
+            _keep(method.parameters, optimizer, finished)
+    except BaseException:
+        _keep(method.parameters, optimizer, finished)  # once more: Ctrl-C may have come just before the first time
+        raise
+    return total / len(order), outputs
+
+
+def _step(optimizer: Optimizer, theta: Floats, gradient: Floats) -> Floats:
+    new = np.array(optimizer.step(theta, gradient), np.float64)
+    if new.shape != theta.shape:
+        raise TypeError(f"a step of {optimizer!r} gave shape {new.shape} for {theta.shape}: give parameters like theta")
+    return new
+
+
+_get_data = attrgetter("_data")
+_set_data = vars(Value)["_data"].__set__  # of the slot: C code
+
+
+def _numbers(parameters: Sequence[Value]) -> Floats:
+    return np.fromiter(map(_get_data, parameters), np.float64, len(parameters))
+
+
+def _keep(parameters: Sequence[Value], optimizer: Optimizer, finished: tuple[Floats, dict[str, Any]]) -> None:
+    """Write a finished step into the parameters and the optimizer's attributes.
+
+    The writing is one call of `deque`, and all that it calls is C code, so Ctrl-C comes before or after it.
+    """
+    theta, attributes = finished
+    writing: Iterator[Any] = chain(
+        map(_set_data, parameters, theta.tolist()),
+        map(dict.update, (vars(optimizer),), (attributes,)),
+    )
+    deque(writing, maxlen=0)
+
+
+def _all_finite(numbers: Floats) -> bool:
+    try:
+        square = np.dot(numbers, numbers)  # takes less time than isfinite, and is finite only if all of them are
+    except FloatingPointError:  # they are large
+        square = math.inf
+    return math.isfinite(square) or bool(np.isfinite(numbers).all())
+
+
+def _divergence(where: str, error: Exception, optimizer: Optimizer) -> DivergenceError:
+    rate = getattr(optimizer, "learning_rate", None)
+    advice = f"learning rate below {rate}" if isinstance(rate, float) else "smaller learning rate"
+    return DivergenceError(
+        f"training diverged in {where} ({error}); the net keeps the last finite parameters. Try a {advice}; if this is "
+        "the very first step, look at the cost and the data"
+    )
+
+
+def _measured(
+    method: _CompiledCost | _RecordedCost,
+    data: tuple[Floats, Floats] | None,
+    accuracy: Judge | None,
+    optimizer: Optimizer,
+    number: int,
+) -> tuple[float | None, float | None]:
+    """Cost and accuracy on the validation data."""
+    if data is None:
+        return None, None
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            yield
+            cost, outputs = method.measure(*data)
     except (ArithmeticError, ValueError) as error:
-        raise DivergenceError(
-            f"training diverged in {where} ({error}); the net keeps the last finite parameters. Try a learning rate "
-            f"below {learning_rate}; if this is the very first step, look at the cost and the data"
-        ) from error
+        raise _divergence(f"epoch {number}, on the validation data", error, optimizer) from error
+    return cost, accuracy(outputs, data[1]) if accuracy else None
 
 
-class _Eager:
-    """Gradients by recording every sample's graph."""
+# Two ways to a gradient.
 
-    def __init__(self, net: Any, cost: Cost) -> None:
-        self.net, self.cost, self.parameters = net, cost, net.parameters()
 
-    def gradient(self, X: Array, R: Array, theta: Array) -> tuple[float, Array, Array]:
-        """Mean cost, its gradient, and the outputs, one row per sample."""
-        assign(self.parameters, theta.tolist())
-        for p in self.parameters:
+class _RecordedCost:
+    """The cost, recorded anew for each sample.
+
+    What it uses of nodes recorded outside of it, such as a penalty on the weights that was written down once, holds old
+    numbers as soon as the weights have changed. Then each recording is computed again from its leaves.
+    """
+
+    def __init__(self, net: Any, cost: Cost, x: Floats, r: Floats) -> None:
+        self.net, self.cost = net, cost
+        recordings = [set(topological_order(*_run(net, x, r, cost))) for _ in range(2)]
+        self.has_old_nodes = bool(set.intersection(*recordings))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take the net as it now is."""
+        self.parameters = _parameters(self.net)
+
+    def gradient(self, X: Floats, R: Floats, theta: Floats, gradient: Floats, outputs: Floats) -> float:
+        """The mean cost; its gradient, and the outputs, shape (outputs, samples), are written into arrays."""
+        for p, number in zip(self.parameters, theta.tolist(), strict=True):
+            p.data = number
             p.grad = 0.0
-        total, outputs = 0.0, []
-        for x, r in zip(X, R, strict=True):
-            c, *y = _run(self.net, x, r, self.cost)
-            c.backward()
-            total += c.data
-            outputs.append([y_j.data for y_j in y])
-        return total / len(X), np.array([p.grad for p in self.parameters]) / len(X), np.array(outputs)
+        total = 0.0
+        with np.errstate(over="ignore", invalid="ignore", divide="warn"):
+            for k, (x, r) in enumerate(zip(X, R, strict=True)):
+                c, *y = self._recorded(x, r)
+                c.backward()
+                total += c.data
+                outputs[:, k] = [y_j.data for y_j in y]
+            gradient[...] = [p.grad / len(X) for p in self.parameters]
+        return total / len(X)
 
-    def values(self, X: Array, R: Array, theta: Array) -> tuple[float, Array]:
-        """Mean cost, and the outputs; of the parameters that the net holds."""
-        rows = [[v.data for v in _run(self.net, x, r, self.cost)] for x, r in zip(X, R, strict=True)]
+    def measure(self, X: Floats, R: Floats) -> tuple[float, Floats]:
+        """Mean cost and the outputs, for the numbers that the parameters hold."""
+        rows = [[v.data for v in self._recorded(x, r)] for x, r in zip(X, R, strict=True)]
         costs, *outputs = np.array(rows).T
-        return float(costs.mean()), np.array(outputs).T
+        return float(costs.mean()), np.array(outputs)
+
+    def _recorded(self, x: Floats, r: Floats) -> list[Value]:
+        values = _run(self.net, x, r, self.cost)
+        if not self.has_old_nodes:
+            return values
+        now: dict[Value, Value] = {}
+        for node in topological_order(*values):
+            now[node] = recorded_again(node, now)
+        return [now.get(value, value) for value in values]
 
 
-class _Compiled:
-    """Gradients by the compiled cost; the same methods."""
+class _CompiledCost:
+    """The cost, compiled; the same methods. Compiled again when the net or the cost records another graph."""
 
-    def __init__(self, net: Any, cost: Cost) -> None:
-        recording = record(lambda x, r: _run(net, x, r, cost), (net.nin, net.nout))._replace(several=False)
-        self.program = Compiled(recording, watched=net.nout)
-        self.parameters = self.program.parameters
-        trained = set(map(id, net.parameters()))
-        self.fixed = [i for i, p in enumerate(self.parameters) if id(p) not in trained]  # the cost's own, if any
+    def __init__(self, net: Any, cost: Cost, x: Floats, r: Floats) -> None:
+        self.net, self.cost = net, cost
+        self.sample = x, r  # to record now and then
+        self._compile()
 
-    def gradient(self, X: Array, R: Array, theta: Array) -> tuple[float, Array, Array]:
-        gradient, outputs = np.empty_like(theta), np.empty((R.shape[1], len(X)))
-        cost = self.program.mean_into(gradient, (X, R), theta, outputs)
-        gradient[self.fixed] = 0.0
-        return cost, gradient, outputs.T
+    def _compile(self) -> None:
+        self.parameters = _parameters(self.net)
+        recording = record(lambda x, r: _run(self.net, x, r, self.cost), (self.net.nin, self.net.nout))
+        self.recording = recording._replace(several=False)
+        # the cost's own parameters, which are not trained, follow those of the net
+        self.program = Compiled(self.recording, parameters=self.parameters, watched=self.net.nout)
 
-    def values(self, X: Array, R: Array, theta: Array) -> tuple[float, Array]:
-        costs, *outputs = self.program.rows((X, R), theta)
-        return float(costs.mean()), np.array(outputs).T
+    def refresh(self) -> None:
+        """Take net and cost as they now are."""
+        if not self._is_unchanged():
+            self._compile()
+        self.fixed = _numbers(self.program.parameters[len(self.parameters) :])
+
+    def _is_unchanged(self) -> bool:
+        if not (len(now := self.net.parameters()) == len(self.parameters) and all(map(is_, now, self.parameters))):
+            return False
+        x, r = ([Value(number) for number in numbers.tolist()] for numbers in self.sample)
+        try:
+            values = _run(self.net, x, r, self.cost)
+        except (ArithmeticError, ValueError):
+            return True  # the sample is outside a domain; the program will tell which
+        return same_program(self.recording, Recording([x, r], values, several=False))
+
+    def gradient(self, X: Floats, R: Floats, theta: Floats, gradient: Floats, outputs: Floats) -> float:
+        if not self.fixed.size:
+            return self.program.mean_into(gradient, (X, R), theta, outputs)
+        all_slopes = np.empty(len(self.program.parameters))
+        cost = self.program.mean_into(all_slopes, (X, R), np.concatenate((theta, self.fixed)), outputs)
+        gradient[...] = all_slopes[: len(gradient)]
+        return cost
+
+    def measure(self, X: Floats, R: Floats) -> tuple[float, Floats]:
+        costs, *outputs = self.program.rows((X, R), None)
+        return float(costs.mean()), np.array(outputs)
 
 
 def _run(net: Any, x: Any, r: Any, cost: Cost) -> list[Value]:
@@ -225,39 +419,10 @@ def _run(net: Any, x: Any, r: Any, cost: Cost) -> list[Value]:
     return [cost(outputs, list(r)), *outputs]
 
 
-def _measure(
-    method: _Compiled | _Eager, data: tuple[Array, Array] | None, theta: Array, right: Judge | None
-) -> tuple[float | None, float | None]:
-    if data is None:
-        return None, None
-    cost, outputs = method.values(*data, theta)
-    return cost, right(outputs, data[1]) / len(outputs) if right else None
-
-
-def _judge(R: Array) -> Judge | None:
-    """Counts, from outputs and targets, the samples that came out right; None where the targets name no classes."""
-    if R.shape[1] > 1:
-        if not (np.sum(R.max(axis=1, keepdims=True) == R, axis=1) == 1).all():
-            return None
-        return lambda y, r: int(np.sum(y.argmax(axis=1) == r.argmax(axis=1)))
-    classes = np.unique(R)
-    if len(classes) > 2:
-        return None
-    middle = 0.5 if len(classes) == 1 else float(classes.mean())
-    return lambda y, r: int(np.sum((y >= middle) == (r >= middle)))
-
-
-def _samples(net: Any, X: npt.ArrayLike, R: npt.ArrayLike, x_name: str, r_name: str) -> tuple[Array, Array]:
-    x, r = as_table(X, x_name), as_table(R, r_name)
-    if len(x) != len(r):
-        raise ValueError(f"{x_name} has {len(x)} samples and {r_name} has {len(r)}: there must be as many")
-    for table, name, wanted in ((x, x_name, net.nin), (r, r_name, net.nout)):
-        if table.shape[1] != wanted:
-            raise ValueError(f"{name} has {table.shape[1]} columns where this {type(net).__name__} wants {wanted}")
-    return x, r
-
-
-def _whole(n: object, name: str, most: int | None) -> None:
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 or (most is not None and n > most):
-        bound = "" if most is None else f" to {most}, the number of samples"
-        raise ValueError(f"{name} is {describe(n)}: wanted is a whole number from 1{bound}")
+def _parameters(net: Any) -> list[Value]:
+    """The net's parameters, each once, which must be leaves."""
+    parameters: list[Value] = list(dict.fromkeys(net.parameters()))
+    for p in parameters:
+        if p.op != ops.leaf:
+            raise TypeError(f"{describe(p)} is a parameter that was computed: train takes parameters made by Value(…)")
+    return parameters

@@ -3,10 +3,11 @@
 import dataclasses
 import itertools
 import math
+import pickle
+import random
+import re
 import signal
-import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradnet import MLP, DivergenceError, Epoch, Layer, Neuron, Value, cross_entropy, quadratic, train, training
+from microgradnet.optimizers import Adam, Descent
 
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 ODD = np.array([0.0, 1.0, 1.0, 0.0])
@@ -61,122 +63,224 @@ def close(actual, desired):
     np.testing.assert_allclose(actual, desired, rtol=1e-12, atol=1e-12)
 
 
+def line(w, b=0.0):
+    """A net that computes w x + b."""
+    net = MLP(1, [1], "linear")
+    net.set_weights([[[w]]], [[b]])
+    return net
+
+
 @pytest.fixture(params=[False, True], ids=["eager", "compiled"])
 def compiled(request):
     """Either way of computing gradients keeps every promise."""
     return request.param
 
 
-@st.composite
-def problems(draw):
-    """A net, data with targets in [0, 1], and the settings of a descent."""
-    nin, *sizes = draw(st.lists(st.integers(1, 4), min_size=2, max_size=4))
-    K = draw(st.integers(1, 8))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    net = MLP(nin, sizes, seed=rng)
-    net.set_weights(net.weights(), [rng.normal(size=b.shape) for b in net.biases()])
-    how = {
-        "learning_rate": draw(st.sampled_from([0.01, 0.5, 3.0])),
-        "epochs": draw(st.integers(1, 4)),
-        "batch_size": draw(st.none() | st.integers(1, K)),
-        "seed": draw(st.integers(0, 2**32)),
-        "compiled": draw(st.booleans()),
-    }
-    return net, rng.normal(size=(K, nin)), rng.uniform(size=(K, sizes[-1])), how
-
-
 # The update.
 
 
-@given(problems(), st.booleans())
-def test_training_is_the_lectures_descent(problem, miracle):
+@given(
+    widths=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    K=st.integers(1, 8),
+    K0=st.none() | st.integers(1, 8),
+    rate=st.sampled_from([0.01, 0.5, 3.0]),
+    epochs=st.integers(1, 4),
+    miracle=st.booleans(),
+    compiled=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_training_is_the_lectures_descent(widths, K, K0, rate, epochs, miracle, compiled, seed):
     """After every epoch the same matrices, biases and mean cost, for all of the samples or K₀ of them, either cost."""
-    net, X, R, how = problem
-    K, K0 = len(X), how["batch_size"] or len(X)
-    oracle = iter([*lecture(net, X, R, how["learning_rate"], how["epochs"], K0, how["seed"], miracle)])
-    numbers = []
-    for epoch in train(net, X, R, cost=cross_entropy if miracle else quadratic, **how):
-        steps = [next(oracle) for _ in range(math.ceil(K / K0))]
-        A, b, _ = steps[-1]
-        for actual, desired in zip(net.weights() + net.biases(), A + b, strict=True):
-            close(actual, desired)
+    rng, K0 = np.random.default_rng(seed), K0 and min(K, K0)
+    net = MLP(widths[0], widths[1:], seed=rng)
+    net.set_weights(net.weights(), [rng.normal(size=b.shape) for b in net.biases()])
+    X, R = rng.normal(size=(K, widths[0])), rng.uniform(size=(K, widths[-1]))
+    oracle = iter([*lecture(net, X, R, rate, epochs, K0 or K, seed, miracle)])
+    cost, numbers = cross_entropy if miracle else quadratic, []
+    for epoch in train(net, X, R, cost, rate, epochs, K0, seed, compiled=compiled):
+        steps = [next(oracle) for _ in range(math.ceil(K / (K0 or K)))]
+        close(state(net), flat(*steps[-1][:2]))
         close(epoch.cost, sum(cost for _, _, cost in steps) / K)
         numbers.append(epoch.number)
-    assert numbers == list(range(1, how["epochs"] + 1))
+    assert numbers == list(range(1, epochs + 1))
 
 
-def test_steepest_descent_takes_one_step_an_epoch_over_all_samples(compiled):
-    """batch_size None is K₀ = K; the order of the sum changes nothing but the last digits."""
-    one, two = MLP(2, [3, 1], seed=1), MLP(2, [3, 1], seed=1)
-    list(train(one, XOR, ODD, epochs=20, seed=0, compiled=compiled))
-    list(train(two, XOR, ODD, epochs=20, batch_size=4, seed=99, compiled=compiled))
-    close(state(one), state(two))
+@pytest.mark.parametrize("K0", [1300, 2500])
+def test_more_samples_than_are_computed_at_a_time(K0):
+    """The mean is over all of a large batch."""
+    rng = np.random.default_rng(0)
+    X, R = rng.normal(size=(2500, 2)), rng.uniform(size=(2500, 1))
+    net = MLP(2, [3, 1], seed=3)
+    *_, (A, b, _) = lecture(net, X, R, 0.5, 2, K0, 5)
+    list(train(net, X, R, epochs=2, batch_size=K0, seed=5))
+    close(state(net), flat(A, b))
 
 
-@given(st.integers(1, 12), st.data())
+@given(st.integers(5, 12), st.data())
 def test_each_epoch_uses_each_sample_once(K, data):
     """Without replacement, in an order that changes from epoch to epoch; each target comes with its sample."""
-    K0 = data.draw(st.integers(1, K))
     met = []
 
     def cost(y, r):
         met.append(round(r[0] * K))
         return quadratic(y, r)
 
-    net = MLP(1, [1], seed=0)
-    epochs = train(net, np.arange(K), np.arange(K) / K, cost=cost, epochs=6, batch_size=K0, seed=1, compiled=False)
+    how = {"epochs": 6, "batch_size": data.draw(st.integers(1, K)), "seed": 1, "compiled": False}
+    epochs = train(MLP(1, [1], seed=0), np.arange(K), np.arange(K) / K, cost, **how)
     met.clear()  # whatever train() looked at beforehand
     list(epochs)
     orders = [met[k : k + K] for k in range(0, len(met), K)]
-    assert len(orders) == 6
-    assert all(sorted(order) == list(range(K)) for order in orders)
-    if K > 4:
-        assert len(set(map(tuple, orders))) > 1
-
-
-@pytest.mark.parametrize("K0", [1, 2, 3, 5, 7])
-def test_the_last_batch_may_be_smaller(K0, compiled):
-    """⌈K/K₀⌉ steps an epoch; the mean is over the samples that the batch has."""
-    X, R = np.linspace(-1, 1, 7), np.linspace(0, 1, 7)
-    net = MLP(1, [2, 1], seed=3)
-    steps = list(lecture(net, X[:, None], R[:, None], 0.5, 3, K0, 5))
-    assert len(steps) == 3 * math.ceil(7 / K0)
-    list(train(net, X, R, epochs=3, batch_size=K0, seed=5, compiled=compiled))
-    close(state(net), flat(*steps[-1][:2]))
-
-
-def test_more_samples_than_are_computed_at_a_time():
-    """2,500 samples in one batch and in batches of 1,300: the mean is over all of them."""
-    rng = np.random.default_rng(0)
-    X, R = rng.normal(size=(2500, 2)), rng.uniform(size=(2500, 1))
-    for K0 in (2500, 1300):
-        net = MLP(2, [3, 1], seed=3)
-        *_, (A, b, _) = lecture(net, X, R, 0.5, 2, K0, 5)
-        list(train(net, X, R, epochs=2, batch_size=K0, seed=5))
-        close(state(net), flat(A, b))
+    assert [sorted(order) for order in orders] == [list(range(K))] * 6
+    assert len(set(map(tuple, orders))) > 1
 
 
 def test_the_same_seed_trains_the_same_bits(compiled):
-    """And another seed others."""
+    """And another seed others; gradients left by the caller do no harm."""
 
-    def trained(seed):
+    def trained(seed, gradient=0.0):
         net = MLP(2, [3, 1], seed=1)
+        for p in net.parameters():
+            p.grad = gradient
         list(train(net, XOR, ODD, epochs=5, batch_size=1, seed=seed, compiled=compiled))
-        return state(net)
+        return tuple(state(net))
 
-    assert trained(7) == trained(7)
+    assert trained(7) == trained(7, gradient=1e6)
     assert trained(7) != trained(8)
-    assert len({tuple(trained(None)) for _ in range(4)}) > 1
+    assert len({trained(None) for _ in range(4)}) > 1
 
 
-def test_gradients_left_by_the_caller_do_no_harm(compiled):
-    """What was in `.grad` before training is not part of the first step."""
-    net, clean = MLP(2, [3, 1], seed=1), MLP(2, [3, 1], seed=1)
-    for p in net.parameters():
-        p.grad = 1e6
-    for n in (net, clean):
-        list(train(n, XOR, ODD, epochs=2, batch_size=2, seed=0, compiled=compiled))
-    assert state(net) == state(clean)
+@pytest.mark.parametrize("make", [Neuron, lambda nin, seed: Layer(nin, 1, seed=seed), lambda nin, seed: MLP(nin, [1], seed=seed)],
+                         ids=["Neuron", "Layer", "MLP"])  # fmt: skip
+def test_anything_with_parameters_trains(make, compiled):
+    """A lone neuron learns AND as well as a net does."""
+    how = {"cost": cross_entropy, "learning_rate": 5.0, "epochs": 100, "compiled": compiled}
+    *_, last = train(make(2, seed=1), XOR, [0, 0, 0, 1], **how)
+    assert last.accuracy == 1.0
+
+
+# Optimizers.
+
+
+@pytest.mark.parametrize("make", [lambda: Descent(0.5), lambda: Descent(2.0, momentum=0.9), lambda: Adam(0.1)])
+def test_a_training_that_was_stopped_goes_on_with_the_same_bits(make, compiled):
+    """With the same optimizer and the same Generator, both pickled with the net, after any epoch."""
+    never_stopped, how = MLP(2, [3, 1], seed=1), {"batch_size": 3, "compiled": compiled}
+    list(train(never_stopped, XOR, ODD, epochs=7, optimizer=make(), seed=np.random.default_rng(5), **how))
+    net, optimizer, rng = MLP(2, [3, 1], seed=1), make(), np.random.default_rng(5)
+    for epoch in train(net, XOR, ODD, epochs=7, optimizer=optimizer, seed=rng, **how):
+        if epoch.number == 3:
+            break
+    net, optimizer, rng = pickle.loads(pickle.dumps((net, optimizer, rng)))
+    list(train(net, XOR, ODD, epochs=4, optimizer=optimizer, seed=rng, **how))
+    assert state(net) == state(never_stopped)
+    assert optimizer.steps == 14
+
+
+def test_a_learning_rate_may_be_a_function_of_the_step(compiled):
+    """It counts from 1 and through all epochs: y = w x with x = 1, r = 0 shrinks by 1 − Δt in every step."""
+    net, rates = line(1.0), {1: 0.5, 2: 0.25, 3: 0.125, 4: 0.5}
+    list(train(net, [1.0, 1.0], [0.0, 0.0], lambda y, r: y[0] * y[0] / 2, rates.get, 2, 1, compiled=compiled))
+    b = w = 1.0
+    w, b = 1.0, 0.0
+    for rate in rates.values():
+        w, b = w - rate * (w + b), b - rate * (w + b)
+    close(state(net), [w, b])
+
+
+def test_an_optimizer_of_ones_own_trains(compiled):
+    """Any object with a step: here the sign of the gradient."""
+
+    class Signs:
+        def step(self, theta, gradient):
+            return theta - 0.25 * np.sign(gradient)
+
+    net = line(2.0)
+    list(train(net, [3.0], [1.0], epochs=2, optimizer=Signs(), compiled=compiled))
+    assert state(net) == [1.5, -0.5]
+
+
+# Costs of one's own.
+
+
+def test_a_cost_may_look_at_some_of_the_outputs_only(compiled):
+    """What it leaves out gets no gradient; the rest is trained, here by ∂C/∂a = 2 x = 2."""
+    net = MLP(1, [3], "linear", seed=1)
+    before = net.weights()[0]
+    list(train(net, [1.0], [[0.0] * 3], lambda y, r: y[1] * 2.0, 0.5, epochs=3, compiled=compiled))
+    close(net.weights()[0], before - [[0.0], [3.0], [0.0]])
+
+
+@pytest.mark.parametrize("where", ["inside", "outside"])
+def test_a_penalty_on_the_weights_may_be_recorded_inside_the_cost_or_before(where, compiled):
+    """C + λ/2 Σ a²: its gradient λ a comes on top in every step, with the weights as they are then."""
+    net, plain = MLP(2, [2, 1], seed=1), MLP(2, [2, 1], seed=1)
+    recorded = 0.05 * sum(p**2 for p in net.parameters())
+
+    def cost(y, r):
+        return quadratic(y, r) + (recorded if where == "outside" else 0.05 * sum(p**2 for p in net.parameters()))
+
+    epochs = train(net, XOR, ODD, cost, validation=(XOR, ODD), epochs=5, compiled=compiled)
+    for epoch in epochs:
+        before = np.array(state(plain))
+        list(train(plain, XOR, ODD, epochs=1, compiled=compiled))
+        step = np.array(state(plain)) - 0.5 * 0.1 * before
+        plain.set_weights([step[:6].reshape(2, 3)[:, :2], step[None, 6:8]], [step[[2, 5]], step[8:]])
+        close(state(net), state(plain))
+        y = np.array([net(x).data for x in XOR])
+        close(epoch.validation_cost, np.mean((y - ODD) ** 2 / 2) + 0.05 * np.sum(np.square(state(net))))
+
+
+def test_a_cost_that_asks_what_the_target_is_is_obeyed_or_refused(compiled):
+    """An `if` on a target, as in a weight per class, is never silently taken one way for all samples."""
+    net, weighted = MLP(2, [1], seed=1), MLP(2, [1], seed=1)
+    list(train(weighted, XOR, ODD, lambda y, r: quadratic(y, r) * (1.0 + 9.0 * r[0]), compiled=compiled))
+    try:
+        list(train(net, XOR, ODD, lambda y, r: quadratic(y, r) * (10.0 if r[0] == 1 else 1.0), compiled=compiled))
+    except ValueError:
+        assert compiled
+    else:
+        close(state(net), state(weighted))
+
+
+# What the caller does between epochs.
+
+
+def edit_numbers(net, settings):
+    net.set_weights([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]], [[0.5, 0.25], [0.125]])
+
+
+def edit_activation(net, settings):
+    net.layers[0].neurons[1].activation = "tanh"
+
+
+def edit_weight(net, settings):
+    net.layers[0].neurons[0].w[1] = Value(0.5)
+
+
+def edit_layers(net, settings):
+    net.layers.append(Layer(1, 1, seed=3))
+
+
+def edit_cost(net, settings):
+    settings["factor"] = 3.0
+
+
+@pytest.mark.parametrize("edit", [edit_numbers, edit_activation, edit_weight, edit_layers, edit_cost])
+def test_what_is_edited_between_epochs_counts_from_the_next_one_on(edit, compiled):
+    """As in a new training that starts there."""
+    settings = {"factor": 1.0}
+
+    def cost(y, r):
+        return quadratic(y, r) * settings["factor"]
+
+    net = MLP(2, [2, 1], seed=1)
+    epochs = train(net, XOR, ODD, cost, epochs=3, compiled=compiled)
+    next(epochs)
+    edit(net, settings)
+    twin = pickle.loads(pickle.dumps(net))
+    list(epochs)
+    list(train(twin, XOR, ODD, cost, epochs=2, compiled=False))
+    close(state(net), state(twin))
 
 
 def test_data_changed_while_training_changes_nothing(compiled):
@@ -188,131 +292,6 @@ def test_data_changed_while_training_changes_nothing(compiled):
     assert state(net) == state(clean)
 
 
-def test_parameters_changed_between_epochs_are_trained_on(compiled):
-    """A caller may load other weights at any epoch."""
-    net, other = MLP(2, [3, 1], seed=1), MLP(2, [3, 1], seed=2)
-    epochs = train(net, XOR, ODD, epochs=2, seed=0, compiled=compiled)
-    next(epochs)
-    net.set_weights(other.weights(), other.biases())
-    next(epochs)
-    *_, (A, b, _) = lecture(other, XOR, ODD[:, None], 0.5, 1, 4, 0)
-    close(state(net), flat(A, b))
-
-
-def test_a_net_learns_xor(compiled):
-    """The classic that no single neuron can do, under both costs."""
-    for cost, rate in [(quadratic, 5.0), (cross_entropy, 1.0)]:
-        net = MLP(2, [4, 1], seed=1)
-        *_, last = train(net, XOR, ODD, cost=cost, learning_rate=rate, epochs=1200, seed=1, compiled=compiled)
-        assert [round(net(x).data) for x in XOR] == ODD.tolist()
-        assert last.accuracy == 1.0
-        assert last.cost < 0.05
-
-
-@pytest.mark.parametrize("make", [Neuron, lambda nin, seed: Layer(nin, 1, seed=seed), lambda nin, seed: MLP(nin, [1], seed=seed)],
-                         ids=["Neuron", "Layer", "MLP"])  # fmt: skip
-def test_anything_with_parameters_trains(make, compiled):
-    """A lone neuron learns AND as well as a net does."""
-    unit = make(2, seed=1)
-    *_, last = train(unit, XOR, [0, 0, 0, 1], cost=cross_entropy, learning_rate=5.0, epochs=100, compiled=compiled)
-    assert last.accuracy == 1.0
-
-
-# Costs of one's own.
-
-
-def test_a_cost_of_ones_own_trains(compiled):
-    """Any function of outputs and targets that gives a Value: here Σ|y − r|, checked by one step by hand."""
-    net = MLP(1, [1], "linear")
-    net.set_weights([[[2.0]]], [[0.5]])
-    next(train(net, [3.0], [1.0], cost=lambda y, r: abs(y[0] - r[0]), learning_rate=0.25, compiled=compiled))
-    assert state(net) == [2.0 - 0.25 * 3.0, 0.5 - 0.25]
-
-
-def test_a_cost_may_look_at_some_of_the_outputs_only(compiled):
-    """What it leaves out gets no gradient; the rest is trained."""
-    net = MLP(1, [3], "linear", seed=1)
-    before = net.weights()[0]
-    list(
-        train(
-            net, [1.0], [[0.0, 0.0, 0.0]], cost=lambda y, r: y[1] * 2.0, learning_rate=0.5, epochs=3, compiled=compiled
-        )
-    )
-    close(net.weights()[0], before - [[0.0], [3.0], [0.0]])
-
-
-def test_a_cost_may_have_a_penalty_on_the_weights(compiled):
-    """C + λ/2 Σ a²: the net's own parameters in the cost, their gradient λ a on top."""
-    net, plain = MLP(2, [2, 1], seed=1), MLP(2, [2, 1], seed=1)
-
-    def cost(y, r):
-        return quadratic(y, r) + 0.05 * sum(p**2 for p in net.parameters())
-
-    before = np.array(state(net))
-    list(train(plain, XOR, ODD, learning_rate=0.5, epochs=1, compiled=compiled))
-    list(train(net, XOR, ODD, cost=cost, learning_rate=0.5, epochs=1, compiled=compiled))
-    close(state(net), np.array(state(plain)) - 0.5 * 0.1 * before)
-
-
-def test_a_cost_that_asks_what_the_target_is_is_obeyed_or_refused(compiled):
-    """An `if` on a target, as in a weight per class, is never silently taken one way for all samples."""
-    net, weighted = MLP(2, [1], seed=1), MLP(2, [1], seed=1)
-
-    def cost(y, r):
-        return quadratic(y, r) * (10.0 if r[0] == 1 else 1.0)
-
-    list(train(weighted, XOR, ODD, cost=lambda y, r: quadratic(y, r) * (1.0 + 9.0 * r[0]), compiled=compiled))
-    try:
-        list(train(net, XOR, ODD, cost=cost, compiled=compiled))
-    except (TypeError, ValueError):
-        return
-    close(state(net), state(weighted))
-
-
-# The record of an epoch.
-
-
-def test_a_record_tells_number_cost_accuracy_and_seconds(compiled):
-    """Numbers count from 1, the clock runs on, nothing about validation without such data; records do not change."""
-    epochs = list(train(MLP(2, [2, 1], seed=1), XOR, ODD, epochs=4, seed=0, compiled=compiled))
-    assert [e.number for e in epochs] == [1, 2, 3, 4]
-    assert [type(e) for e in epochs] == [Epoch] * 4
-    assert all(type(e.cost) is float and type(e.accuracy) is float for e in epochs)
-    assert 0 < epochs[0].seconds < epochs[1].seconds < epochs[2].seconds < epochs[3].seconds
-    assert {(e.validation_cost, e.validation_accuracy) for e in epochs} == {(None, None)}
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        epochs[0].cost = 0.0
-
-
-def test_seconds_are_those_of_training_alone(compiled, monkeypatch):
-    """By a clock that only moves while the cost is computed, while validation runs, and while the caller is at work."""
-    now = 0.0
-
-    class Clock:
-        perf_counter = staticmethod(lambda: now)
-
-    monkeypatch.setattr(training, "time", Clock)
-    measure, gradient = training._measure, training._Compiled.gradient if compiled else training._Eager.gradient
-
-    def validate(*arguments):
-        nonlocal now
-        now += 100.0
-        return measure(*arguments)
-
-    def step(*arguments):
-        nonlocal now
-        now += 1.0
-        return gradient(*arguments)
-
-    monkeypatch.setattr(training, "_measure", validate)
-    monkeypatch.setattr(training._Compiled if compiled else training._Eager, "gradient", step)
-    seconds = []
-    for epoch in train(MLP(2, [1], seed=1), XOR, ODD, epochs=3, batch_size=2, validation=(XOR, ODD), compiled=compiled):
-        seconds.append(epoch.seconds)
-        now += 10_000.0
-    assert seconds == [2.0, 4.0, 6.0]
-
-
 def test_an_epoch_happens_when_it_is_asked_for(compiled):
     """train() alone changes nothing, each next() is one epoch, and a caller can stop at any."""
     net = MLP(2, [2, 1], seed=1)
@@ -322,12 +301,51 @@ def test_an_epoch_happens_when_it_is_asked_for(compiled):
     for epoch in itertools.islice(epochs, 3):
         states.append(state(net))
         assert epoch.number == len(states) - 1
-    assert state(net) == states[-1]
     assert len({tuple(s) for s in states}) == 4
 
 
+# The record of an epoch.
+
+
+def test_an_epoch_tells_number_cost_accuracy_and_seconds(compiled):
+    """Nothing about validation without such data; no field can be assigned."""
+    epochs = list(train(MLP(2, [2, 1], seed=1), XOR, ODD, epochs=4, compiled=compiled))
+    assert [e.number for e in epochs] == [1, 2, 3, 4]
+    assert all(type(e) is Epoch and type(e.cost) is type(e.accuracy) is float for e in epochs)
+    assert {(e.validation_cost, e.validation_accuracy) for e in epochs} == {(None, None)}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        epochs[0].cost = 0.0
+
+
+def test_seconds_are_those_of_training_alone(compiled, monkeypatch):
+    """By a clock that only moves in a step, in validation, and while the caller is at work."""
+    now, measured = 0.0, training._measured
+
+    class Clock:
+        perf_counter = staticmethod(lambda: now)
+
+    class Slow(Descent):
+        def step(self, theta, gradient):
+            nonlocal now
+            now += 1.0
+            return super().step(theta, gradient)
+
+    def validate(*arguments):
+        nonlocal now
+        now += 100.0
+        return measured(*arguments)
+
+    monkeypatch.setattr(training, "time", Clock)
+    monkeypatch.setattr(training, "_measured", validate)
+    seconds, how = [], {"optimizer": Slow(0.5), "validation": (XOR, ODD), "compiled": compiled}
+    for epoch in train(MLP(2, [1], seed=1), XOR, ODD, epochs=3, batch_size=2, **how):
+        seconds.append(epoch.seconds)
+        now += 10_000.0
+    assert seconds == [2.0, 4.0, 6.0]
+
+
 def test_cost_and_accuracy_are_of_the_moment_before_the_step(compiled):
-    """The first record tells how good the untrained net was."""
+    """The first epoch tells how good the untrained net was."""
     net = MLP(2, [3, 1], seed=1)
     y = np.array([net(x).data for x in XOR])
     epoch = next(train(net, XOR, ODD, learning_rate=5.0, compiled=compiled))
@@ -348,14 +366,11 @@ def test_validation_is_measured_after_the_epoch_and_trains_nothing(compiled):
     assert state(net) == state(alone)
 
 
-def test_accuracy_with_one_output_is_the_right_side_of_the_middle(compiled):
-    """The middle of the two targets that occur: of 0 and 1, but also of −1 and 1; each sample before its step."""
-    X = np.array([-3.0, -1.0, 1.0, 3.0])
-    for low, high in [(0.0, 1.0), (-1.0, 1.0), (2.0, 6.0)]:
-        net = MLP(1, [1], "linear")
-        net.set_weights([[[1.0]]], [[(low + high) / 2 + 2.0]])  # so that x = −3 alone comes out below the middle
-        epoch = next(train(net, X, [low, low, high, low], learning_rate=1e-6, compiled=compiled))
-        assert epoch.accuracy == 0.5
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 1.0), (2.0, 6.0)])
+def test_accuracy_with_one_output_is_the_right_side_of_the_middle(low, high, compiled):
+    """The middle of the two targets that occur; x = −3 alone comes out below it, one of three targets too."""
+    net, R = line(1.0, (low + high) / 2 + 2.0), [low, low, high, low]
+    assert next(train(net, [-3.0, -1.0, 1.0, 3.0], R, learning_rate=1e-6, compiled=compiled)).accuracy == 0.5
 
 
 def test_accuracy_with_several_outputs_is_the_largest_at_the_largest(compiled):
@@ -363,17 +378,14 @@ def test_accuracy_with_several_outputs_is_the_largest_at_the_largest(compiled):
     net = MLP(3, [3], "linear")
     net.set_weights([np.eye(3)], [np.zeros(3)])
     X = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.3], [0.4, 0.3, 0.2], [0.1, 0.2, 0.3]])
-    R = np.eye(3)[[0, 2, 1, 0]]
-    assert next(train(net, X, R, learning_rate=1e-6, compiled=compiled)).accuracy == 0.5
+    assert next(train(net, X, [0, 2, 1, 0], learning_rate=1e-6, compiled=compiled)).accuracy == 0.5
 
 
-@pytest.mark.parametrize(
-    "R", [[0.1, 0.2, 0.3, 0.4], [[0, 1], [1, 1], [0, 0], [1, 0]]], ids=["numbers", "several classes"]
-)
+@pytest.mark.parametrize("R", [[0.1, 0.2, 0.3, 0.4], [[0, 1], [1, 1], [0, 0], [1, 0]]], ids=["numbers", "several"])
 def test_accuracy_is_none_where_targets_name_no_classes(R, compiled):
     """Regression and multi-label data have a cost, not an accuracy."""
-    nout = np.array(R).reshape(4, -1).shape[1]
-    epoch = next(train(MLP(2, [nout], seed=1), XOR, R, validation=(XOR, R), compiled=compiled))
+    net = MLP(2, [np.array(R).reshape(4, -1).shape[1]], seed=1)
+    epoch = next(train(net, XOR, R, validation=(XOR, R), compiled=compiled))
     assert (epoch.accuracy, epoch.validation_accuracy) == (None, None)
     assert epoch.validation_cost > 0
 
@@ -381,72 +393,92 @@ def test_accuracy_is_none_where_targets_name_no_classes(R, compiled):
 # The data.
 
 
-@pytest.mark.parametrize(
-    "R", [ODD, ODD.tolist(), ODD.astype(int), ODD[:, None], ODD.astype(np.uint8)], ids=lambda r: str(type(r))
-)
-def test_targets_of_one_output_come_flat_or_in_a_column(R, compiled):
+@pytest.mark.parametrize("R", [ODD, ODD.tolist(), ODD[:, None], ODD.astype(np.uint8)], ids=lambda r: str(type(r)))
+def test_targets_of_one_output_come_flat_or_in_a_column(R):
     """(K,) and (K, 1), lists and arrays of any real type: the same bits."""
     net, reference = MLP(2, [2, 1], seed=1), MLP(2, [2, 1], seed=1)
-    list(train(net, XOR.astype(np.float32), R, epochs=2, seed=0, compiled=compiled))
-    list(train(reference, XOR, ODD, epochs=2, seed=0, compiled=compiled))
+    list(train(net, XOR.astype(np.float32), R, epochs=2, seed=0))
+    list(train(reference, XOR, ODD, epochs=2, seed=0))
     assert state(net) == state(reference)
+
+
+@pytest.mark.parametrize("labels", [[2, 0, 1, 2], np.array([2, 0, 1, 2], np.uint8), [2.0, 0.0, 1.0, 2.0]], ids=repr)
+def test_class_labels_are_one_hot_targets(labels):
+    """For a net with several outputs; in validation data too."""
+    net, reference = MLP(2, [3], seed=1), MLP(2, [3], seed=1)
+    found = list(train(net, XOR, labels, epochs=2, seed=0, validation=(XOR, labels)))
+    R = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    wanted = list(train(reference, XOR, R, epochs=2, seed=0, validation=(XOR, R)))
+    assert state(net) == state(reference)
+    assert [e.validation_accuracy for e in found] == [e.validation_accuracy for e in wanted]
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 3, 2], [0, -1, 1, 2], [0, 0.5, 1, 2]], ids=repr)
+def test_labels_without_an_output_are_refused_with_what_was_understood(labels):
+    """Too large, too small, and between two."""
+    with pytest.raises(
+        ValueError, match=r"R has shape \(4,\).* read as class labels, 0 to 2; but R\[[12]\] is (3|-1|0.5)\b"
+    ):
+        train(MLP(2, [3]), XOR, labels)
 
 
 BAD_DATA = {
     "X and R differ in length": (XOR, ODD[:3], ValueError, r"4.*3"),
-    "too few columns": (XOR[:, :1], ODD, ValueError, r"\b1\b.*\b2\b"),
-    "too many columns": (np.ones((4, 3)), ODD, ValueError, r"\b3\b.*\b2\b"),
-    "too many targets": (XOR, np.ones((4, 2)), ValueError, r"\b2\b.*\b1\b"),
-    "a flat X": ([0, 1, 0, 1], ODD, ValueError, r"X\b"),
+    "too few columns": (XOR[:, :1], ODD, ValueError, r"1 column, .* 2 inputs"),
+    "too many targets": (XOR, np.ones((4, 2)), ValueError, r"2 columns, .* 1 output: give one column per output"),
     "three dimensions": (np.ones((4, 2, 1)), ODD, ValueError, r"\(4, 2, 1\)"),
     "a number": (5, ODD, ValueError, r"X\b"),
     "no samples": (np.empty((0, 2)), np.empty(0), ValueError, "empty"),
-    "empty lists": ([], [], ValueError, "empty"),
     "samples without numbers": (np.empty((4, 0)), ODD, ValueError, "empty"),
-    "ragged rows": ([[0, 1], [1], [1, 0], [0, 0]], ODD, ValueError, r"rows of X"),
+    "ragged rows": ([[0, 1], [1], [1, 0], [0, 0]], ODD, ValueError, r"rows of .*X"),
     "NaN in X": ([[0, 1], [math.nan, 1], [1, 0], [0, 0]], ODD, ValueError, r"X\[1, 0\] is nan"),
     "infinite X": ([[0, 1], [1, -math.inf], [1, 0], [0, 0]], ODD, ValueError, r"X\[1, 1\] is -inf"),
     "NaN in R": (XOR, [0, 1, math.nan, 0], ValueError, r"R\[2, 0\] is nan"),
-    "numbers beyond the floats": (np.full((4, 2), np.longdouble("1e400")), ODD, ValueError, r"X\[0, 0\] is inf"),
     "strings": ([["0", "1"]] * 4, ODD, TypeError, r"X\b"),
-    "a string": ("xor", ODD, TypeError, r"X\b"),
     "bools": (XOR.astype(bool), ODD, TypeError, "bool"),
     "complex numbers": (XOR * 1j, ODD, TypeError, "complex"),
     "Values": ([[Value(0.0), Value(1.0)]] * 4, ODD, TypeError, r"X\b"),
     "None": (None, ODD, TypeError, r"X\b"),
-    "a missing number": ([[0, None]] * 4, ODD, TypeError, r"X\b"),
     "a dict": (XOR, {0: 1, 1: 0}, TypeError, r"R\b"),
 }
 
 
 @pytest.mark.parametrize(("X", "R", "error", "words"), BAD_DATA.values(), ids=BAD_DATA)
 def test_bad_data_is_refused_at_the_call(X, R, error, words):
-    """By train() itself, not by the first next(), and with what is wrong; the net is as it was."""
-    if isinstance(X, np.ndarray) and X.dtype == np.longdouble and np.finfo(np.longdouble).max <= sys.float_info.max:
-        pytest.skip("long doubles are doubles here")
-    net = MLP(2, [3, 1], seed=1)
-    before = state(net)
+    """By train() itself, not by the first next(), and with what is wrong; as validation data too, and called so."""
     with pytest.raises(error, match=words):
-        train(net, X, R)
-    assert state(net) == before
-
-
-@pytest.mark.parametrize(("X", "R", "error", "words"), BAD_DATA.values(), ids=BAD_DATA)
-def test_bad_validation_data_is_refused_at_the_call(X, R, error, words):
-    """Likewise, and called validation data."""
-    if isinstance(X, np.ndarray) and X.dtype == np.longdouble and np.finfo(np.longdouble).max <= sys.float_info.max:
-        pytest.skip("long doubles are doubles here")
-    with pytest.raises(error, match="validation"):
+        train(MLP(2, [3, 1]), X, R)
+    with pytest.raises(error, match=f"(?=.*validation).*{words}"):
         train(MLP(2, [3, 1]), XOR, ODD, validation=(X, R))
 
 
-@pytest.mark.parametrize(
-    "validation", [(XOR,), (XOR, ODD, ODD), 5, "ab", XOR], ids=["one", "three", "number", "string", "table"]
-)
-def test_validation_that_is_no_pair_is_refused_at_the_call(validation):
-    """Wanted are X and R."""
-    with pytest.raises((TypeError, ValueError), match="validation"):
-        train(MLP(2, [3, 1]), XOR, ODD, validation=validation)
+def test_a_column_for_several_outputs_is_refused_with_the_remedy():
+    """It could be labels, or numbers whose other columns are missing."""
+    with pytest.raises(ValueError, match=r"R has 1 column, .* 3 outputs: .*np\.eye\(3\)\[labels\]"):
+        train(MLP(2, [3]), XOR, ODD[:, None])
+
+
+@pytest.mark.parametrize("bad", [-1.0, 1.5])
+@pytest.mark.parametrize("place", ["R", "validation R"])
+def test_targets_that_a_cost_refuses_are_refused_at_the_call(bad, place, compiled):
+    """Targets outside [0, 1] under cross-entropy, wherever they are; a lower learning rate is not the advice."""
+    wrong = [[0.5, 0.5], [0.5, bad], [0.5, 0.5], [0.0, 1.0]]
+    R, validation = (wrong, None) if place == "R" else (np.full((4, 2), 0.5), (XOR, wrong))
+    with pytest.raises(ValueError, match=f"target {bad}") as caught:
+        train(MLP(2, [2]), XOR, R, cross_entropy, validation=validation, compiled=compiled)
+    assert any(f"sample 1 of {place.replace('R', 'X')}" in note for note in caught.value.__notes__)
+
+
+def test_each_column_is_tried_with_its_own_extremes(compiled):
+    """Here the second column is refused above 2, while the first goes up to 9."""
+
+    def cost(y, r):
+        if not isinstance(r[1], Value) and r[1] > 2:
+            raise ValueError("above 2")
+        return quadratic(y, r)
+
+    with pytest.raises(ValueError, match="above 2"):
+        train(MLP(2, [2]), XOR, [[9, 0], [0, 1], [0, 3], [0, 0]], cost, compiled=compiled)
 
 
 @pytest.mark.parametrize(
@@ -454,37 +486,39 @@ def test_validation_that_is_no_pair_is_refused_at_the_call(validation):
     [
         ({"batch_size": 5}, ValueError, r"batch_size.*5.*4"),
         ({"batch_size": 0}, ValueError, "batch_size"),
-        ({"batch_size": -1}, ValueError, "batch_size"),
         ({"batch_size": 2.0}, ValueError, "batch_size"),
         ({"batch_size": True}, ValueError, "batch_size"),
         ({"learning_rate": -0.1}, ValueError, r"learning_rate.*-0\.1"),
-        ({"learning_rate": 0}, ValueError, "learning_rate"),
         ({"learning_rate": math.nan}, ValueError, "learning_rate"),
-        ({"learning_rate": math.inf}, ValueError, "learning_rate"),
         ({"learning_rate": "0.1"}, TypeError, r"'0\.1'"),
         ({"learning_rate": None}, TypeError, "None"),
+        ({"optimizer": Adam}, TypeError, r"optimizer .*Adam\(0\.001\)"),
+        ({"optimizer": 0.1}, TypeError, "optimizer"),
+        ({"optimizer": Adam(0.1), "learning_rate": 0.1}, ValueError, "give the learning rate to the optimizer"),
         ({"epochs": 0}, ValueError, "epochs"),
-        ({"epochs": -3}, ValueError, "epochs"),
         ({"epochs": 2.5}, ValueError, "epochs"),
-        ({"epochs": "2"}, ValueError, "epochs"),
         ({"seed": -1}, ValueError, "negative"),
         ({"seed": "a"}, TypeError, "int"),
         ({"cost": "quadratic"}, TypeError, "cost"),
-        ({"cost": None}, TypeError, "cost"),
+        ({"net": lambda x: x}, TypeError, "net"),
+        ({"net": MLP}, TypeError, "net"),
+        *[({"validation": v}, TypeError, "validation") for v in ((XOR,), (XOR, ODD, ODD), 5, "ab", XOR)],
     ],
-    ids=repr,
 )
 def test_settings_that_make_no_sense_are_refused_at_the_call(how, error, words):
     """By name, not by the first next()."""
     with pytest.raises(error, match=words):
-        train(MLP(2, [3, 1]), XOR, ODD, **how)
+        train(**({"net": MLP(2, [3, 1]), "X": XOR, "R": ODD} | how))
 
 
-@pytest.mark.parametrize("net", [lambda x: x, None, MLP, [MLP(2, [1])]], ids=["function", "None", "class", "list"])
-def test_what_is_no_net_is_refused_at_the_call(net):
-    """A TypeError that says so, not a missing attribute."""
-    with pytest.raises(TypeError, match="net"):
-        train(net, XOR, ODD)
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_parameter_that_was_computed_is_refused(when, compiled):
+    """It cannot be assigned, and what it was computed from would be left behind."""
+    net = MLP(2, [1], seed=1)
+    epochs = train(net, XOR, ODD, compiled=compiled) if when == "between" else None
+    net.layers[0].neurons[0].w[0] = Value(2.0) * 3.0
+    with pytest.raises(TypeError, match="parameter that was computed"):
+        next(epochs or train(net, XOR, ODD, compiled=compiled))
 
 
 # Divergence.
@@ -502,75 +536,62 @@ def linear_descent(w, b, X, R, rate):
             yield w, b
 
 
-@pytest.mark.parametrize("rate", [3.0, 1e3, 1e60])
-@pytest.mark.parametrize("K0", [None, 3])
-def test_divergence_names_epoch_and_step_and_keeps_the_last_finite_parameters(rate, K0, compiled):
+@pytest.mark.parametrize("rate", [3.0, 1e60])
+def test_divergence_names_epoch_and_step_and_keeps_the_last_finite_step(rate, compiled):
     """A linear net whose rate is too high: it grows until the cost leaves the floats, at a step we know."""
-    X, R = np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 0.0])
-    net = MLP(1, [1], "linear", seed=1)
-    steps = list(linear_descent(*state(net), X, R, rate))
-    done = []
-    with pytest.raises(DivergenceError, match=rf"epoch {len(steps) + 1}, step {len(steps) + 1}\b") as stop:
-        done.extend(train(net, X, R, learning_rate=rate, epochs=10_000, batch_size=K0, seed=0, compiled=compiled))
-    assert isinstance(stop.value, ArithmeticError)
-    assert np.isfinite(state(net)).all()
+    X, R, net, optimizer = np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 0.0]), line(0.3), Descent(rate)
+    steps, done = list(linear_descent(*state(net), X, R, rate)), []
+    with pytest.raises(DivergenceError, match=f"step {len(steps) + 1} .*below {re.escape(str(rate))}"):
+        done.extend(train(net, X, R, epochs=10_000, optimizer=optimizer, compiled=compiled))
+    assert optimizer.steps == len(done) == len(steps)
     np.testing.assert_allclose(state(net), steps[-1], rtol=1e-6)
 
 
 def test_divergence_counts_the_steps_of_all_epochs(compiled):
     """Three samples, one at a time: the net grows from step to step and is out of the floats within an epoch."""
-    X, net = [1.0, 2.0, 3.0], MLP(1, [1], "linear", seed=1)
-    (w, b), rng = state(net), np.random.default_rng(8)
-    step = 0
+    X, net, rng = [1.0, 2.0, 3.0], line(0.5), np.random.default_rng(8)
+    (w, b), step = state(net), 0
     for k in [int(k) for _ in range(20) for k in rng.permutation(3)]:
         step += 1
         error = w * X[k] + b
         if not math.isfinite(error * error):
             break
         w, b = w - 1e20 * error * X[k], b - 1e20 * error
-    assert step > 4
     assert step % 3 != 1, "the seed should end it within an epoch"
     with pytest.raises(DivergenceError, match=rf"epoch {(step + 2) // 3}, step {step}\b"):
         list(train(net, X, [0.0] * 3, learning_rate=1e20, batch_size=1, seed=8, compiled=compiled))
     np.testing.assert_allclose(state(net), [w, b], rtol=1e-12)
 
 
-def test_a_rate_that_throws_the_parameters_out_is_divergence(compiled):
-    """The cost is finite, the step is not: nothing of it reaches the net."""
-    net = MLP(1, [1], "linear", seed=1)
-    before = state(net)
+@pytest.mark.parametrize(
+    ("X", "how"),
+    [
+        (1e3, {"learning_rate": 1.7e308}),
+        *[(1.0, {"cost": lambda y, r, bad=bad: quadratic(y, r) + bad}) for bad in (math.nan, math.inf)],
+        (1.0, {"optimizer": Descent(1e308, momentum=0.5)}),
+        (1e3, {"optimizer": Adam(1e308)}),
+    ],
+)
+def test_a_step_that_is_not_finite_reaches_neither_net_nor_optimizer(X, how, compiled):
+    """Whether the cost is not, or the parameters would not be."""
+    net = line(1e10)
     with pytest.raises(DivergenceError, match=r"epoch 1, step 1\b"):
-        next(train(net, [1e3], [0.0], learning_rate=1.7e308, compiled=compiled))
-    assert state(net) == before
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_cost_that_is_not_finite_is_divergence(bad, compiled):
-    """Even where its gradient is."""
-    net = MLP(2, [1], seed=1)
-    before = state(net)
-    with pytest.raises(DivergenceError, match=r"epoch 1, step 1\b"):
-        next(train(net, XOR, ODD, cost=lambda y, r: quadratic(y, r) + bad, compiled=compiled))
-    assert state(net) == before
+        next(train(net, [X], [0.0], compiled=compiled, **how))
+    assert state(net) == [1e10, 0.0]
+    assert "optimizer" not in how or how["optimizer"].steps == 0
 
 
 def test_divergence_seen_in_the_validation_data_is_divergence(compiled):
     """Where the training data still pass and the validation data overflow, the error names the epoch just the same."""
-    net = MLP(1, [1], "linear", seed=1)
-    with pytest.raises(DivergenceError, match=r"epoch 1\b"):
+    net = line(0.5)
+    with pytest.raises(DivergenceError, match=r"epoch 1, on the validation data"):
         next(train(net, [1.0], [0.0], learning_rate=1e50, validation=([1e200], [0.0]), compiled=compiled))
     assert np.isfinite(state(net)).all()
 
 
-def test_data_that_a_cost_refuses_are_no_divergence(compiled):
-    """Targets of −1 and 1 under cross-entropy: a lower rate is not the advice."""
-    with pytest.raises(ValueError, match=r"target -1\.0"):
-        next(train(MLP(2, [1]), XOR, [-1, 1, 1, -1], cost=cross_entropy, compiled=compiled))
-
-
 def test_an_error_in_a_cost_of_ones_own_comes_through():
     """It is not dressed up, and the net keeps its last finished step."""
-    net, calls = MLP(2, [2, 1], seed=1), itertools.count(1)
+    net, calls = MLP(2, [2, 1], seed=1), itertools.count(-1000)
     oracle = list(lecture(net, XOR, ODD[:, None], 0.5, 2, 2, 0))
 
     def cost(y, r):
@@ -588,87 +609,52 @@ def test_an_error_in_a_cost_of_ones_own_comes_through():
 # Ctrl-C.
 
 
-@pytest.mark.parametrize("call", range(1, 13))
-def test_ctrl_c_in_an_epoch_leaves_the_last_finished_step(call):
-    """Wherever in a batch it comes: batches of 2, interrupted at each call of the cost in turn."""
-    net, calls = MLP(2, [3, 1], seed=1), itertools.count(1)
-    oracle = [state(net), *(flat(A, b) for A, b, _ in lecture(net, XOR, ODD[:, None], 0.5, 3, 2, 4))]
-
-    def cost(y, r):
-        if next(calls) == call:
-            raise KeyboardInterrupt
-        return quadratic(y, r)
-
-    calls = itertools.count(1000)
-    epochs = train(net, XOR, ODD, cost=cost, batch_size=2, epochs=3, seed=4, compiled=False)
-    calls = itertools.count(1)
-    with pytest.raises(KeyboardInterrupt):
-        list(epochs)
-    close(state(net), oracle[(call - 1) // 2])
-
-
-@pytest.mark.parametrize("write", range(1, 27))
-def test_ctrl_c_between_two_assignments_leaves_a_finished_step(write, compiled, monkeypatch):
-    """A step is written whole or not at all, whichever assignment is interrupted, and no epoch's work is lost."""
-    net, writes = MLP(2, [3, 1], seed=1), itertools.count(1)
-    oracle = [state(net), *(flat(A, b) for A, b, _ in lecture(net, XOR, ODD[:, None], 0.5, 3, 2, 4))]
-    plain = Value.data
-
-    def set_data(self, data):
-        plain.fset(self, data)
-        if next(writes) == write:
-            raise KeyboardInterrupt
-
-    epochs, done = train(net, XOR, ODD, epochs=3, batch_size=2, seed=4, compiled=compiled), []
-    monkeypatch.setattr(Value, "data", property(plain.fget, set_data))
-    with pytest.raises(KeyboardInterrupt):
-        done.extend(epochs)
-    found = [k for k, step in enumerate(oracle) if np.allclose(state(net), step, rtol=1e-12, atol=1e-12)]
-    assert len(found) == 1, "the net holds parts of two steps"
-    written_at_the_end_of_an_epoch = compiled
-    assert found[0] >= 2 * (len(done) + written_at_the_end_of_an_epoch)
-
-
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a POSIX timer")
-def test_a_real_signal_at_any_moment_leaves_a_finished_step(compiled):
-    """The system interrupts at 50 moments that nobody chose: the net holds some step, not older than the last record."""
+@pytest.mark.parametrize("make", [lambda: Descent(0.5), lambda: Adam(0.01)], ids=["Descent", "Adam"])
+def test_a_signal_at_any_moment_leaves_the_last_finished_step(make, compiled):
+    """150 moments that nobody chose, in epochs so short that many signals meet their ends: net and optimizer agree.
+
+    A step whose parameters have been computed but not yet taken over may be lost, an older one never.
+    """
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("signals arrive in the main thread")
 
     def stop(signum, frame):
         raise KeyboardInterrupt
 
-    X, R, start = np.array([[0.0, 1.0], [1.0, 0.5]]), np.array([[0.0], [1.0]]), MLP(2, [20, 1], seed=1)
-    steps = np.array([state(start), *(flat(A, b) for A, b, _ in lecture(start, X, R, 0.5, 1500, 1, 0))])
-    before = signal.signal(signal.SIGALRM, stop)
-    interrupted = 0
+    def until_interrupted(epochs, seconds):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        list(epochs)
+
+    class Watched(type(make())):
+        def step(self, theta, gradient):
+            new = super().step(theta, gradient)
+            steps.append(new)
+            return new
+
+    moments, before = random.Random(0), signal.signal(signal.SIGALRM, stop)
+    settings, optimizer = vars(make()), None
     try:
-        for moment in np.linspace(0.0005, 0.03, 50):
-            net, records = MLP(2, [20, 1], seed=1), 0
-            epochs = train(net, X, R, epochs=1500, batch_size=1, seed=0, compiled=compiled)
-            try:
-                signal.setitimer(signal.ITIMER_REAL, moment)
-                for epoch in epochs:
-                    records = epoch.number
-                time.sleep(1.0)
-            except KeyboardInterrupt:
-                interrupted += 1
-            (found,) = np.nonzero((abs(steps - state(net)) < 1e-9).all(axis=1))
-            assert found.size
-            assert found.max() >= 2 * records
+        for _ in range(150):
+            net, optimizer = MLP(2, [20, 1], seed=1), Watched(0.5)
+            vars(optimizer).update(settings)
+            steps = [np.array(state(net))]
+            epochs = train(net, XOR, ODD, optimizer=optimizer, epochs=10**9, batch_size=2, seed=0, compiled=compiled)
+            with pytest.raises(KeyboardInterrupt):
+                until_interrupted(epochs, moments.uniform(0.0005, 0.005))
+            held = len(steps) - 1 - [(state(net) == step).all() for step in steps[::-1]].index(True)
+            assert held >= len(steps) - 2
+            assert optimizer.steps == held
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert interrupted == 50
 
 
 def test_training_goes_on_after_an_interruption(compiled):
     """A new train() starts from where the net is."""
-    net, twin = MLP(2, [3, 1], seed=1), MLP(2, [3, 1], seed=1)
-    epochs = train(net, XOR, ODD, epochs=3, seed=0, compiled=compiled)
-    next(epochs)
-    epochs.close()
-    twin.set_weights(net.weights(), net.biases())
+    net = MLP(2, [3, 1], seed=1)
+    next(train(net, XOR, ODD, seed=0, compiled=compiled))
+    twin = pickle.loads(pickle.dumps(net))
     for n in (net, twin):
         list(train(n, XOR, ODD, epochs=2, seed=1, compiled=compiled))
     assert state(net) == state(twin)

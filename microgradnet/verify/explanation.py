@@ -1,11 +1,14 @@
-"""`explain`: a derivative written out as the sum over paths that it is."""
+"""`explain`: a derivative written out as what it is, a sum over paths of products of local derivatives.
+
+The sweeps never form these products. Here they are all written down, so that one can read where a gradient comes from,
+and check it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .._validation import describe
@@ -14,11 +17,10 @@ from ..graph import forward, topological_order
 from ..value import Value
 
 _MOST_PATHS = 5000
-_recorded = attrgetter("partials")  # a node's local derivatives, as numbers
 
 
-class Path(NamedTuple):
-    """One path from the output down to a value: its names, the local derivatives along it, and their product."""
+class PathProduct(NamedTuple):
+    """One path from the output to a value: the names of its nodes, the local derivatives on it, and their product."""
 
     names: list[str]
     factors: list[float]
@@ -29,7 +31,7 @@ class Path(NamedTuple):
 class Explanation:
     """What `explain` gives: `paths`, and their `total`; as a str, a line for each path and the sum at the bottom."""
 
-    paths: list[Path]
+    paths: list[PathProduct]
     total: float
 
     def __str__(self) -> str:
@@ -43,11 +45,11 @@ class Explanation:
 def explain(output: Value, wrt: Value) -> Explanation:
     """∂output/∂wrt as the sum, over all paths from one to the other, of the product of the local derivatives.
 
-    The sum at the bottom equals `.grad` up to the roundings of either (here each product is rounded once a factor, and
-    their sum once). A node goes by its label, or else by its operation.
+    The total equals `.grad` up to rounding: here each product is rounded once per factor, and the sum once. A node is
+    named by its label, or by its operation if it has none.
 
-    A ValueError with the number of paths if there are more than 5,000: their number can double with every node. A
-    TypeError for what is not a Value; the error of an operation that has no derivative at its number.
+    The number of paths can double with every node; a ValueError names it if it exceeds 5,000. A TypeError for what is not
+    a Value. An operation that has no derivative at its number raises its own error.
 
     >>> x = Value(3.0, label="x")
     >>> print(explain(x * x + 2 * x, x))
@@ -59,35 +61,35 @@ def explain(output: Value, wrt: Value) -> Explanation:
     for value, name in ((output, "output"), (wrt, "wrt")):
         if not isinstance(value, Value):
             raise TypeError(f"{describe(value)} arrived as {name}, where one Value was wanted")
-    grad(output, wrt)  # raises what a missing derivative has to raise
+    grad(output, wrt)  # raises the error of an operation without a derivative
     counts: dict[Value, Any] = {wrt: 1}
     forward(topological_order(output), counts, lambda node: [1] * len(node.partials))
-    number = counts.get(output, 0)
-    if number > _MOST_PATHS:
+    count = counts.get(output, 0)
+    if count > _MOST_PATHS:
         raise ValueError(
-            f"there are {number:,} paths, more than the {_MOST_PATHS:,} that are written out: explain a smaller part, or "
+            f"there are {count:,} paths, more than the {_MOST_PATHS:,} that are written out: explain a smaller part, or "
             "take the sum alone with grad"
         )
-    paths = list(_paths(output, wrt, counts)) if number else []
+    paths = list(_paths(output, wrt, counts)) if count else []
     products = [path.product for path in paths]
     return Explanation(paths, math.fsum(products) if all(map(math.isfinite, products)) else sum(products))
 
 
-def _paths(output: Value, wrt: Value, counts: dict[Value, int]) -> Iterator[Path]:
-    """Depth-first, a loop; only nodes with a count lead to wrt. A trail is a linked list back up to the output."""
-    stack: list[Any] = [(output, None)]
+def _paths(output: Value, wrt: Value, counts: dict[Value, int]) -> Iterator[PathProduct]:
+    """Depth first, by a loop, through the nodes that lead to wrt: those with a count."""
+    stack: list[Any] = [(output, None)]  # a node, and its trail: a linked list of (node, partial) up to the output
     while stack:
         node, trail = stack.pop()
         if node is not wrt:
-            below = zip(node.parents, node.partials, strict=False)
-            stack += reversed([(parent, (node, partial, trail)) for parent, partial in below if parent in counts])
+            edges = zip(node.parents, node.partials, strict=True)
+            stack += reversed([(parent, (node, partial, trail)) for parent, partial in edges if parent in counts])
             continue
         names, factors = [_name(wrt)], []
         while trail:
             above, partial, trail = trail
             names.append(_name(above))
             factors.append(partial)
-        yield Path(names[::-1], factors[::-1], math.prod(factors[::-1]))
+        yield PathProduct(names[::-1], factors[::-1], math.prod(factors[::-1]))
 
 
 def _name(node: Value) -> str:
