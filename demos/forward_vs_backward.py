@@ -13,15 +13,10 @@ edges; the exponents would come out somewhat lower.)
 
 from __future__ import annotations
 
-import argparse
-import io
-import signal
-import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -42,26 +37,16 @@ STYLES: dict[str, dict[str, Any]] = {
 Series = dict[str, list[Row]]  # of every method, one row per net
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Forward against backward differentiation, on nets of growing size.")
-    parser.add_argument("--quick", action="store_true", help="small nets only")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the picture (out)")
-    options = parser.parse_args(argv)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
-    except OSError as error:
-        print(f"forward_vs_backward.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
-        return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a δ shows a question mark
+def main(argv: Sequence[str] | None = None) -> None:
+    options = command_line.parse(
+        argv, "Forward against backward differentiation, on nets of growing size.", quick="small nets only"
+    )
     show_lectures_net()
     parameters, series = grow(QUICK_DEPTHS if options.quick else DEPTHS)
     path = options.out / "forward_vs_backward.png"
     plot(parameters, series).savefig(path, dpi=150)
     print(f"\nThe picture: {path}")
     print(f"\nSeen: {verdict(parameters, series)}")
-    return 0
 
 
 def show_lectures_net() -> None:
@@ -157,6 +142,4 @@ def plot(parameters: list[int], series: Series) -> Figure:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
-    sys.exit(main())
+    command_line.run(main)
