@@ -1,10 +1,12 @@
 """How the tests run a demo: as a user does, or in this process with other constants."""
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 FOLDER = Path(__file__).parents[1] / "demos"
@@ -37,3 +39,18 @@ def not_blank(path):
     with Image.open(path) as picture:
         darkest, brightest = picture.convert("L").getextrema()
     return brightest - darkest > 128
+
+
+def as_idx(array):
+    """An array as an IDX file, by its description: 0, 0, 8 for bytes, dimensions, sizes, bytes."""
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def write_mnist(folder, train_images, train_labels, test_images, test_labels):
+    """MNIST's four files, in a new folder."""
+    folder.mkdir()
+    (folder / "train-images-idx3-ubyte").write_bytes(as_idx(train_images))
+    (folder / "train-labels-idx1-ubyte").write_bytes(as_idx(train_labels))
+    (folder / "t10k-images-idx3-ubyte").write_bytes(as_idx(test_images))
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(as_idx(test_labels))
+    return folder
