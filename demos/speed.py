@@ -243,7 +243,8 @@ def programs(quick: bool, rounds: int) -> None:
     rows: list[Row] = []
     for positions, sizes in [(2, [2])] if quick else [(7, [1, 8, 64]), (15, [8])]:
         rows += transformer_rows(positions, sizes, 1 if quick else 30)
-    rows += convolution_rows([2] if quick else [10, 100], 1 if quick else 10)
+    ways = {"ours": dot} if quick else {"ours": dot, "products": sum_of_products}
+    rows += convolution_rows([2] if quick else [10, 100], ways, 1 if quick else 10)
     steps, K = (10, 5) if quick else (100, 1_000)
     model = pendulum.Pendulum(steps)
     fast = compile(model.cost, 2, 1, parameters=model.parameters())
@@ -304,13 +305,10 @@ def compiled_transformer(positions: int, inner: Callable[..., Value]) -> Any:
     return compile(model.cost, numbers, numbers, parameters=model.parameters())
 
 
-def convolution_rows(sizes: Sequence[int], repeats: int) -> list[Row]:
-    """For every number of images."""
+def convolution_rows(sizes: Sequence[int], ways: dict[str, Any], repeats: int) -> list[Row]:
+    """For every number of images, written in these ways."""
     theta, hand = convolution.made_up_theta(), convolution.ByNumpy().value_and_grad
-    ours = {
-        name: compiled_convolution(inner).value_and_grad
-        for name, inner in (("ours", dot), ("products", sum_of_products))
-    }
+    ours = {name: compiled_convolution(inner).value_and_grad for name, inner in ways.items()}
     rows = []
     for K in sizes:
         X, R = convolution.made_up_images(K)
