@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 FOLDER = Path(__file__).parents[1] / "demos"
@@ -24,6 +25,17 @@ def quick_run(name, out):
     ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
     assert ran.stderr == ""
     return ran.stdout
+
+
+def quick_fixture(name):
+    """The fixture of a demo's module: what a quick run printed, and the new folder with its pictures."""
+
+    @pytest.fixture(scope="module")
+    def quick(tmp_path_factory):
+        out = tmp_path_factory.mktemp(name) / "new" / "folder"
+        return quick_run(name, out), out
+
+    return quick
 
 
 def changed_run(demo, monkeypatch, capsys, out, **constants):

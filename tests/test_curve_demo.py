@@ -5,18 +5,14 @@ import re
 import curve as demo
 import numpy as np
 import pytest
-from demo_runs import changed_run, not_blank, quick_run
+from demo_runs import changed_run, not_blank, quick_fixture
 
 from microgradnet import compile, formulas, quadratic
 
 KINDS = ["tanh", "linear"]
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """What a quick run printed, and where its picture is."""
-    out = tmp_path_factory.mktemp("curve") / "new" / "folder"
-    return quick_run("curve", out), out / "curve.png"
+quick = quick_fixture("curve")
 
 
 @pytest.fixture(scope="module")
@@ -155,18 +151,6 @@ def test_where_the_theory_does_not_hold_it_is_not_claimed(constants, words, monk
             assert conclusion not in text
 
 
-def test_a_newton_step_finds_the_bottom_of_a_parabola():
-    """With λ = 0."""
-    H, bottom = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([3.0, -1.0])
-
-    def cost(theta):
-        return 0.5 * (theta - bottom) @ H @ (theta - bottom)
-
-    step, damping = demo.newton_step(cost, np.zeros(2), cost(np.zeros(2)), -H @ bottom, H)
-    assert damping == 0.0
-    np.testing.assert_allclose(step, bottom, rtol=1e-12)
-
-
 def test_a_newton_step_is_damped_where_the_cost_bends_down():
     """Beside a saddle λ exceeds minus the lowest eigenvalue, solves (H + λI) step = −∇C, and leads downhill."""
 
@@ -181,12 +165,6 @@ def test_a_newton_step_is_damped_where_the_cost_bends_down():
     assert cost(theta + step) < cost(theta)
     with pytest.raises(ArithmeticError, match="no step leads downhill"):  # the wrong sign
         demo.newton_step(lambda theta: float(theta @ theta), np.ones(1), 1.0, np.array([-2.0]), np.eye(1) * 2.0)
-
-
-def test_the_order_of_a_sequence_is_its_power():
-    """2 for distances that square, 1 for distances that halve."""
-    assert demo.order([0.5, 0.5**2, 0.5**4, 0.5**8, 0.5**16, 0.0]) == pytest.approx(2.0)
-    assert demo.order([0.5**n for n in range(1, 9)] + [0.0]) == pytest.approx(1.0)
 
 
 def test_the_closing_line_follows_the_results(quick):
@@ -204,5 +182,6 @@ def test_the_closing_line_follows_the_results(quick):
 
 def test_the_picture_is_saved(quick):
     """In a folder that is made for it."""
-    assert f"The picture: {quick[1]}\n" in quick[0]
-    assert not_blank(quick[1])
+    text, out = quick
+    assert f"The picture: {out / 'curve.png'}\n" in text
+    assert not_blank(out / "curve.png")

@@ -214,14 +214,6 @@ def test_a_users_strip_is_read(ten, run, strip, tmp_path):
     assert f"Your strip, {tmp_path / 'own.png'}, is read as 504:" in text
 
 
-def test_help_is_ascii(capsys):
-    """Every terminal can show it."""
-    with pytest.raises(SystemExit) as stop:
-        digits.main(["--help"])
-    assert stop.value.code == 0
-    assert capsys.readouterr().out.isascii()
-
-
 def test_runs_as_a_script_from_any_folder(tmp_path):
     """Its data lie beside it, its pictures go to `out` where it is run; warnings would be errors, and ASCII is enough."""
     command = [sys.executable, "-W", "error", FOLDER / "digits.py", "--only-fours", "--epochs", "1"]
@@ -240,13 +232,6 @@ def test_mnist_of_the_user_is_trained_on_and_judged_by(mnist, run):
     assert counts("accuracy", text)[1] == 40
     assert counts("training images it tells", text)[0] > 90
     assert len(READ.findall(text)) == 6
-
-
-def test_a_batch_larger_than_the_data_is_refused(mnist, run):
-    """It is the training images without those of the strip that count."""
-    assert run("--mnist", mnist, "--epochs", 1, "--batch-size", 100).code == 0
-    refused = run("--mnist", mnist, "--batch-size", 101)
-    assert refused.error == "digits.py: --batch-size 101 exceeds the 100 training images: lower it\n"
 
 
 # Only the fours.
@@ -322,33 +307,15 @@ def test_a_wrong_picture_is_refused(kind, run, tmp_path):
     assert re.match(rf"{re.escape(str(path))} {message}", refusal(run("--image", path)))
 
 
-@pytest.mark.parametrize("damage", range(4))
-def test_a_damaged_picture_never_ends_in_a_traceback(damage, strip, run, tmp_path):
-    """Bytes of a PNG overwritten at random: either it still reads as a strip or there is one line of error."""
-    path = tmp_path / "mine.png"
-    Image.fromarray(strip).save(path)
-    rng = np.random.default_rng(damage)
-    content = np.frombuffer(path.read_bytes(), np.uint8).copy()
-    content[rng.integers(8, len(content), 10)] = rng.integers(256, size=10)
-    path.write_bytes(content.tobytes())
-    ran = run("--only-fours", "--epochs", 1, "--image", path)
-    assert ran.code == 0 or str(path) in refusal(ran)
-
-
 WRONG_OPTIONS = {
     "--epochs 0": "argument --epochs: '0' arrived where a whole number from 1 was wanted",
-    "--epochs ten": "argument --epochs: 'ten' arrived where a whole number from 1 was wanted",
     "--seed -1": "argument --seed: '-1' arrived where a whole number from 0 was wanted",
-    "--hidden 0": "argument --hidden: '0' arrived where a whole number from 1 was wanted",
     "--batch-size 4001": "--batch-size 4001 exceeds the 4,000 training images: lower it",
     "--learning-rate 0": "argument --learning-rate: '0' arrived where a positive number was wanted",
-    "--learning-rate nan": "argument --learning-rate: 'nan' arrived where a positive number was wanted",
-    "--learning-rate fast": "argument --learning-rate: 'fast' arrived where a positive number was wanted",
     "--cost squared": "argument --cost: invalid choice: 'squared' (choose from ",
     "--mnist nowhere": "nowhere is not a folder: name the one that holds MNIST's four IDX files",
     "--only-fours --mnist .": "--only-fours learns from 100 of the images shipped: leave out --mnist or --only-fours",
     "--load a --learning-rate 3": "--learning-rate is about training, which --load skips: leave out one of them",
-    "--load a --quick": "--quick is about training, which --load skips: leave out one of them",
     "--fast": "unrecognized arguments: --fast",
 }
 
@@ -387,12 +354,6 @@ def test_a_net_of_the_wrong_shape_is_refused(kind, run, tmp_path):
     line = refusal(run("--load", path, *options.split()))
     assert line.startswith(f"{path} holds MLP(")
     assert line.endswith(f", but {wanted} was wanted\n")
-
-
-def test_a_net_of_other_hidden_layers_is_taken_where_none_were_named(run, tmp_path):
-    """Inputs and outputs must suit; what lies between is the net's own."""
-    MLP(784, [3, 4, 10], "tanh", "sigmoid", seed=1).save(tmp_path / "net.npz")
-    assert run("--load", tmp_path / "net.npz").code == 0
 
 
 @pytest.mark.parametrize("damage", ["missing", "folder", "text", "cut short", "other zip version"])

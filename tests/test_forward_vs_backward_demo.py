@@ -5,14 +5,9 @@ import re
 import forward_vs_backward as demo
 import numpy as np
 import pytest
-from demo_runs import not_blank, quick_run
+from demo_runs import not_blank, quick_fixture
 
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """What a quick run printed, and where its picture is."""
-    out = tmp_path_factory.mktemp("growth") / "new" / "folder"
-    return quick_run("forward_vs_backward", out), out / "forward_vs_backward.png"
+quick = quick_fixture("forward_vs_backward")
 
 
 def test_the_lectures_net_comes_first(quick):
@@ -61,5 +56,6 @@ def test_a_fit_of_a_power_is_that_power():
 
 def test_the_picture_is_saved(quick):
     """In a folder that is made for it."""
-    assert f"The picture: {quick[1]}\n" in quick[0]
-    assert not_blank(quick[1])
+    text, out = quick
+    assert f"The picture: {out / 'forward_vs_backward.png'}\n" in text
+    assert not_blank(out / "forward_vs_backward.png")

@@ -6,7 +6,7 @@ import re
 
 import perceptrons as demo
 import pytest
-from demo_runs import changed_run, not_blank, quick_run
+from demo_runs import changed_run, not_blank, quick_fixture
 
 
 def nand(p, q):
@@ -14,11 +14,7 @@ def nand(p, q):
     return 1 - (p & q)
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """What a quick run printed, and where its pictures are."""
-    out = tmp_path_factory.mktemp("perceptrons") / "new" / "folder"
-    return quick_run("perceptrons", out), out
+quick = quick_fixture("perceptrons")
 
 
 def circuits(text):
@@ -144,11 +140,3 @@ def test_where_z_is_0_the_smoothed_unit_does_not_tend_to_the_step(quick, monkeyp
     assert re.search(r"σ\(20 z\) +1\.0000 +0\.5000 +0\.5000 +0\.0000", text)
     assert "(So at 2 inputs here.)" in text
     assert re.search(r"σ\(1000 z\) +< 1e-300 +250 +250 +< 1e-300$", text, re.MULTILINE)
-
-
-def test_large_steps_stop_at_a_nand(monkeypatch, capsys, tmp_path):
-    """With Δt = 50 the weights shown are those whose outputs were found right."""
-    text = changed_run(demo, monkeypatch, capsys, tmp_path, LEARNING_RATE=50.0)
-    w1, w2, b = map(float, re.search(r"sigmoid: .*w = \( *(\S+), *(\S+)\), b = *(\S+);", text).groups())
-    assert [int(w1 * p + w2 * q + b >= 0) for p, q in demo.CORNERS] == demo.NAND
-    assert "as a perceptron 1 1 1 0: a NAND" in text

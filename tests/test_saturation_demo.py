@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 
 import pytest
 import saturation as demo
-from demo_runs import changed_run, not_blank, quick_run
+from demo_runs import changed_run, not_blank, quick_fixture
 
 QUADRATIC, CROSS_ENTROPY = demo.quadratic, demo.cross_entropy
 STARTS = [1.5, 4.0, 6.0, 8.0, 10.0, 100.0]
@@ -30,11 +30,7 @@ def descend(cost, z, rate):
     return epochs
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """What a quick run printed, and where its picture is."""
-    out = tmp_path_factory.mktemp("saturation") / "new" / "folder"
-    return quick_run("saturation", out), out / "saturation.png"
+quick = quick_fixture("saturation")
 
 
 def test_the_gradients_are_the_formulas(quick):
@@ -107,8 +103,9 @@ def test_the_closing_line_follows_the_runs(quick):
 
 def test_the_picture_is_saved(quick):
     """In a folder that is made for it."""
-    assert f"The picture: {quick[1]}\n" in quick[0]
-    assert not_blank(quick[1])
+    text, out = quick
+    assert f"The picture: {out / 'saturation.png'}\n" in text
+    assert not_blank(out / "saturation.png")
 
 
 @pytest.mark.parametrize(

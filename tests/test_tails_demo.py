@@ -6,16 +6,11 @@ from decimal import Decimal, localcontext
 import mpmath
 import pytest
 import tails as demo
-from demo_runs import not_blank, quick_run
+from demo_runs import not_blank, quick_fixture
 
 from microgradnet import formulas
 
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """What a quick run printed, and where its picture is."""
-    out = tmp_path_factory.mktemp("tails") / "new" / "folder"
-    return quick_run("tails", out), out / "tails.png"
+quick = quick_fixture("tails")
 
 
 def decimal_slope(name, x):
@@ -67,5 +62,6 @@ def test_our_slopes_are_right_to_a_few_ulp_and_the_net_to_12_digits(quick):
 
 def test_the_picture_is_saved(quick):
     """In a folder that is made for it."""
-    assert f"The picture: {quick[1]}\n" in quick[0]
-    assert not_blank(quick[1])
+    text, out = quick
+    assert f"The picture: {out / 'tails.png'}\n" in text
+    assert not_blank(out / "tails.png")
