@@ -376,7 +376,7 @@ def epoch_row(X: Any, R: Any, batch_size: int) -> Row:
     """Each contestant goes on from epoch to epoch; after the first they must be at the same place."""
     net = MLP(784, [30, 10], seed=1)
     theta = np.array([p.data for p in net.parameters()])
-    epochs = train(net, X, R, quadratic, RATE, 10**6, batch_size, seed=2)
+    epochs = train(net, X, R, learning_rate=RATE, epochs=10**6, batch_size=batch_size, seed=2)
     hand, orders = Tuned((784, 30, 10), theta), np.random.default_rng(2)
 
     def by_hand() -> None:

@@ -29,9 +29,13 @@ from microgradnet import MLP, Value, grad, quadratic
 
 DIGITS = 60
 POINTS, QUICK_POINTS = 400, 60
-REACH = {"tanh": 20.0, "sigmoid": 700.0, "softplus": 700.0}
+REACH = {"tanh": 20.0, "sigmoid": 700.0, "softplus": 40.0}
 SHAPE, SPREAD = (6, [4, 3, 1]), 60.0  # of the net; its weights are SPREAD times as large as usual
-COLOURS = {"ours": "#1f6f8b", "PyTorch": "#c1440e", "JAX": "#8a5a9e"}
+STYLES: dict[str, dict[str, Any]] = {
+    "ours": {"color": "#1f6f8b", "marker": "o", "markersize": 3},
+    "PyTorch": {"color": "#c1440e", "marker": "s", "markersize": 7, "fillstyle": "none"},
+    "JAX": {"color": "#8a5a9e", "marker": "x", "markersize": 5},
+}
 
 Slopes: TypeAlias = Callable[[str, list[float]], list[float]]  # of a function by name, at all x
 Layers: TypeAlias = list[tuple[Any, Any]]  # A and b of each
@@ -203,7 +207,7 @@ def plot(found: dict[str, Errors]) -> Figure:
     for axes, (name, errors) in zip(figure.subplots(2, 2).flat, found.items(), strict=True):
         for who, row in errors.ulps.items():
             heights = [max(error, 0.01) for error in row]  # an error of 0 has no logarithm
-            axes.semilogy(errors.places, heights, ".", markersize=4, color=COLOURS[who], label=who)
+            axes.semilogy(errors.places, heights, linestyle="none", label=who, **STYLES[who])
         axes.axhline(2.0**52, color="0.5", linewidth=0.8, linestyle=":")
         axes.set(title=f"{name}: error", ylabel="ulp (dotted: no digit is right)")
         axes.set_xlabel("x" if name in REACH else "number of the parameter")
