@@ -16,17 +16,12 @@ where H is positive definite. With other constants it may not (try HIDDEN = 3, o
 
 from __future__ import annotations
 
-import argparse
-import io
 import math
-import signal
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import command_line
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
@@ -79,19 +74,10 @@ class Newton(NamedTuple):
         return bool(low > SINGULAR * high)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="A curve fitted by gradient descent and by Newton's method.")
-    parser.add_argument("--quick", action="store_true", help="a shorter gradient descent")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the picture (out)")
-    options = parser.parse_args(argv)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
-    except OSError as error:
-        print(f"curve.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
-        return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a λ shows a question mark
+def main(argv: Sequence[str] | None = None) -> None:
+    options = command_line.parse(
+        argv, "A curve fitted by gradient descent and by Newton's method.", quick="a shorter gradient descent"
+    )
 
     X, R = samples(np.random.default_rng(DATA_SEED))
     net = new_net()
@@ -112,7 +98,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = options.out / "curve.png"
     plot(X, R, start, newton, descent, trials).savefig(path, dpi=130)
     print(f"\nThe picture: {path}\n\n{seen(newton, descent, trials)}")
-    return 0
 
 
 def samples(rng: np.random.Generator) -> tuple[Array, Array]:
@@ -356,6 +341,4 @@ def plot(X: Array, R: Array, start: Array, newton: Newton, descent: Way, trials:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
-    sys.exit(main())
+    command_line.run(main)

@@ -1,35 +1,32 @@
 """The same gradient twice: the natural way, forward, and the smart way, backward. What does each cost?
 
-    python demos/forward_vs_backward.py            20 to 40 seconds
+    python demos/forward_vs_backward.py            about a minute
     python demos/forward_vs_backward.py --quick    small nets only, a few seconds
 
-First the lecture's net, 6-4-3-1: the derivatives of its cost, by five methods that must agree. Then nets with more and
-more layers of six neurons: how unknowns, multiplications and seconds grow with the number of parameters P. Backward is
-one sweep over the net, so all should grow like P¹; forward is one such sweep for every parameter, so all should grow
-like P². The exponents printed are the slopes of straight lines fitted to the logarithms; the picture, in out/ unless
-told otherwise, shows both. (Wider layers instead of more of them would mix in that a node's own cost is shared by more
-edges; the exponents would come out somewhat lower.)
+First the lecture's net, 6-4-3-1: the derivatives of its cost, by five methods that must agree. Then nets that grow in
+two ways: unknowns (the lecture's count), multiplications carried out, and seconds, against the number of parameters P.
+The exponents printed are the slopes of straight lines fitted to the logarithms; the picture, in out/ unless told
+otherwise, shows all of them.
+
+Backward there is an unknown for each node; forward, for each node and each edge. In a deeper net of fixed width, nodes
+and edges both grow like P: P¹ unknowns backward, P² forward. In a wider net [n, n, 1], there are about 2n nodes and 2n²
+edges, so P grows like n²: backward P^½, forward n · n² = P^1.5. That is why the exponent forward is 2 for one family
+and about 1.5 for the other. The multiplications backward are one for each edge or so, P¹ in both families.
 """
 
 from __future__ import annotations
 
-import argparse
-import io
-import signal
-import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import command_line
 import numpy as np
 from matplotlib.figure import Figure
 
 from microgradnet import MLP, compare
-from microgradnet.verify.comparison import Measurement
 
-DEPTHS = [8, 12, 16, 24, 32, 48, 64]
-QUICK_DEPTHS = [6, 8, 12, 16]
+DEPTHS, QUICK_DEPTHS = [8, 12, 16, 24, 32, 48, 64], [6, 8, 12]  # layers of WIDTH neurons
+WIDTHS, QUICK_WIDTHS = [8, 12, 16, 24, 32, 40], [8, 12, 16]  # n in [n, n, 1]
 WIDTH = 6
 BACKWARD, FORWARD = "backward, graph", "forward, graph"
 STYLES: dict[str, dict[str, Any]] = {
@@ -38,30 +35,42 @@ STYLES: dict[str, dict[str, Any]] = {
     "δ-recursion": {"color": "#1f6f8b", "marker": "o", "fillstyle": "none", "markersize": 11},
     "naive formulas": {"color": "#c1440e", "marker": "s", "fillstyle": "none", "markersize": 11},
 }
+FIGURES = {  # what is plotted, and of which methods
+    "unknowns": (BACKWARD, FORWARD),
+    "multiplications": tuple(STYLES),
+    "seconds": (BACKWARD, FORWARD),  # the formulas' would measure NumPy's calls, on nets this small
+}
 
-Series = dict[str, list[Measurement]]  # of every method, one row per net
+
+class Growth(NamedTuple):
+    """Nets that grow: how, their parameters, and for every method a row of `compare` per net."""
+
+    way: str
+    parameters: list[int]
+    rows: dict[str, list[Any]]
+
+    def of(self, method: str, figure: str) -> list[float]:
+        """One figure of a method, for all nets."""
+        return [getattr(row, figure) for row in self.rows[method]]
+
+    def exponent(self, method: str, figure: str) -> float:
+        """p in figure ~ P^p."""
+        return fit(self.parameters, self.of(method, figure))[0]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Forward against backward differentiation, on nets of growing size.")
-    parser.add_argument("--quick", action="store_true", help="small nets only")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the picture (out)")
-    options = parser.parse_args(argv)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
-    except OSError as error:
-        print(f"forward_vs_backward.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
-        return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a δ shows a question mark
+def main(argv: Sequence[str] | None = None) -> None:
+    options = command_line.parse(
+        argv, "Forward against backward differentiation, on nets of growing size.", quick="small nets only"
+    )
     show_lectures_net()
-    parameters, series = grow(QUICK_DEPTHS if options.quick else DEPTHS)
+    depths, widths = (QUICK_DEPTHS, QUICK_WIDTHS) if options.quick else (DEPTHS, WIDTHS)
+    deeper = [(n, MLP(WIDTH, [WIDTH] * (n - 1) + [1], seed=n)) for n in depths]
+    wider = [(n, MLP(n, [n, n, 1], seed=n)) for n in widths]
+    growths = [grow("deeper", "layers", deeper), grow("wider", "n", wider)]
     path = options.out / "forward_vs_backward.png"
-    plot(parameters, series).savefig(path, dpi=150)
+    plot(growths).savefig(path, dpi=120)
     print(f"\nThe picture: {path}")
-    print(f"\nSeen: {verdict(parameters, series)}")
-    return 0
+    print(f"\nSeen: {' '.join(map(verdict, growths))}")
 
 
 def show_lectures_net() -> None:
@@ -74,56 +83,36 @@ def show_lectures_net() -> None:
     )
 
 
-def grow(depths: list[int]) -> tuple[list[int], Series]:
-    """Compares the methods on nets of growing size, and prints what it sees; gives the sizes and the rows."""
+def grow(way: str, letter: str, nets: Sequence[tuple[int, MLP]]) -> Growth:
+    """Compare the methods on nets of growing size, and print what is seen."""
     rng = np.random.default_rng(1)
-    print(f"\nWith more layers:\n\n{'':>18}{'unknowns':>15}{'multiplications':>23}{'seconds':>21}")
-    print(f"{'layers':>6}{'parameters':>12}" + f"{'backward':>10}{'forward':>11}" * 3)
-    parameters: list[int] = []
-    series: Series = {method: [] for method in STYLES}
-    for depth in depths:
-        net = MLP(WIDTH, [WIDTH] * (depth - 1) + [1], seed=depth)
-        parameters.append(len(net.parameters()))
-        for row in compare(net, rng.random(WIDTH), 1.0).rows:
-            series.setdefault(row.method, []).append(row)
-        last = [series[method][-1] for method in (BACKWARD, FORWARD)]
-        print(
-            f"{depth:>6}{parameters[-1]:>12,}"
-            + "".join(f"{n:>{10 + i},}" for i, n in enumerate(row.unknowns for row in last))
-            + "".join(f"{n:>{10 + i},}" for i, n in enumerate(row.multiplications for row in last))
-            + "".join(f"{s:>{10 + i}.1e}" for i, s in enumerate(row.seconds for row in last)),
-            flush=True,
-        )
-    print("\nFitted:")
+    shapes = {"deeper": f"More layers of {WIDTH} neurons", "wider": "Wider layers, n-n-n-1"}
+    print(f"\n{shapes[way]}:\n\n{'':>18}" + "".join(f"{figure:>21}" for figure in FIGURES))
+    print(f"{letter:>6}{'parameters':>12}" + f"{'backward':>10}{'forward':>11}" * 3)
+    growth = Growth(way, [], {method: [] for method in STYLES})
+    for size, net in nets:
+        growth.parameters.append(len(net.parameters()))
+        for row in compare(net, rng.random(net.nin), 1.0).rows:
+            growth.rows.setdefault(row.method, []).append(row)
+        cells = [growth.of(method, figure)[-1] for figure in FIGURES for method in (BACKWARD, FORWARD)]
+        numbers = [f"{n:,}" for n in cells[:4]] + [f"{t:.1e}" for t in cells[4:]]
+        line = "".join(f"{number:>{10 + i % 2}}" for i, number in enumerate(numbers))
+        print(f"{size:>6}{growth.parameters[-1]:>12,}{line}", flush=True)
+    print("Fitted:")
     for method in (BACKWARD, FORWARD):
-        fits = [
-            f"{figures.__name__} ~ P^{fit(parameters, figures(series[method]))[0]:.2f}"
-            for figures in (unknowns, multiplications, seconds)
-        ]
+        fits = [f"{figure} ~ P^{growth.exponent(method, figure):.2f}" for figure in FIGURES]
         print(f"  {method + ':':<17}{', '.join(fits)}")
-    return parameters, series
+    return growth
 
 
-def unknowns(rows: list[Measurement]) -> list[float]:
-    return [row.unknowns for row in rows]
-
-
-def multiplications(rows: list[Measurement]) -> list[float]:
-    return [row.multiplications for row in rows]
-
-
-def seconds(rows: list[Measurement]) -> list[float]:
-    return [row.seconds for row in rows]
-
-
-def verdict(parameters: list[int], series: Series) -> str:
+def verdict(growth: Growth) -> str:
     """What the largest net took in each direction, and how much that grew since the smallest."""
-    growth = parameters[-1] / parameters[0]
     words = []
     for method in (BACKWARD, FORWARD):
-        first, *_, last = multiplications(series[method])
+        first, *_, last = growth.of(method, "multiplications")
         words.append(f"{last:,.0f} multiplications {method.split(',')[0]} ({last / first:.1f} times as many)")
-    return f"with {growth:.1f} times the parameters, the same gradient takes {', '.join(words)}."
+    times = growth.parameters[-1] / growth.parameters[0]
+    return f"With {times:.1f} times the parameters, the {growth.way} net's gradient takes {', '.join(words)}."
 
 
 def fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
@@ -132,31 +121,28 @@ def fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     return float(slope), float(height)
 
 
-def plot(parameters: list[int], series: Series) -> Figure:
-    figure = Figure(figsize=(10, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.set_title("Multiplications")
-    right.set_title("Seconds, forward pass included")
-    # The formulas' seconds are left out: on nets this small they measure NumPy's calls, not its multiplications.
-    for axes, figures, methods in ((left, multiplications, STYLES), (right, seconds, (BACKWARD, FORWARD))):
-        for method in methods:
-            y = figures(series[method])
-            if method in (BACKWARD, FORWARD):
-                slope, height = fit(parameters, y)
-                line = np.exp(height) * np.asarray(parameters) ** slope
-                axes.loglog(parameters, line, color=STYLES[method]["color"], linewidth=1)
-                axes.loglog(parameters, y, **STYLES[method], linestyle="none", label=f"{method}: P$^{{{slope:.2f}}}$")
-            else:
-                axes.loglog(parameters, y, **STYLES[method], linestyle="none", label=method)
-        axes.set_xlabel("parameters P")
-        axes.set_xticks(parameters, [f"{n:,}" for n in parameters])
-        axes.set_xticks([], minor=True)
-        axes.grid(which="both", alpha=0.25)
-        axes.legend()
+def plot(growths: Sequence[Growth]) -> Figure:
+    """A row for each way to grow; a column for each figure."""
+    figure = Figure(figsize=(14, 8), layout="constrained")
+    grid = figure.subplots(len(growths), len(FIGURES), squeeze=False)
+    for growth, panels in zip(growths, grid, strict=True):
+        for axes, (name, methods) in zip(panels, FIGURES.items(), strict=True):
+            for method in methods:
+                y, label = growth.of(method, name), method
+                if method in (BACKWARD, FORWARD):
+                    slope, height = fit(growth.parameters, y)
+                    line = np.exp(height) * np.asarray(growth.parameters) ** slope
+                    axes.loglog(growth.parameters, line, color=STYLES[method]["color"], linewidth=1)
+                    label = f"{method}: P$^{{{slope:.2f}}}$"
+                axes.loglog(growth.parameters, y, **STYLES[method], linestyle="none", label=label)
+            axes.set_title(f"{name}, {growth.way}")
+            axes.set_xlabel("parameters P")
+            axes.set_xticks(growth.parameters, [f"{n:,}" for n in growth.parameters])
+            axes.set_xticks([], minor=True)
+            axes.grid(which="both", alpha=0.25)
+            axes.legend()
     return figure
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
-    sys.exit(main())
+    command_line.run(main)

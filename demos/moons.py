@@ -18,16 +18,12 @@ regularisation, and a learning rate that falls; this one keeps the lecture's cos
 
 from __future__ import annotations
 
-import argparse
-import io
-import signal
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import command_line
 import numpy as np
 import numpy.typing as npt
 from matplotlib.animation import PillowWriter
@@ -62,19 +58,10 @@ class Run(NamedTuple):
     training: float  # seconds for all steps
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Two moons told apart, and the moving boundary between them.")
-    parser.add_argument("--quick", action="store_true", help="fewer epochs and frames")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (out)")
-    options = parser.parse_args(argv)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
-    except OSError as error:
-        print(f"moons.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
-        return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a Δ shows a question mark
+def main(argv: Sequence[str] | None = None) -> None:
+    options = command_line.parse(
+        argv, "Two moons told apart, and the moving boundary between them.", quick="fewer epochs and frames"
+    )
     epochs, frames = (QUICK_EPOCHS, QUICK_FRAMES) if options.quick else (EPOCHS, FRAMES)
 
     rng = np.random.default_rng(SEED)
@@ -100,7 +87,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     animate(f, fast, X, R, some_epochs(epochs, frames), moving)
     print(f"\nThe pictures: {still} and {moving} ({moving.stat().st_size / 1000:.0f} kB)")
     print(seen(eager, fast, unlike, accuracy(f, fast.path[-1], *held_out)))
-    return 0
 
 
 def moons(count: int, noise: float, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -250,6 +236,4 @@ def animate(f: Compiled, run: Run, X: Array, R: Array, epochs: list[int], path: 
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
-    sys.exit(main())
+    command_line.run(main)

@@ -12,16 +12,12 @@ To see another unit, change WEIGHTS and BIAS: what is said below is computed fro
 
 from __future__ import annotations
 
-import argparse
-import io
 import itertools
-import signal
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import command_line
 import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
@@ -58,19 +54,10 @@ class Findings(NamedTuple):
     learned: dict[str, bool]  # whether gradient descent ended as a NAND
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Perceptrons: a NAND, an adder made of it, and the smoothed unit.")
-    parser.add_argument("--quick", action="store_true", help="a coarser picture")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (out)")
-    options = parser.parse_args(argv)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
-    except OSError as error:
-        print(f"perceptrons.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
-        return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a σ shows a question mark
+def main(argv: Sequence[str] | None = None) -> None:
+    options = command_line.parse(
+        argv, "Perceptrons: a NAND, an adder made of it, and the smoothed unit.", quick="a coarser picture"
+    )
     unit = Perceptron(WEIGHTS, BIAS)
     is_nand = show_truth_table(unit)
     right_sums, used = show_adder(unit)
@@ -82,7 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"\nThe picture of the smoothing: {path}")
     print(f"The circuit of the full adder: {draw_full_adder(unit, options.out / 'full_adder.svg')}")
     print(f"\nSeen: {verdict(Findings(is_nand, right_sums, used, impossible, slopes, learned))}")
-    return 0
 
 
 # One perceptron.
@@ -365,6 +351,4 @@ def draw_full_adder(unit: Perceptron, path: Path) -> str:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
-    sys.exit(main())
+    command_line.run(main)

@@ -15,18 +15,14 @@ an equation with separated variables, which `time_needed` solves; divided by Δt
 
 from __future__ import annotations
 
-import argparse
-import io
 import math
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import command_line
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -58,22 +54,12 @@ class Run(NamedTuple):
     epochs: int | None  # counted; None if the run was left out
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="How one neuron learns from a terribly wrong start, with two costs.")
-    parser.add_argument("--quick", action="store_true", help="leave the longest runs out")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the picture (out)")
-    options = parser.parse_args(argv)
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()  # can it be written?
-    except OSError as error:
-        print(f"saturation.py: {options.out} is no folder to save in: {error.strerror}", file=sys.stderr)
-        return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without a σ shows a question mark
+def main(argv: Sequence[str] | None = None) -> None:
+    options = command_line.parse(
+        argv, "How one neuron learns from a terribly wrong start, with two costs.", quick="leave the longest runs out"
+    )
     if wrong := meaningless():
-        print(f"saturation.py: {wrong}", file=sys.stderr)
-        return 2
+        sys.exit(f"saturation.py: {wrong}")
     show_gradients()
     show_naive()
     runs = show_runs(QUICK_PATIENCE if options.quick else PATIENCE)
@@ -81,7 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     plot(runs).savefig(path, dpi=120)
     print(f"\nThe picture: {path}")
     print(f"\nSeen: {verdict(runs)}")
-    return 0
 
 
 def meaningless() -> str | None:
@@ -341,6 +326,4 @@ def plot(runs: list[Run]) -> Figure:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
-    sys.exit(main())
+    command_line.run(main)

@@ -1,218 +1,144 @@
 """How fast: microgradnet beside its peers, in one run.
 
-    python demos/speed.py [--quick] [--rounds N]
+    python demos/speed.py [--quick] [--rounds N] [SECTION …]
 
 Every row is one piece of work, done by each contestant in turn (ours, theirs, ours, …) for a number of rounds; printed
-are the medians over the rounds and their ratios. One thread, float64. The eager engine meets micrograd 0.1.0, the
-compiled one the same step written by hand in NumPy, autograd, PyTorch and JAX (`matrix_peers.py`). All but NumPy come with the
-extra `peers`; whoever is not installed is left out.
+are the medians over the rounds and their ratios. One thread, float64; before times are compared, the contestants are
+checked to compute the same. Who is not installed is left out; the extra `peers` brings them all.
+
+Sections: `eager`, the engine beside other engines of scalars (`scalar_peers.py`); `sample`, one sample compiled beside
+the same by the engine; `batches`, a step of training on a batch (`matrix_peers.py`); `programs`, what was written number
+by number (`transformer.py`, `convolution.py`, `pendulum.py`) beside arrays by hand and PyTorch; `compile`, what it takes
+to compile; `train`, an epoch of training; `import`.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import importlib
 import importlib.metadata
+import importlib.util
 import math
 import os
 import platform
 import subprocess
 import sys
-import threading
-import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 for library in ("OPENBLAS", "OMP", "MKL"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+os.environ["NPROC"] = "1"  # what JAX goes by
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
+import convolution
 import numpy as np
-from matrix_peers import Ours, OursNaively, contestants
+import pendulum
+import transformer
+from matrix_peers import RATE, Ours, OursNaively, Tuned, contestants
+from measuring import Contestant, Row, check_same, section, timed
+from scalar_peers import (
+    MicrogptValue,
+    find_micrograd,
+    in_deep_thread,
+    micrograd_sigmoid,
+    net_by_numbers,
+    sigmoid_of_parts,
+)
+from transformer import sum_of_products
 
 import microgradnet
-from microgradnet import MLP, Value, quadratic
+from microgradnet import MLP, Value, compile, dot, quadratic, train
 
-# A contestant does a piece of work once and says what it took: seconds, or bytes.
-Contestant = Callable[[], float]
-
-# -- Measuring and printing ---------------------------------------------------------------------------------------------
+# -- Eager: forward + backward of one sample, and a long chain -----------------------------------------------------------
 
 
-@dataclass
-class Row:
-    """One piece of work: its name, who does it (ours first), how a figure is shown, and what we promise of the ratio."""
-
-    work: str
-    contestants: dict[str, Contestant]
-    shown: Callable[[float], str]
-    target: str = ""
-
-    def run(self, rounds: int) -> dict[str, float]:
-        """Medians over the rounds, the contestants taking turns; the first round warms up and does not count."""
-        taken: dict[str, list[float]] = {name: [] for name in self.contestants}
-        turns = list(self.contestants.items())
-        for _ in range(rounds + 1):
-            for name, contestant in turns:
-                gc.collect()  # nobody pays for another's garbage
-                taken[name].append(contestant())
-            turns = [*turns[1:], turns[0]]  # nor always for what the same one left in the caches
-        return {name: median(figures[1:]) for name, figures in taken.items()}
-
-
-def section(title: str, notes: Sequence[str], names: Sequence[str], rows: Sequence[Row], rounds: int) -> None:
-    """Run the rows and print one line each, as soon as it is known: a column per name, the ratio to each peer, targets."""
-    ours, *peers = names
-    print(f"\n{title}")
-    for note in notes:
-        print(f"  {note}")
-    heads = [*names, *(f"{ours} / {peer}" for peer in peers)]
-    widths = [max(len(head), 12) for head in heads]
-    line = f"  {{:<46}}{''.join(f'  {{:>{width}}}' for width in widths)}   {{}}"
-    print(line.format("work", *heads, "target").rstrip())
-    for row in rows:
-        figures = row.run(rounds)
-        cells = [row.shown(figures[name]) if name in figures else "-" for name in names]
-        cells += [ratio(figures[ours] / figures[peer]) if peer in figures else "-" for peer in peers]
-        print(line.format(row.work, *cells, row.target).rstrip(), flush=True)
-
-
-def seconds(t: float) -> str:
-    """With the unit that suits: µs, ms or s."""
-    return f"{t * 1e6:,.0f} µs" if t < 1e-3 else f"{t * 1e3:,.1f} ms" if t < 1 else f"{t:,.2f} s"
-
-
-def memory(n: float) -> str:
-    """Bytes."""
-    return f"{n:,.0f} bytes"
-
-
-def ratio(r: float) -> str:
-    """As a fraction where it is small, as the targets are stated."""
-    return f"1/{1 / r:.1f}" if r < 0.5 else f"{r:.2f}"
-
-
-def timed(work: Callable[[], object], repeats: int) -> Contestant:
-    """A contestant that takes the mean of so many repetitions."""
-
-    def contestant() -> float:
-        start = time.perf_counter()
-        for _ in range(repeats):
-            work()
-        return (time.perf_counter() - start) / repeats
-
-    return contestant
-
-
-# -- The peer -----------------------------------------------------------------------------------------------------------
-
-
-def find_micrograd() -> Any:
-    """micrograd's modules `engine` and `nn`, or None where it is not installed."""
-    try:
-        importlib.import_module("micrograd.nn")
-        return importlib.import_module("micrograd")
-    except ImportError:
-        return None
-
-
-def micrograd_sigmoid(micrograd: Any, x: Any) -> Any:
-    """One node in the very form of micrograd's relu: micrograd has neither exp nor a sigmoid to build one from."""
-    out = micrograd.engine.Value(1.0 / (1.0 + math.exp(-x.data)), (x,), "sigmoid")
-
-    def backward() -> None:
-        x.grad += out.data * (1.0 - out.data) * out.grad
-
-    out._backward = backward
-    return out
-
-
-@contextmanager
-def deep_recursion(depth: int) -> Iterator[None]:
-    """micrograd's backward recurses once per node of a chain: lift Python's limit while it runs."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, depth))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
-
-
-def in_thread(work: Callable[[], float], stack: int) -> float:
-    """Run it in a thread with a stack of so many bytes: the system's own would not hold a recursion of 100,000."""
-    results: list[float] = []
-    before = threading.stack_size(stack)
-    try:
-        thread = threading.Thread(target=lambda: results.append(work()))
-        thread.start()
-        thread.join()
-    finally:
-        threading.stack_size(before)
-    return results[0]  # empty if the work failed; the thread has said why
-
-
-# -- Eager: forward + backward of one sample, and a long chain ----------------------------------------------------------
-
-
-def net_row(sizes: Sequence[int], repeats: int, micrograd: Any, target: str) -> Row:
-    """y = f(x), C = ½ |y − r|² and all ∂C/∂parameter, for one sample, each engine with its own MLP class."""
-    nin, *widths = sizes
-    x, r = np.random.default_rng(0).uniform(size=nin).tolist(), 1.0
-    net = MLP(nin, widths, seed=1)
-
-    def ours() -> None:
-        quadratic(net(x), r).backward()
-
-    contestants = {"ours": timed(ours, repeats)}
+def eager(quick: bool, rounds: int) -> None:
+    """The engine beside other engines of scalars."""
+    micrograd = find_micrograd()
+    notes = [
+        "microgpt: an engine in the manner of microgpt's, restated here. Theirs is always written number by number, ours",
+        "as the row says; the gradients agree. Python's collection of cyclic garbage is on, as in any training loop.",
+    ]
     if micrograd:
-        peer = micrograd.nn.MLP(nin, widths)
-        for p, q in zip(peer.parameters(), net.parameters(), strict=True):
-            p.data = q.data
-        for layer in peer.layers:
-            for neuron in layer.neurons:
-                neuron.nonlin = False  # z = w·x + b, as micrograd computes it; the sigmoid follows below
-
-        def theirs() -> None:
-            y = [micrograd.engine.Value(x_j) for x_j in x]  # once, instead of once for every weight
-            for layer in peer.layers:
-                y = [micrograd_sigmoid(micrograd, neuron(y)) for neuron in layer.neurons]
-            (0.5 * (y[0] - r) ** 2).backward()
-
-        contestants["micrograd"] = timed(theirs, max(1, repeats // 10))
-        same_gradients(net, ours, peer, theirs)
-    return Row(f"{'-'.join(map(str, sizes))}, forward + backward of a sample", contestants, seconds, target)
+        notes.append(
+            f"micrograd {importlib.metadata.version('micrograd')} has no sigmoid: it gets one here, as one node."
+        )
+    rows = [
+        *net_rows([64, 30, 1], 2 if quick else 20, {"MLP": "≤ 1/20", "dot": "≤ 1/15", "number by number": "≤ 0.45"}),
+        *net_rows([6, 4, 3, 1], 2 if quick else 200, {"MLP": "≤ 1/5"}),
+        *chain_rows(1_000 if quick else 100_000),
+    ]
+    section("Eager", notes, ["ours", "microgpt", *(["micrograd"] if micrograd else [])], rows, rounds)
 
 
-def same_gradients(net: Any, ours: Callable[[], None], peer: Any, theirs: Callable[[], None]) -> None:
-    """Both engines must compute the same before their times are compared."""
-    for module, work in ((net, ours), (peer, theirs)):
-        module.zero_grad()
-        work()
-    gradients, others = [np.array([p.grad for p in module.parameters()]) for module in (net, peer)]
-    if not np.allclose(gradients, others, rtol=1e-10, atol=1e-14):
-        raise SystemExit("the engines disagree on the gradients: there is nothing to compare")
+def net_rows(sizes: Sequence[int], repeats: int, targets: dict[str, str]) -> list[Row]:
+    """C = ½ (f(x) − r)² of one sample and all ∂C/∂parameter; the target of each way to write it for our engine."""
+    x, r = np.random.default_rng(0).uniform(size=sizes[0]).tolist(), 1.0
+    net = MLP(sizes[0], sizes[1:], seed=1)
+    layers = [[(neuron.w, neuron.b) for neuron in layer.neurons] for layer in net.layers]
+
+    def by_dot() -> Any:
+        y = x
+        for layer in layers:
+            y = [dot(w, y, b).sigmoid() for w, b in layer]
+        return y[0]
+
+    def work(outputs: Callable[[], Any], leaves: Sequence[Any]) -> Callable[[], list[float]]:
+        def run() -> list[float]:
+            for leaf in leaves:
+                leaf.grad = 0.0
+            (0.5 * (outputs() - r) ** 2).backward()
+            return [leaf.grad for leaf in leaves]
+
+        return run
+
+    ways: dict[str, Callable[[], Any]] = {
+        "MLP": lambda: net(x),
+        "dot": by_dot,
+        "number by number": lambda: net_by_numbers(layers, [Value(x_j) for x_j in x], Value.sigmoid)[0],
+    }
+    ours = {way: work(ways[way], net.parameters()) for way in targets}
+    peers: dict[str, Callable[[], list[float]]] = {}
+    for name, value, sigmoid in engines():
+        theirs = [[([value(w_j.data) for w_j in w], value(b.data)) for w, b in layer] for layer in layers]
+        leaves = [leaf for layer in theirs for w, b in layer for leaf in (*w, b)]
+
+        def by_numbers(theirs: Any = theirs, value: Any = value, sigmoid: Any = sigmoid) -> Any:
+            return net_by_numbers(theirs, [value(x_j) for x_j in x], sigmoid)[0]
+
+        peers[name] = work(by_numbers, leaves)
+    wanted = ours["MLP"]()
+    for name, run in (ours | peers).items():
+        check_same(name, run(), wanted)
+    times = {name: timed(run, max(1, repeats // 10)) for name, run in peers.items()}
+    shape = "-".join(map(str, sizes))
+    return [
+        Row(f"{shape}, {way}", {"ours": timed(ours[way], repeats)} | times, target) for way, target in targets.items()
+    ]
 
 
-def chain(value: Any, length: int) -> tuple[Any, Any]:
-    """y ← y·w + b, length/2 times: so many + and × nodes over three leaves. Returns y and w."""
-    y, w, b = value(1.0), value(0.999), value(0.001)
-    for _ in range(length // 2):
-        y = y * w + b
-    return y, w
+def engines() -> list[tuple[str, Any, Callable[[Any], Any]]]:
+    """Name, Value and sigmoid of each engine beside ours."""
+    micrograd = find_micrograd()
+    found: list[tuple[str, Any, Callable[[Any], Any]]] = [("microgpt", MicrogptValue, sigmoid_of_parts)]
+    return [*found, ("micrograd", micrograd.Value, micrograd_sigmoid)] if micrograd else found
 
 
-def chain_rows(length: int, micrograd: Any) -> list[Row]:
-    """Building and differentiating a chain, and what it holds in memory once built."""
+def chain_rows(length: int) -> list[Row]:
+    """y ← y·w + b again and again: building and differentiating so many nodes over three leaves, and their memory."""
+
+    def chain(value: Any) -> tuple[Any, Any]:
+        y, w, b = value(1.0), value(0.999), value(0.001)
+        for _ in range(length // 2):
+            y = y * w + b
+        return y, w
 
     def work(value: Any) -> None:
-        y, w = chain(value, length)
+        y, w = chain(value)
         y.backward()
         if not math.isfinite(w.grad) or w.grad == 0.0:
             raise ArithmeticError("the chain has lost its gradient")
@@ -220,51 +146,76 @@ def chain_rows(length: int, micrograd: Any) -> list[Row]:
     def size(value: Any) -> float:
         gc.collect()
         tracemalloc.start()
-        graph = chain(value, length)
+        graph = chain(value)
         taken = tracemalloc.get_traced_memory()[0] / length
         tracemalloc.stop()
         del graph
         return taken
 
-    times: dict[str, Contestant] = {"ours": timed(lambda: work(Value), 1)}
+    times: dict[str, Contestant] = {"ours": timed(lambda: work(Value))}
     sizes: dict[str, Contestant] = {"ours": cache(lambda: size(Value))}  # once: it is the same in every round
-    if micrograd:
-        peer = micrograd.engine.Value
-
-        def theirs() -> float:
-            with deep_recursion(2 * length + 1_000):
-                return in_thread(timed(lambda: work(peer), 1), stack=512 * 1024 * 1024)
-
-        times["micrograd"], sizes["micrograd"] = theirs, cache(lambda: size(peer))
+    for name, value, _ in engines():
+        times[name] = partial(in_deep_thread, timed(partial(work, value)), 2 * length + 1_000)
+        sizes[name] = cache(partial(size, value))
     return [
-        Row(f"chain of {length:,} + and ×, build + backward", times, seconds),
-        Row("the same chain as built, memory a node", sizes, memory, "ours ≤ 200 bytes"),
+        Row(f"chain of {length:,} + and ×", times, "≤ 0.5"),
+        Row("the same chain as built, memory a node", sizes, "ours ≤ 200 bytes", lambda n: f"{n:,.0f} B"),
     ]
 
 
-def eager(quick: bool, rounds: int) -> None:
-    """The section on the scalar engine."""
-    micrograd = find_micrograd()
-    if micrograd:
-        peers = ["micrograd"]
-        notes = [
-            f"Beside micrograd {importlib.metadata.version('micrograd')}; the gradients of both agree. micrograd has no sigmoid: here it",
-            "gets one, a single node in the form of its relu. Its backward recurses: for the chain it runs in a thread",
-            "with a deep stack. Python's collection of cyclic garbage is on, as in any training loop.",
-        ]
-    else:
-        peers = []
-        notes = ["micrograd is not installed. To see it beside ours: pip install -e '.[peers]'"]
-    repeats = 2 if quick else 100
-    rows = [
-        net_row([6, 4, 3, 1], 10 * repeats, micrograd, ""),
-        net_row([64, 30, 1], repeats, micrograd, "≤ 1/50" if micrograd else ""),
-        *chain_rows(1_000 if quick else 100_000, micrograd),
+# -- One sample: the compiled program beside the engine ------------------------------------------------------------------
+
+
+def sample(quick: bool, rounds: int) -> None:
+    """Value and gradient of a single sample."""
+    net = MLP(6, [4, 3, 1], seed=1)
+    X, R = np.random.default_rng(0).random((1, 6)), np.ones((1, 1))
+    rows = [sample_row("6-4-3-1", lambda x, r: quadratic(net(x), r), net.parameters(), X, R, "≤ 1/6", quick)]
+    for steps in (10, 20) if quick else (100, 1_000):
+        model = pendulum.Pendulum(steps)
+        name = f"pendulum, {steps:,} Euler steps"
+        cost = partial(started_from_values, model)
+        rows.append(sample_row(name, cost, model.parameters(), *pendulum.made_up_samples(1), "≤ 1/8", quick))
+    section("One sample: compiled beside the engine itself", [], ["compiled", "eager"], rows, rounds)
+
+
+def started_from_values(model: pendulum.Pendulum, x: Sequence[Any], r: Sequence[Any]) -> Value:
+    """The pendulum's cost, of floats, too: they have no sine."""
+    return model.cost([x_j if isinstance(x_j, Value) else Value(x_j) for x_j in x], r)
+
+
+def sample_row(
+    name: str, cost: Callable[..., Value], parameters: list[Value], X: Any, R: Any, target: str, quick: bool
+) -> Row:
+    """Value and gradient of X and R, one row each."""
+    fast = compile(cost, X.shape[1], R.shape[1], parameters=parameters)
+    theta, x, r = fast.theta(), X[0].tolist(), R[0].tolist()
+
+    def engine() -> list[float]:
+        for p in parameters:
+            p.grad = 0.0
+        cost(x, r).backward()
+        return [p.grad for p in parameters]
+
+    check_same("the compiled program", fast.value_and_grad(X, R)[1], engine())
+    repeats = 1 if quick else max(1, 2_000 // len(fast.source.splitlines()))
+    compiled = timed(partial(fast.value_and_grad, X, R, theta=theta), repeats)
+    return Row(name, {"compiled": compiled, "eager": timed(engine, repeats)}, target)
+
+
+# -- Batches: one gradient and update ------------------------------------------------------------------------------------
+
+
+def batches(quick: bool, rounds: int) -> None:
+    """A step of training, by everybody."""
+    notes = [
+        "The same step by all: mean quadratic cost of a sigmoid net, its gradient, θ ← θ − Δt ∇C.",
+        "'naive' is our net written with one node per product; ratios below 1 mean that ours takes less time.",
     ]
-    section("Eager engine", notes, ["ours", *peers], rows, rounds)
-
-
-# -- Compiled: one gradient and update of a batch ------------------------------------------------------------------------
+    small, large = (64, 30, 10), (784, 30, 10)
+    work = [(small, 50)] if quick else [(small, 1_000), (large, 10), (large, 100), (large, 10_000)]
+    rows = [batch_row(sizes, K, quick) for sizes, K in work]
+    section("Batches", notes, list(contestants()), rows, rounds)
 
 
 def batch_row(sizes: tuple[int, int, int], K: int, quick: bool) -> Row:
@@ -273,37 +224,183 @@ def batch_row(sizes: tuple[int, int, int], K: int, quick: bool) -> Row:
     X, R = rng.random((K, sizes[0])), np.eye(sizes[2])[rng.integers(0, sizes[2], K)]
     theta = np.array([p.data for p in MLP(sizes[0], sizes[1:], seed=1).parameters()])
     everyone = {name: make(sizes, theta) for name, make in contestants().items()}
-    for peer in everyone.values():
-        peer.step(X, R)
     for name, peer in everyone.items():
-        if not np.allclose(peer.theta, everyone["ours"].theta, rtol=1e-10, atol=1e-13):
-            raise SystemExit(f"{name} makes another step than ours: there is nothing to compare")
+        peer.step(X, R)
+        check_same(name, peer.theta, everyone["ours"].theta)
     repeats = 1 if quick else max(1, 3_000 // (K + 15))
     steps = {name: timed(partial(peer.step, X, R), repeats) for name, peer in everyone.items()}
-    return Row(f"{'-'.join(map(str, sizes))}, {K:,} samples: gradient + update", steps, seconds, "≤ 1.25 of tuned")
+    return Row(f"{'-'.join(map(str, sizes))}, {K:,} samples: gradient + update", steps, "≤ 1.10 of tuned")
 
 
-def compile_row(sizes: tuple[int, int, int]) -> Row:
-    """Recording and compiling the net and its cost."""
-    theta = np.zeros(sizes[1] * (sizes[0] + 1) + sizes[2] * (sizes[1] + 1))
-    makers = {"ours": lambda: Ours(sizes, theta), "ours, naive": lambda: OursNaively(sizes, theta)}
-    steps = {name: timed(make, 1) for name, make in makers.items()}
-    return Row(f"{'-'.join(map(str, sizes))}: record + compile", steps, seconds, "≤ 150 ms")
+# -- Programs: written number by number ----------------------------------------------------------------------------------
 
 
-def compiled(quick: bool, rounds: int) -> None:
-    """The section on `compile`."""
+def programs(quick: bool, rounds: int) -> None:
+    """The transformer, the convolution and the pendulum."""
     notes = [
-        "The same step by all: mean quadratic cost of a sigmoid net, its gradient, θ ← θ − Δt ∇C; checked to be equal.",
-        "'naive' is our net written with one node per product; ratios below 1 mean that ours takes less time.",
+        "Value and gradient of the mean cost of K samples. 'products': Σ_j w_j x_j as a sum of products instead of `dot`.",
     ]
-    small, large = (64, 30, 10), (784, 30, 10)
-    work = [(small, 50)] if quick else [(small, 1_000), (large, 10), (large, 100), (large, 10_000)]
-    rows = [batch_row(sizes, K, quick) for sizes, K in work] + [compile_row(small if quick else large)]
-    section("Compiled", notes, list(contestants()), rows, rounds)
+    rows: list[Row] = []
+    for positions, sizes in [(2, [2])] if quick else [(7, [1, 8, 64]), (15, [8])]:
+        rows += transformer_rows(positions, sizes, 1 if quick else 30)
+    ways = {"ours": dot} if quick else {"ours": dot, "products": sum_of_products}
+    rows += convolution_rows([2] if quick else [10, 100], ways, 1 if quick else 10)
+    steps, K = (10, 5) if quick else (100, 1_000)
+    model = pendulum.Pendulum(steps)
+    fast = compile(model.cost, 2, 1, parameters=model.parameters())
+    X, R = pendulum.made_up_samples(K)
+    hand = partial(pendulum.value_and_grad_by_numpy, steps)
+    row = program_row(f"pendulum, {steps} steps, K = {K:,}", {"ours": fast.value_and_grad}, hand, X, R, fast.theta(), 5)
+    section("Programs", notes, ["ours", "products", "NumPy by hand", "PyTorch"], [*rows, row], rounds)
 
 
-# -- Import -------------------------------------------------------------------------------------------------------------
+def program_row(
+    name: str,
+    ours: dict[str, Any],
+    hand: Callable[..., Any],
+    X: Any,
+    R: Any,
+    theta: Any,
+    repeats: int,
+    target: str = "",
+) -> Row:
+    """Ours, each a function of (X, R, theta=…), beside one by hand."""
+    wanted = hand(X, R, theta)
+    for who, function in ours.items():
+        found = function(X, R, theta=theta)
+        check_same(who, found[0], wanted[0])
+        check_same(who, found[1], wanted[1])
+    times = {who: timed(partial(function, X, R, theta=theta), repeats) for who, function in ours.items()}
+    return Row(name, times | {"NumPy by hand": timed(partial(hand, X, R, theta), repeats)}, target)
+
+
+def add_torch(row: Row, peer: Any, in_a_row: Callable[[Any], Any], X: Any, R: Any, wanted: Any, repeats: int) -> None:
+    """PyTorch's time, in a row it belongs to."""
+    check_same("PyTorch", in_a_row(peer.value_and_grad(X, R)[1]), wanted)
+    row.contestants["PyTorch"] = timed(partial(peer.value_and_grad, X, R), repeats)
+
+
+def transformer_rows(positions: int, sizes: Sequence[int], repeats: int) -> list[Row]:
+    """For every number of strings."""
+    theta, hand = transformer.made_up_theta(positions), transformer.ByNumpy(positions).value_and_grad
+    ours = {
+        name: compiled_transformer(positions, inner).value_and_grad
+        for name, inner in (("ours", dot), ("products", sum_of_products))
+    }
+    rows = []
+    for K in sizes:
+        X, R = transformer.made_up_strings(positions, K)
+        name = f"transformer, {positions} positions, K = {K}"
+        rows.append(program_row(name, ours, hand, X, R, theta, repeats, "ahead of PyTorch; 1.5 of NumPy"))
+        if importlib.util.find_spec("torch"):
+            peer = transformer.ByTorch(positions, theta)
+            add_torch(rows[-1], peer, transformer.in_a_row, X, R, hand(X, R, theta)[1], repeats)
+    return rows
+
+
+def compiled_transformer(positions: int, inner: Callable[..., Value]) -> Any:
+    """With the parameters in the order of θ."""
+    model = transformer.Transformer(positions, transformer.made_up_theta(positions), inner)
+    numbers = positions * transformer.TOKENS
+    return compile(model.cost, numbers, numbers, parameters=model.parameters())
+
+
+def convolution_rows(sizes: Sequence[int], ways: dict[str, Any], repeats: int) -> list[Row]:
+    """For every number of images, written in these ways."""
+    theta, hand = convolution.made_up_theta(), convolution.ByNumpy().value_and_grad
+    ours = {name: compiled_convolution(inner).value_and_grad for name, inner in ways.items()}
+    rows = []
+    for K in sizes:
+        X, R = convolution.made_up_images(K)
+        rows.append(program_row(f"convolution, K = {K}", ours, hand, X, R, theta, repeats, "≤ 1.3 of NumPy"))
+        if importlib.util.find_spec("torch"):
+            peer = convolution.ByTorch(theta)
+            add_torch(rows[-1], peer, convolution.in_a_row, X, R, hand(X, R, theta)[1], repeats)
+    return rows
+
+
+def compiled_convolution(inner: Callable[..., Value]) -> Any:
+    """With the parameters in the order of θ."""
+    model = convolution.Convolution(convolution.made_up_theta(), inner)
+    return compile(model.cost, convolution.PIXELS, convolution.OUTPUTS, parameters=model.parameters())
+
+
+# -- Compiling -----------------------------------------------------------------------------------------------------------
+
+
+def compiling(quick: bool, rounds: int) -> None:
+    """Seconds to record and compile, and lines of source."""
+    rounds = min(rounds, 3)
+    sizes = (64, 30, 10) if quick else (784, 30, 10)
+    theta = np.zeros(sizes[1] * (sizes[0] + 1) + sizes[2] * (sizes[1] + 1))
+    nets = {"ours": timed(lambda: Ours(sizes, theta)), "products": timed(lambda: OursNaively(sizes, theta))}
+    rows = [Row("-".join(map(str, sizes)), nets, "≤ 150 ms")]
+    programs: dict[str, tuple[Callable[..., Any], str]] = {
+        "transformer, 7 positions": (partial(compiled_transformer, 7), "≤ 400 lines"),
+        "transformer, 15 positions": (partial(compiled_transformer, 15), "about a second"),
+        "convolution": (compiled_convolution, ""),
+    }
+    for name, (make, target) in ({} if quick else programs).items():
+        length = len(make(dot).source.splitlines())
+        ways = {"ours": timed(partial(make, dot)), "products": timed(partial(make, sum_of_products))}
+        rows.append(Row(f"{name}: {length:,} lines", ways, target))
+    section("Compiling", ["'products': every product and sum a node."], ["ours", "products"], rows, rounds)
+    steps = 10 if quick else 1_000
+    growing = {f"{n:,}": timed(partial(compiled_pendulum, n)) for n in (10 * steps, steps)}
+    row = Row("pendulum, by Euler steps", growing, "≤ 12")
+    section("Compiling ten times as much", [], list(growing), [row], rounds)
+
+
+def compiled_pendulum(steps: int) -> Any:
+    """With k and c as parameters."""
+    model = pendulum.Pendulum(steps)
+    return compile(model.cost, 2, 1, parameters=model.parameters())
+
+
+# -- Training ------------------------------------------------------------------------------------------------------------
+
+
+def training(quick: bool, rounds: int) -> None:
+    """An epoch of `train`."""
+    K = 200 if quick else 60_000
+    notes = [
+        f"784-30-10, {K:,} samples, quadratic cost. By hand: the tuned step, its batches gathered by the same orders."
+    ]
+    rng = np.random.default_rng(0)
+    X, R = rng.random((K, 784)), np.eye(10)[rng.integers(0, 10, K)]
+    rows = [epoch_row(X, R, size) for size in (10, 100)]
+    section("Training", notes, ["train", "NumPy by hand"], rows, rounds)
+
+
+def epoch_row(X: Any, R: Any, batch_size: int) -> Row:
+    """Each contestant goes on from epoch to epoch; after the first they must be at the same place."""
+    net = MLP(784, [30, 10], seed=1)
+    theta = np.array([p.data for p in net.parameters()])
+    epochs = train(net, X, R, learning_rate=RATE, epochs=10**6, batch_size=batch_size, seed=2)
+    hand, orders = Tuned((784, 30, 10), theta), np.random.default_rng(2)
+
+    def by_hand() -> None:
+        order = orders.permutation(len(X))
+        for start in range(0, len(X), batch_size):
+            batch = order[start : start + batch_size]
+            hand.step(X[batch], R[batch])
+
+    next(epochs)
+    by_hand()
+    check_same("the loop by hand", hand.theta, [p.data for p in net.parameters()])
+    contestants = {"train": timed(lambda: next(epochs)), "NumPy by hand": timed(by_hand)}
+    return Row(f"an epoch in batches of {batch_size}", contestants, "≤ 1.15")
+
+
+# -- Import --------------------------------------------------------------------------------------------------------------
+
+
+def imports(quick: bool, rounds: int) -> None:
+    """`import microgradnet`, in a fresh interpreter."""
+    row = Row(
+        "import, in a fresh interpreter", {m: partial(import_time, m) for m in ("microgradnet", "numpy")}, "≤ 1.25"
+    )
+    section("Import", [], list(row.contestants), [row], rounds)
 
 
 def import_time(module: str) -> float:
@@ -317,36 +414,52 @@ def import_time(module: str) -> float:
     return float(done.stdout)
 
 
-def imports(rounds: int) -> None:
-    """The section on `import microgradnet`."""
-    contestants = {"microgradnet": lambda: import_time("microgradnet"), "numpy": lambda: import_time("numpy")}
-    row = Row("import, in a fresh interpreter", contestants, seconds, "≤ 1.3")
-    section("Import", [], list(contestants), [row], rounds)
+# ------------------------------------------------------------------------------------------------------------------------
+
+SECTIONS = {
+    "eager": eager,
+    "sample": sample,
+    "batches": batches,
+    "programs": programs,
+    "compile": compiling,
+    "train": training,
+    "import": imports,
+}
 
 
-# -----------------------------------------------------------------------------------------------------------------------
+def processor() -> str:
+    """The CPU's kind, as far as the system tells."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    kind = names[0] if names else platform.machine()
+    return f"{kind}, {'with' if 'avx512f' in text else 'without'} AVX-512"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print all sections."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the sections."""
     parser = argparse.ArgumentParser(description="microgradnet beside its peers: medians and ratios, in one run")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (all)")
     parser.add_argument(
         "--quick", action="store_true", help="little work, two rounds: shows that it runs, not how fast"
     )
-    parser.add_argument("--rounds", type=int, help="how often each engine takes its turn (default 9)")
+    parser.add_argument("--rounds", type=int, help="how often each takes its turn (9); fewer where a row takes minutes")
     options = parser.parse_args(argv)
     rounds = options.rounds if options.rounds is not None else 2 if options.quick else 9
     if rounds < 1:
-        parser.error(f"--rounds is {rounds}: at least 1 is wanted")
+        parser.error(f"--rounds is {rounds}: name at least 1")
+    if unknown := set(options.sections) - set(SECTIONS):
+        parser.error(f"no section {', '.join(sorted(unknown))}: there are {', '.join(SECTIONS)}")
     print(
-        f"microgradnet {microgradnet.__version__}, Python {platform.python_version()}, NumPy {np.__version__}, one "
-        f"thread; medians of {rounds} rounds, in turn"
+        f"microgradnet {microgradnet.__version__}, Python {platform.python_version()}, NumPy {np.__version__}, one thread "
+        f"of {processor()}; medians of {rounds} rounds, in turn"
     )
-    eager(options.quick, rounds)
-    compiled(options.quick, rounds)
-    imports(rounds)
-    return 0
+    for name, show in SECTIONS.items():
+        if name in options.sections or not options.sections:
+            show(options.quick, rounds)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,54 +1,44 @@
-"""What all demos keep: a folder that cannot be used is named before anything is computed, and a pipe may close."""
+"""What the demos share: a folder that cannot be used is named before anything is computed, and a pipe may close."""
 
-import importlib
-import os
 import signal
 import subprocess
 import sys
 
+import command_line
 import pytest
-from demo_runs import FOLDER
-
-DEMOS = ["curve", "forward_vs_backward", "moons", "perceptrons", "saturation"]
-each_demo = pytest.mark.parametrize("name", DEMOS)
+from demo_runs import FOLDER, environment
 
 
-def refused(name, out, capsys):
-    """What a demo says of a folder, which must be one line and all that is printed."""
-    assert importlib.import_module(name).main(["--quick", "--out", str(out)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith(f"{name}.py: {out} is no folder to save in: ")
-    assert printed.err.count("\n") == 1
-    return printed.err
+def refused(out, capsys):
+    """What is said of a folder."""
+    with pytest.raises(SystemExit) as stop:
+        command_line.parse(["--out", str(out)], "A demo.", quick="less")
+    assert stop.value.code == 2
+    return capsys.readouterr().err
 
 
-@each_demo
-def test_a_file_in_the_way_is_named(name, tmp_path, capsys):
-    """One line on stderr, before anything is computed."""
+def test_a_file_in_the_way_is_named(tmp_path, capsys):
+    """With what to do."""
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    refused(name, in_the_way, capsys)
+    assert f"cannot save in {in_the_way}: File exists; name another folder" in refused(in_the_way, capsys)
 
 
-@each_demo
-def test_a_folder_that_cannot_be_written_is_named(name, tmp_path, capsys, monkeypatch):
-    """Likewise: it exists, but nothing can be saved in it."""
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
+    """It exists, but nothing can be saved in it."""
 
     def refuse(dir):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    assert "Permission denied" in refused(name, tmp_path, capsys)
+    assert f"cannot save in {tmp_path}: Permission denied" in refused(tmp_path, capsys)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
-@each_demo
-def test_a_reader_that_stops_ends_it_quietly(name, tmp_path):
+def test_a_reader_that_stops_ends_a_demo_quietly(tmp_path):
     """As with `| head`: no traceback."""
-    command = [sys.executable, "-u", FOLDER / f"{name}.py", "--quick", "--out", tmp_path]
-    home = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
+    command = [sys.executable, "-u", FOLDER / "perceptrons.py", "--quick", "--out", tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as ran:
         ran.stdout.readline()
         ran.stdout.close()
         assert ran.stderr.read() == b""
