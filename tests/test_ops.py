@@ -169,9 +169,7 @@ def check_partials(op, point):
         return
     for i, p in enumerate(rule):
         estimate, size = oracles.slope(op, point, i)
-        assert abs(p - estimate) <= 2 * RULE * size + 8 * TINY, (
-            f"∂{i} of '{op}' at {point} is {p}, not {estimate}"
-        )
+        assert abs(p - estimate) <= 2 * RULE * size + 8 * TINY, f"∂{i} of '{op}' at {point} is {p}, not {estimate}"
 
 
 @each_row_in_the_book
