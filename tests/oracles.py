@@ -8,6 +8,7 @@ Operations are known by their names; the operands of a `dot` are one flat point:
 """
 
 import decimal
+import inspect
 import itertools
 import math
 from decimal import Decimal
@@ -100,6 +101,11 @@ def _power(n):
 
 def _is_a_power(name):
     return name.startswith("**") and name != "**"
+
+
+def arity(op):
+    """How many operands a row of the table takes: one less than its rule of partials; a `dot` takes two tuples."""
+    return len(inspect.signature(op.partials).parameters) - 1
 
 
 def on_decimals(name):
