@@ -1,6 +1,5 @@
 """grad, jvp and hessian: derivatives of every order, forward, backward and mixed, and what they refuse."""
 
-import inspect
 import itertools
 import math
 import sys
@@ -36,11 +35,7 @@ def example():
 
 # Every order.
 
-ROWS = {
-    name: (op, len(inspect.signature(op.partials).parameters) - 1)
-    for name, op in ops.TABLE.items()
-    if name in oracles.BOOK
-}
+ROWS = {name: (op, oracles.arity(op)) for name, op in ops.TABLE.items() if name in oracles.BOOK}
 ROWS |= {str(ops.power(n)): (lambda x, n=n: x**n, 1) for n in (0, 1, 2, 3, -1, -2, 0.5, 1.5)}
 ROWS["dot"] = (lambda *v: dot(v[:2], v[2:]), 4)
 

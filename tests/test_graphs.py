@@ -11,7 +11,6 @@ same sum taken over sizes, for n nodes.
 """
 
 import copy
-import inspect
 import math
 import operator
 import pickle
@@ -36,7 +35,7 @@ from microgradnet.graph import topological_order
 REFUSED = (ValueError, ArithmeticError)
 POWERS = {str(ops.power(n)): ops.power(n) for n in (2, 3, -1, 0.5, 0)}
 ROWS = {name: op for name, op in (ops.TABLE | POWERS).items() if name in oracles.BOOK or name in POWERS}
-BINARY = [name for name, op in ROWS.items() if len(inspect.signature(op.partials).parameters) == 3 and name != "dot"]
+BINARY = [name for name, op in ROWS.items() if oracles.arity(op) == 2 and name != "dot"]
 UNARY = [name for name in ROWS if name not in BINARY and name != "dot"]
 PUBLIC = {
     "+": operator.add,

@@ -15,6 +15,7 @@ import sys
 import weakref
 
 import numpy as np
+import oracles
 import pytest
 
 from microgradnet import Value, dot, grad, hessian, jvp, maximum, minimum, ops
@@ -353,8 +354,7 @@ def partials(op, point):
 
 def refusals(op, f, numbers):
     """The points among these at which f of the row raises."""
-    count = op.partials.__code__.co_argcount - 1
-    for point in itertools.product(numbers, repeat=count) if op != "dot" else []:
+    for point in itertools.product(numbers, repeat=oracles.arity(op)) if op != "dot" else []:
         try:
             f(op, point)
         except (ValueError, ArithmeticError) as error:
@@ -396,11 +396,9 @@ def test_a_value_without_derivative_is_said_by_every_mode(op, point):
         node.grad = 10.0 + k
     modes = [y.backward, lambda: grad(y, x), lambda: jvp(y, dict.fromkeys(x, 1.0)), lambda: hessian(y, x)]
     for mode in [*modes, y.backward, *[copied(y).backward for copied in COPIES]]:
-        with pytest.raises(
-            (ValueError, ArithmeticError), match=rf"(?s)derivative.*'{op}'.*".replace("*", r"\*", 0)
-        ) as e:
+        with pytest.raises((ValueError, ArithmeticError)) as caught:
             mode()
-        assert all(f"'{leaf.label}'" in str(e.value) for leaf in x)
+        assert all(part in str(caught.value) for part in ("derivative", f"'{op}'", *[f"'{leaf.label}'" for leaf in x]))
     assert [node.grad for node in nodes] == [10.0 + k for k in range(len(nodes))]
     inner.backward()
     assert w.grad == 10.0 + len(x) + 2.0
