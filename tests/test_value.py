@@ -465,7 +465,7 @@ def test_what_is_no_number_is_refused_with_what_arrived(thing):
     if not isinstance(thing, np.ndarray):  # an array beside an operator is gone through element by element
         uses += [lambda: x + thing, lambda: thing - x, lambda: x * thing, lambda: thing / x, lambda: x**thing]
     for use in uses:
-        with pytest.raises(TypeError, match="arrived"):
+        with pytest.raises(TypeError, match=type(thing).__name__.removeprefix("nd").rstrip("128")):
             use()
     assert x.data == 2.0
 
@@ -505,7 +505,7 @@ def test_dot_needs_one_weight_per_input(w, x):
 def test_dot_needs_sequences(thing):
     """What is no flat sequence of numbers is a TypeError on both sides, about the sequence and not its elements."""
     for use in (lambda: dot(thing, [1.0, 2.0]), lambda: dot([1.0, 2.0], thing)):
-        with pytest.raises(TypeError, match=r"arrived.*sequence"):
+        with pytest.raises(TypeError, match="sequence"):
             use()
 
 
