@@ -55,7 +55,7 @@ def test_save_refuses_what_load_would_refuse_or_change(change, tmp_path):
         net.layers[0].neurons[0].b.data = math.nan
     else:
         net.layers[0].neurons[1].activation = "relu"
-    with pytest.raises(ValueError, match="NaN|relu"):
+    with pytest.raises(ValueError, match=r"NaN|relu"):
         net.save(tmp_path / "net")
     assert list(tmp_path.iterdir()) == []
 
