@@ -39,17 +39,16 @@ def test_it_has_derivatives_in_both_directions_and_to_any_order(erf, at):
     x = Value(at)
     y = erf(x)
     y.backward()
-    assert (y.data, y.op) == (math.erf(at), "erf")
-    assert x.grad == grad(y, x)[0] == jvp(y, {x: 1.0}) == pytest.approx(slope(at), rel=1e-14)
-    assert hessian(y, x)[0][0] == pytest.approx(-2.0 * at * slope(at), rel=1e-13)
-    (first,) = grad(y, x, create_graph=True)
-    (second,) = grad(first, x, create_graph=True)
-    assert grad(second, x)[0] == pytest.approx((4.0 * at * at - 2.0) * slope(at), rel=1e-13)
-    assert jvp(first, {x: 1.0}) == pytest.approx(-2.0 * at * slope(at), rel=1e-13)
+    assert (y.data, y.op, x.grad) == (math.erf(at), "erf", grad(y, x)[0])
+    for factor in (1.0, -2.0 * at, 4.0 * at * at - 2.0):
+        tangent = jvp(y, {x: 1.0})
+        (y,) = grad(y, x, create_graph=True)
+        assert y.data == pytest.approx(factor * slope(at), rel=1e-13)
+        assert tangent == pytest.approx(y.data, rel=1e-13)
 
 
-def test_it_compiles_alone_and_inside_a_net(erf, monkeypatch):
-    """The compiled numbers are the recorded ones; as a net's activation it is grouped by layers, saved and loaded."""
+def test_it_compiles_alone_and_inside_a_net(erf, monkeypatch, tmp_path):
+    """The compiled numbers are the recorded ones; as a net's activation it is called by layers, saved and loaded."""
     fast = compile(lambda x: erf(x[0]) * x[1], 2)
     X = np.random.default_rng(1).normal(size=(50, 2))
     assert fast(X) == pytest.approx([math.erf(a) * b for a, b in X], rel=1e-14)
@@ -63,14 +62,8 @@ def test_it_compiles_alone_and_inside_a_net(erf, monkeypatch):
     assert value == pytest.approx(mean.data, rel=1e-12)
     assert gradient == pytest.approx(grad(mean, net.parameters()), rel=1e-9, abs=1e-14)
     assert pickle.loads(pickle.dumps(fast))(X).tolist() == fast(X).tolist()
-
-
-def test_a_net_with_it_is_saved_and_loaded(erf, monkeypatch, tmp_path):
-    """Under its name, as any activation."""
-    monkeypatch.setitem(nn.ACTIVATIONS, "erf", erf)
-    net = MLP(2, [3, 1], activation="erf", seed=1)
-    net.save(tmp_path / "net.npz")
-    assert MLP.load(tmp_path / "net.npz")([0.5, 1.0]).data == net([0.5, 1.0]).data
+    net.save(tmp_path / "net")
+    assert MLP.load(tmp_path / "net")(X[0]).data == outputs[0].data
 
 
 def test_it_is_drawn_explained_and_checked(erf):
@@ -159,7 +152,7 @@ def test_a_name_in_use_is_refused(table, name):
         (math.sinh, lambda x, y: (1.0, 2.0), "tuple of 1"),
         (math.hypot, lambda a, b, y: (a / y,), "tuple of 2"),
         (lambda a, b, c: a, lambda a, b, c, y: (1.0, 0.0, 0.0), "4 arguments"),
-        (math.floor, lambda x, y: (0.0,), "wanted is a float"),
+        (math.floor, lambda x, y: (0.0,), "float"),
     ],
     ids=["no tuple", "too many", "too few", "three operands", "an int"],
 )
@@ -205,5 +198,5 @@ def test_a_row_of_ones_own_is_replaced(erf):
 @pytest.mark.parametrize("thing", [np.ones(2), "0.5", [0.5], None])
 def test_what_is_no_number_is_refused(erf, thing):
     """What arrived and what is taken."""
-    with pytest.raises(TypeError, match="'erf' takes plain numbers and Values"):
+    with pytest.raises(TypeError, match=r"erf.*numbers"):
         erf(thing)
