@@ -113,17 +113,6 @@ def test_gradient_step_goes_downhill(gradients):
         assert (array == old).all()
 
 
-def test_nets_may_be_wide_and_deep():
-    """300 inputs, 300 linear layers: z = Σ_j x_j is handed on unchanged, and δ = (f - r)/K reaches the first layer."""
-    A, b = [np.ones((1, 300)), *[[[1.0]]] * 299], [[0.0]] * 300
-    X, R = np.ones((2, 300)), [300.0, 299.0]
-    deltas, dA, db = formulas.delta_recursion(A, b, X, R, ["linear"] * 300)
-    assert [delta.tolist() for delta in deltas] == [[[0.0], [0.5]]] * 300
-    assert (dA[0] == np.full((1, 300), 0.5)).all()
-    assert [d.tolist() for d in dA[1:]] == [[[150.0]]] * 299
-    assert [d.tolist() for d in db] == [[0.5]] * 300
-
-
 ACTIVATIONS = ["sigmoid", "tanh", "relu", "softplus", "linear", "step"]
 
 
@@ -142,21 +131,6 @@ def test_activations_and_slopes_keep_their_last_digits(name, z):
     np.testing.assert_allclose(ys[1], [value], rtol=24 * oracles.U, atol=0.0)
     _, db = formulas.forward_derivatives([[[1.0]]], [[0.0]], [z], name)
     np.testing.assert_allclose(db[0], [[slope]], rtol=24 * oracles.U, atol=0.0)
-
-
-def test_activations_can_differ_by_layer():
-    """A name for every layer; the first two are linear, so one line of algebra gives everything."""
-    zs, ys = formulas.forward_pass([[[2.0]], [[3.0]]], [[1.0], [-1.0]], [5.0], ["linear", "relu"])
-    assert [z.tolist() for z in zs] == [[11.0], [32.0]]
-    assert [y.tolist() for y in ys] == [[5.0], [11.0], [32.0]]
-    dA, db = formulas.forward_derivatives([[[2.0]], [[3.0]]], [[1.0], [-1.0]], [5.0], ["linear", "relu"])
-    assert [d.tolist() for d in dA] == [[[[15.0]]], [[[11.0]]]]
-    assert [d.tolist() for d in db] == [[[3.0]], [[1.0]]]
-    # And backward: z = 11, -21, 0, where the relu in the middle lets nothing through, and f - r = 1.
-    deltas, _, _ = formulas.delta_recursion(
-        [[[2.0]], [[-2.0]], [[3.0]]], [[1.0], [1.0], [0.0]], [5.0], [-1.0], ["linear", "relu", "linear"]
-    )
-    assert [d.tolist() for d in deltas] == [[[0.0]], [[0.0]], [[1.0]]]
 
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass")

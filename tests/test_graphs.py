@@ -273,10 +273,15 @@ class GrowingGraph(RuleBasedStateMachine):
                 self.grads[k] = 0.0, 0.0
 
     @precondition(lambda self: len(self.recording.nodes) > 3)
-    @rule(how=st.sampled_from([copy.deepcopy, *(lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in (2, 4, 5))]))
-    def go_on_with_a_copy(self, how):
+    @rule(
+        how=st.sampled_from([copy.deepcopy, *(lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in (2, 4, 5))]),
+        random=st.randoms(use_true_random=False),
+    )
+    def go_on_with_a_copy(self, how, random):
         old = self.recording.nodes
-        self.recording.nodes = how(old)
+        order = random.sample(range(len(old)), len(old))
+        copies = dict(zip(order, how([old[k] for k in order]), strict=True))
+        self.recording.nodes = [copies[k] for k in range(len(old))]
         for node in old:  # whoever still looks at the old one will see it
             node.grad = math.nan
 
