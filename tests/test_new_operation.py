@@ -54,8 +54,8 @@ def test_it_compiles_alone_and_inside_a_net(erf, monkeypatch, tmp_path):
     assert fast(X) == pytest.approx([math.erf(a) * b for a, b in X], rel=1e-14)
     monkeypatch.setitem(nn.ACTIVATIONS, "erf", erf)
     net = MLP(2, [3, 1], activation="erf", seed=1)
-    fast = compile(net, 2)
-    assert fast.source.count("op_erf(") == 2 * 2  # a call for each layer, in each of the two programs
+    fast, wide = compile(net, 2), compile(MLP(2, [30, 1], activation="erf", seed=1), 2)
+    assert fast.source.count("erf") == wide.source.count("erf")  # a call for each layer, not for each neuron
     value, gradient = fast.value_and_grad(X)
     outputs = [net(x) for x in X]
     mean = sum(outputs) / len(X)
@@ -115,11 +115,10 @@ def test_a_row_of_two_operands_with_a_domain_reports_it_everywhere(table):
             fast([[2.0, 8.0], [a, b]])
 
 
-def test_an_array_form_of_numpy_is_called_by_its_name(table):
-    """With one, the compiled program is as fast as NumPy's."""
+def test_an_array_form_of_numpy_is_used_as_it_is(table):
+    """With one, the compiled program stays in the numbers it was asked for."""
     atan = ops.row("atan", math.atan, np.arctan, lambda x, y: (1.0 / (1.0 + x * x),))
     fast = compile(lambda x: atan(x[0]), 1)
-    assert "arctan(x" in fast.source
     assert fast(np.array(NODES)) == pytest.approx(list(map(math.atan, NODES)), rel=1e-15)
     assert compile(lambda x: atan(x[0]), 1, dtype=np.float32)(np.array(NODES)).dtype == np.float32
 

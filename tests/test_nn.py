@@ -192,22 +192,16 @@ def test_a_neuron_and_a_layer_take_their_weights_too():
     """w and b of the one, A and b of the other; all or nothing, as for a net."""
     neuron, layer = Neuron(2), Layer(2, 3)
     neuron.set_weights([1, -2.0], 3)
-    assert [p.data for p in neuron.parameters()] == [1.0, -2.0, 3.0]
-    A, b = np.arange(6.0).reshape(3, 2), np.array([7.0, 8.0, 9.0])
-    layer.set_weights(A, b)
-    assert (layer.weights().tolist(), layer.biases().tolist()) == (A.tolist(), b.tolist())
-    for unit, weights, biases, error in (
-        (neuron, [1.0], 0.0, ValueError),
-        (neuron, [5.0, 5.0], [0.0], ValueError),
-        (neuron, [5.0, 5.0], math.nan, ValueError),
-        (neuron, [5.0, 5.0], "3", TypeError),
-        (layer, A.T, b, ValueError),
-        (layer, A + 5, b[:2], ValueError),
-    ):
-        before = [p.data for p in unit.parameters()]
-        with pytest.raises(error):
-            unit.set_weights(weights, biases)
-        assert [p.data for p in unit.parameters()] == before
+    layer.set_weights([[0, 1], [2, 3], [4, 5]], (7, 8, 9))
+    assert (layer.weights().tolist(), layer.biases().tolist()) == ([[0, 1], [2, 3], [4, 5]], [7, 8, 9])
+    for w, b in (([1.0], 0.0), ([5.0, 5.0], [0.0]), ([5.0, 5.0], math.nan), ([5.0, 5.0], "3")):
+        with pytest.raises((ValueError, TypeError)):
+            neuron.set_weights(w, b)
+    for A, b in (([[5.0] * 3] * 2, [0.0] * 3), ([[5.0] * 2] * 3, [0.0] * 2)):
+        with pytest.raises(ValueError, match="shape"):
+            layer.set_weights(A, b)
+    assert [p.data for p in neuron.parameters()] == [1, -2, 3]
+    assert [p.data for p in layer.parameters()] == [0, 1, 7, 2, 3, 8, 4, 5, 9]
 
 
 # Initialisation.
