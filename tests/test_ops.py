@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import oracles
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import TINY, U
 
@@ -29,11 +29,11 @@ ULPS = 8
 ARITHMETIC = {"+": 0.5, "-": 0.5, "*": 0.5, "/": 0.5} | dict.fromkeys(["neg", *oracles.SIDES], 0.0)
 RULE = 12 * U  # a rule of partials is a chain of at most six such steps
 
-EDGES = [s * x for x in (0.0, TINY, 1e-16, 0.25, 1 - 2 * U, 1.0, 36.9, 700.0, 1e308) for s in (1, -1)]
+EDGES = [s * x for x in (0.0, TINY, 1e-16, 1 - 2 * U, 1.0, 36.9, 700.0, 1e308) for s in (1, -1)]
 EVERYWHERE = st.floats(allow_nan=False, allow_infinity=False)
 numbers = st.sampled_from(EDGES) | st.floats(0, 1) | st.floats(-40, 40) | st.floats(-750, 750) | EVERYWHERE
 
-FEWER = settings(max_examples=settings.default.max_examples // 3)
+TENTH = settings(max_examples=settings.default.max_examples // 10)  # of as many points each
 each_row = pytest.mark.parametrize("op", ROWS, ids=str)
 each_row_in_the_book = pytest.mark.parametrize("op", IN_THE_BOOK, ids=str)
 
@@ -56,8 +56,8 @@ def partials(op, point):
     return [p for part in rule for p in part] if op == "dot" else list(rule)
 
 
-def points(op, of=numbers):
-    return st.tuples(*[of] * arity(op))
+def drawn(data, op, of=numbers):
+    return data.draw(st.lists(st.tuples(*[of] * arity(op)), min_size=10, max_size=10))
 
 
 def at_the_edges(op):
@@ -94,10 +94,12 @@ def check_value(op, point):
 
 
 @each_row_in_the_book
+@TENTH
 @given(data=st.data())
 def test_a_value_is_right_to_the_last_digits_for_every_float(op, data):
     """Whatever finite numbers arrive: the row refuses what is not defined or too large, and is right everywhere else."""
-    check_value(op, data.draw(points(op)))
+    for point in drawn(data, op):
+        check_value(op, point)
 
 
 @each_row_in_the_book
@@ -120,12 +122,11 @@ def test_the_check_of_values_rejects_a_value_that_is_slightly_off(op, monkeypatc
 
 
 @each_row
-@FEWER
+@TENTH
 @given(data=st.data())
 def test_a_row_says_the_same_on_arrays(op, data):
     """Element by element, the numbers of the float form; where that refuses, NumPy's floating-point error."""
-    drawn = data.draw(st.lists(points(op), min_size=1, max_size=5))
-    for point in drawn:
+    for point in drawn(data, op):
         columns = [np.array(column) for column in (operands(op, point) if op == "dot" else zip(point))]
         try:
             y = value(op, point)
@@ -142,17 +143,17 @@ def test_a_row_says_the_same_on_arrays(op, data):
 
 
 @each_row
-@FEWER
+@TENTH
 @given(data=st.data())
 def test_infinities_and_nan_give_a_float_or_an_arithmetic_error(op, data):
     """No other type and no other error; NaN is refused or handed on (x**0 alone is 1 for every x, as IEEE 754 has it)."""
-    point = data.draw(points(op, st.floats() | numbers))
-    try:
-        y = value(op, point)
-    except REFUSED:
-        return
-    assert type(y) is float
-    assert math.isnan(y) or not any(map(math.isnan, point)) or (op == "**0" and y == 1.0)
+    for point in drawn(data, op, st.floats() | numbers):
+        try:
+            y = value(op, point)
+        except REFUSED:
+            continue
+        assert type(y) is float
+        assert math.isnan(y) or not any(map(math.isnan, point)) or (op == "**0" and y == 1.0)
 
 
 # Partials.
@@ -172,10 +173,12 @@ def check_partials(op, point):
 
 
 @each_row_in_the_book
+@TENTH
 @given(data=st.data())
 def test_partials_are_right_to_the_last_digits_for_every_float(op, data):
     """Saturated ends and kinks included."""
-    check_partials(op, data.draw(points(op)))
+    for point in drawn(data, op):
+        check_partials(op, point)
 
 
 @each_row_in_the_book
@@ -224,20 +227,21 @@ def test_partials_agree_with_differences_of_the_rows_own_value(op):
 
 
 @pytest.mark.parametrize("op", [op for op in ROWS if op != "dot"], ids=str)
-@FEWER
+@TENTH
 @given(data=st.data())
 def test_on_values_a_row_gives_the_same_numbers_and_more_graph(op, data):
     """The one rule serves numbers and Values alike, to the bit."""
-    point = data.draw(points(op))
-    try:
-        y, rule = value(op, point), partials(op, point)
-    except REFUSED:
-        assume(False)
-    assume(not any(map(math.isnan, [y, *rule])))
-    leaves = [Value(x) for x in point]
-    node = op(*leaves)
-    assert (node.op, node.data, node.parents, list(node.partials)) == (op, y, tuple(leaves), rule)
-    assert [p.data if isinstance(p, Value) else p for p in op.partials(*leaves, node)] == rule
+    for point in drawn(data, op):
+        try:
+            y, rule = value(op, point), partials(op, point)
+        except REFUSED:
+            continue
+        if any(map(math.isnan, [y, *rule])):
+            continue
+        leaves = [Value(x) for x in point]
+        node = op(*leaves)
+        assert (node.op, node.data, node.parents, list(node.partials)) == (op, y, tuple(leaves), rule)
+        assert [p.data if isinstance(p, Value) else p for p in op.partials(*leaves, node)] == rule
 
 
 @each_row
