@@ -14,6 +14,8 @@ import copy
 import math
 import operator
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import oracles
 import pytest
@@ -29,7 +31,7 @@ from hypothesis.stateful import (
 )
 from oracles import U
 
-from microgradnet import Value, dot, maximum, minimum, ops
+from microgradnet import Value, dot, grad, maximum, minimum, nodes, ops
 from microgradnet.graph import topological_order
 
 REFUSED = (ValueError, ArithmeticError)
@@ -295,6 +297,63 @@ class GrowingGraph(RuleBasedStateMachine):
 
 GrowingGraph.TestCase.settings = settings(max_examples=settings.default.max_examples // 2, stateful_step_count=40)
 TestGrowingGraph = GrowingGraph.TestCase
+
+
+# The order of a graph.
+
+
+def by_the_book(*outputs):
+    """Depth first, first operand first, each once, a node after its operands; as a recursion."""
+    found = {}
+
+    def visit(node):
+        if id(node) not in found:
+            for parent in node.parents:
+                visit(parent)
+            found[id(node)] = node
+
+    for output in outputs:
+        visit(output)
+    return list(map(id, found.values()))
+
+
+@given(recordings(), st.data())
+def test_nodes_come_depth_first_operands_first_each_once(recording, data):
+    """Leaves and constants included, from one output or several; the topological order is the same without leaves."""
+    outputs = data.draw(st.lists(st.sampled_from(recording.nodes), max_size=3))
+    order = nodes(*outputs)
+    assert list(map(id, order)) == by_the_book(*outputs)
+    assert list(map(id, topological_order(*outputs))) == [id(node) for node in order if node.parents]
+
+
+@pytest.mark.parametrize("wrong", [2.0, None, [Value(1.0)]], ids=repr)
+def test_nodes_takes_values_one_by_one(wrong):
+    """A TypeError says what arrived; a list is to be unpacked."""
+    with pytest.raises(TypeError, match=type(wrong).__name__):
+        nodes(wrong)
+
+
+def test_threads_may_walk_one_graph_at_once():
+    """Orders, gradients, copies and pickles are those of one thread, however often the threads take turns."""
+    x = Value(1.0)
+    y = x
+    for _ in range(1000):
+        y = (y * 0.999 + x * y).tanh() if y.data < 1.0 else y - x
+    walks = [
+        lambda: list(map(id, nodes(y))),
+        lambda: list(map(id, topological_order(y))),
+        lambda: grad(y, x),
+        lambda: copy.deepcopy(y).data,
+        lambda: pickle.loads(pickle.dumps(y)).data,
+    ]
+    alone = [walk() for walk in walks]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert list(threads.map(lambda k: walks[k % 5](), range(100))) == alone * 20
+    finally:
+        sys.setswitchinterval(interval)
 
 
 # The checkers are fed wrong rules and wrong sweeps.

@@ -164,19 +164,40 @@ def test_a_row_of_another_form_is_refused(table, value, partials, words):
 
 
 @pytest.mark.parametrize(
-    ("partials", "words"),
+    "derive", [Value.backward, lambda y: grad(y, y.parents), lambda y: jvp(y, dict.fromkeys(y.parents, 1.0))]
+)
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_rule_that_gives_another_number_of_partials_raises(table, derive, count):
+    """Where it does so only at some numbers, which the table cannot see when the row is added."""
+    odd = ops.row("odd", lambda a, b: a + b, None, lambda a, b, y: (1.0, 1.0) if a < 2.0 else (1.0,) * count)
+    derive(odd(Value(1.0), Value(1.0)))
+    with pytest.raises((ValueError, TypeError)):
+        derive(odd(Value(3.0), Value(1.0)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_rule_that_gives_another_number_of_partials_on_values_raises(table, count):
+    """When a graph of derivatives is recorded, and never paired as far as it goes."""
+    odd = ops.row("odd", lambda a, b: a + b, None, lambda a, b, y: (1.0,) * (2 if isinstance(a, float) else count))
+    y = odd(Value(3.0), Value(1.0))
+    with pytest.raises((ValueError, TypeError)):
+        grad(y, y.parents, create_graph=True)
+
+
+@pytest.mark.parametrize(
+    "partials",
     [
-        (lambda x, y: (math.cos(x),), "do not take Values"),
-        (lambda x, y: (math.cos(getattr(x, "data", x)),), "look at a number"),
-        (lambda x, y: (ops.cos(x) if x > -9 else 1.0,), "look at a number"),
-        (lambda x, y: (ops.cos(x) if isinstance(x, float) else 1.0,), "are .* of Values, and"),
+        lambda x, y: (math.cos(x),),
+        lambda x, y: (math.cos(getattr(x, "data", x)),),
+        lambda x, y: (ops.cos(x) if x > -9 else 1.0,),
+        lambda x, y: (ops.cos(x) if isinstance(x, float) else 1.0,),
     ],
     ids=["math", "data", "if", "another"],
 )
-def test_gradcheck_finds_partials_that_are_right_for_numbers_alone(table, partials, words):
-    """A second derivative would fail, or be silently wrong."""
+def test_gradcheck_finds_partials_that_are_right_for_numbers_alone(table, partials):
+    """A second derivative would fail, or be silently wrong: the operation is named."""
     sine = ops.row("sine", math.sin, np.sin, partials)
-    with pytest.raises(GradientError, match=f"'sine' {words}"):
+    with pytest.raises(GradientError, match="'sine'"):
         gradcheck(lambda x: 2.0 * sine(x), 0.5)
 
 

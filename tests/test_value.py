@@ -83,6 +83,23 @@ def test_a_dot_is_one_node_of_weights_bias_and_inputs():
     assert list(map(id, z.parents)) == list(map(id, [*w, b, *x]))
 
 
+@pytest.mark.parametrize("make", [lambda x: x + 1.0, lambda x: 1.0 - x, lambda x: dot([x, 2.0], [3.0, 1.0], 1.0)])
+def test_a_plain_number_is_the_same_constant_each_time(make):
+    """Among the parents, in its place, with a partial of its own."""
+    y = make(Value(0.5))
+    assert list(map(id, y.parents)) == list(map(id, y.parents))
+    constants = [parent for parent in y.parents if parent.op == "constant"]
+    assert {parent.op for parent in y.parents} == {"", "constant"}
+    assert all(constant.grad == 0.0 and constant.parents == () for constant in constants)
+    assert len(y.partials) == len(y.parents)
+
+
+def test_a_dot_of_plain_inputs_tells_their_partials_too():
+    """∂z/∂x_j = w_j, whether or not anyone needs it."""
+    x, w = Value(3.0), Value(0.5)
+    assert dot([x, w], [10.0, 2.0], x).partials == (10.0, 2.0, 1.0, 3.0, 0.5)
+
+
 def test_operators_and_methods_record_the_rows_of_their_names():
     """With the very numbers of floats, reflected or not; maximum and minimum take two plain numbers, too."""
     for f in [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]:
