@@ -76,6 +76,7 @@ BOOK = {
     "relu": lambda x: max(x, Decimal(0)),
     "step": lambda x: Decimal(x >= 0),
     "abs": abs,
+    "detach": lambda x: x,
     "maximum": max,
     "minimum": min,
     "xlogy": lambda x, y: x * y.ln() if x or y else Decimal(0),
@@ -84,7 +85,8 @@ BOOK = {
     "dot": _dot,
 }
 
-SIDES = {  # the partials of what has a kink
+SIDES = {  # the partials of what has a kink, or hides its operand
+    "detach": lambda x: [0],
     "relu": lambda x: [x > 0],
     "step": lambda x: [0],
     "abs": lambda x: [(x > 0) - (x < 0)],

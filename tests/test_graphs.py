@@ -385,7 +385,7 @@ def test_the_graph_of_everything_is_right():
     assert {str(node.op) for node in recording.nodes} >= set(ROWS)
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name not in ("step", "**0")])
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in ("step", "**0", "detach")])
 def test_the_check_of_graphs_rejects_a_wrong_slope(name, monkeypatch):
     """Wherever the rule and the book disagree, a factor of 1 + 1e-9 is found, and so is a wrong sign."""
     right = oracles.slope

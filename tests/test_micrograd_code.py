@@ -63,6 +63,13 @@ def test_a_net_is_built_and_called_as_in_micrograd():
     assert [type(y) for y in Layer(3, 2)(x)] == [Value, Value]
 
 
+def test_names_that_its_users_write_are_known():
+    """_prev and _op of a node, nonlin of a neuron."""
+    a, b = Value(2.0), Value(3.0)
+    assert (set(map(id, (a * b)._prev)), (a * b)._op) == ({id(a), id(b)}, "*")
+    assert [Neuron(2, nonlin=nonlin).activation for nonlin in (True, False)] == ["relu", "linear"]
+
+
 def test_a_few_samples_are_fitted_with_a_plain_loop():
     """Four samples, a sum of squared errors, p.grad = 0.0 and p.data += -rate * p.grad."""
     n = MLP(3, [4, 4, 1], activation="tanh", seed=3)

@@ -100,6 +100,37 @@ def test_a_dot_of_plain_inputs_tells_their_partials_too():
     assert dot([x, w], [10.0, 2.0], x).partials == (10.0, 2.0, 1.0, 3.0, 0.5)
 
 
+def test_a_node_made_by_hand_is_differentiated_by_its_partials():
+    """Backward, forward and in copies; a parent may come twice, or be a plain number; without parents it is a leaf."""
+    x, w = Value(2.0), Value(5.0)
+    y = Value(7.0, [x, w, x, 3.0], [1.0, 2.0, 4.0, 8.0])
+    z = y * x
+    z.backward()
+    assert (y.data, y.op, y.partials, y.parents[3].op) == (7.0, "custom", (1.0, 2.0, 4.0, 8.0), "constant")
+    assert (x.grad, w.grad) == (17.0, 4.0)
+    for copy_of in [lambda graph: graph, *COPIES]:
+        u, v, out = copy_of([x, w, z])
+        assert grad(out, [u, v]) == [jvp(out, {u: 1.0}), jvp(out, {v: 1.0})] == [17.0, 4.0]
+    assert Value(7.0, [], []).op == ""
+
+
+def test_a_node_made_by_hand_has_no_second_derivatives_and_refuses_what_does_not_fit():
+    """With the remedy, a row of the table; and one partial per parent."""
+    x = Value(2.0)
+    with pytest.raises(TypeError, match=r"ops\.row"):
+        hessian(Value(4.0, [x], [4.0]) * x, x)
+    for parents, partials, error in (([x], [1.0, 2.0], ValueError), ([x], ["1"], TypeError), ([x], 1.0, TypeError)):
+        with pytest.raises(error, match=r"partial|number"):
+            Value(1.0, parents, partials)
+
+
+def test_through_a_detached_value_no_derivative_flows():
+    """To no order and in no mode; its number passes."""
+    x = Value(3.0)
+    y = x.detach() * x
+    assert (y.data, grad(y, x), jvp(y, {x: 1.0}), hessian(y * x, x)) == (9.0, [3.0], 3.0, [[6.0]])
+
+
 def test_operators_and_methods_record_the_rows_of_their_names():
     """With the very numbers of floats, reflected or not; maximum and minimum take two plain numbers, too."""
     for f in [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]:
