@@ -192,17 +192,7 @@ def test_where_nothing_rounds_all_agree_to_the_last_bit(widths, samples, kind, s
     assert backward == [jvp(C, {p: 1.0}) for p in net.parameters()]
 
 
-# The miracle. z = 30 · 2 + 20 · 1.5 + 10 = 100 without rounding, and -100 with the signs turned.
-
-TERRIBLY_WRONG = [(sign, r) for sign in (1.0, -1.0) for r in (0.0, 1.0, 0.25)]
-x = [2.0, 1.5]
-
-
-def neuron_at(z_sign):
-    neuron = Neuron(2)
-    for parameter, number in zip(neuron.parameters(), (30.0, 20.0, 10.0), strict=True):
-        parameter.data = z_sign * number
-    return neuron
+# The miracle.
 
 
 def precisely(formula, z, r):
@@ -212,33 +202,30 @@ def precisely(formula, z, r):
         return float(formula(1 / (1 + (-Decimal(z)).exp()), Decimal(r)))
 
 
-@pytest.mark.parametrize(("sign", "r"), TERRIBLY_WRONG)
+@pytest.mark.parametrize(("sign", "r"), [(sign, r) for sign in (1.0, -1.0) for r in (0.0, 1.0, 0.25)])
 def test_the_miracle(sign, r):
     """∂C/∂w_j = (σ(z) - r) x_j at z = ±100: a terribly wrong neuron learns at full speed, and a right one is exact.
 
-    The last bits: two sigmoids of 10 units of 1.1e-16 each, products, a difference that cancels nothing.
+    With the quadratic cost the gradient is terribly small there: σ′(±100) = 4e-44. The last bits: two sigmoids of 10 units
+    of 1.1e-16 each, a slope of 21, products, a difference that cancels nothing.
     """
-    slope = precisely(lambda sigma, r: sigma - r, 100 * sign, r)
-    neuron = neuron_at(sign)
-    cross_entropy(neuron(x), r).backward()
-    wanted = [slope * x[0], slope * x[1], slope]
-    np.testing.assert_allclose([p.grad for p in neuron.parameters()], wanted, rtol=16 * rounding.U, atol=0.0)
-    A, b = [np.array([[30.0, 20.0]]) * sign], [np.array([10.0]) * sign]
-    _, dA, db = formulas.delta_recursion(A, b, [x], [r], cost="cross_entropy")
-    np.testing.assert_allclose([*dA[0][0], db[0][0]], wanted, rtol=16 * rounding.U, atol=0.0)
-
-
-@pytest.mark.parametrize(("sign", "r"), TERRIBLY_WRONG)
-def test_without_the_miracle_the_gradient_is_terribly_small(sign, r):
-    """The quadratic cost there: (σ(z) - r) σ′(z) x_j, with σ′(±100) = 4e-44, to the last bits."""
-    neuron = neuron_at(sign)
-    cost = quadratic(neuron(x), r)
-    cost.backward()
-    sigma = precisely(lambda sigma, r: sigma, 100 * sign, r)  # a float: y - r is taken from floats by everyone
-    slope = (sigma - r) * precisely(lambda sigma, r: sigma * (1 - sigma), 100 * sign, r)
-    wanted = [slope * x[0], slope * x[1], slope]
-    assert abs(slope) < 4e-44
-    np.testing.assert_allclose([p.grad for p in neuron.parameters()], wanted, rtol=40 * rounding.U, atol=0.0)
+    x, w, b = [2.0, 1.5], [30.0 * sign, 20.0 * sign], 10.0 * sign  # z = ±(60 + 30 + 10), without rounding
+    for cost, slope in (
+        ("cross_entropy", precisely(lambda sigma, r: sigma - r, 100 * sign, r)),
+        # σ as a float: everyone takes y - r from floats
+        (
+            "quadratic",
+            (precisely(lambda s, r: s, 100 * sign, r) - r) * precisely(lambda s, r: s * (1 - s), 100 * sign, r),
+        ),
+    ):
+        assert abs(slope) < 4e-44 or cost == "cross_entropy"
+        neuron = Neuron(2)
+        neuron.set_weights(w, b)
+        COSTS[cost](neuron(x), r).backward()
+        wanted = [slope * x[0], slope * x[1], slope]
+        np.testing.assert_allclose([p.grad for p in neuron.parameters()], wanted, rtol=40 * rounding.U, atol=0.0)
+        _, dA, db = formulas.delta_recursion([[w]], [[b]], [x], [r], cost=cost)
+        np.testing.assert_allclose([*dA[0][0], db[0][0]], wanted, rtol=40 * rounding.U, atol=0.0)
 
 
 # Whoever checks must be checked: mistakes, planted in the formulas and in the engine, and an ordinary net that finds them.

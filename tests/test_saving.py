@@ -229,28 +229,6 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(place, error, tm
 
 @posix
 @pytest.mark.slow
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
-    """The real thing: the system refuses to write beyond 2,000 bytes of the new file."""
-    MLP(2, [1], seed=1).save(tmp_path / "net")
-    before = (tmp_path / "net").read_bytes()
-    script = (
-        "import resource, sys; from microgradnet import MLP\n"
-        "net = MLP(100, [20])\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try: net.save(sys.argv[1])\n"
-        "except OSError as error: print('refused:', error)"
-    )
-    run = [sys.executable, "-W", "error", "-c", script, str(tmp_path / "net")]
-    environment = os.environ | {"PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(run, env=environment, text=True, capture_output=True, check=True)
-    assert done.stdout.startswith("refused:")
-    assert done.stderr == ""
-    assert [p.name for p in tmp_path.iterdir()] == ["net"]
-    assert (tmp_path / "net").read_bytes() == before
-
-
-@posix
-@pytest.mark.slow
 def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path):
     """Killed at any moment, the file is the old net or the new one."""
     script = (
