@@ -1,165 +1,248 @@
-"""Files of nets: what `save` leaves alone, and what `load` takes to refuse."""
+"""Saving and loading nets: bit for bit, and safe against damage, foreign files, pickles and failures."""
 
 import io
 import json
+import math
 import os
-import stat
+import pickle
+import signal
+import subprocess
 import sys
-import tracemalloc
+import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_nn import KINDS, ROOT, bits
 
 from microgradnet import MLP
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a matter of POSIX")
 
 
-def bits(net):
-    return [p.data.hex() for p in net.parameters()]
+@st.composite
+def any_nets(draw):
+    nin, *sizes = draw(st.lists(st.integers(1, 4), min_size=2, max_size=4))
+    kinds = st.sampled_from(KINDS)
+    net = MLP(nin, sizes, draw(kinds), output_activation=draw(kinds), seed=0)
+    for p in net.parameters():
+        p.data = draw(st.floats(allow_nan=False, allow_infinity=False))
+    return net
 
 
-OLD, NEW = MLP(2, [3, 1], "tanh", seed=1), MLP(2, [3, 1], "tanh", seed=2)
+def description(net):
+    """All that a net is: bits of the parameters, labels, activations, architecture."""
+    kinds = [neuron.activation for layer in net.layers for neuron in layer.neurons]
+    return repr(net), bits(net), [p.label for p in net.parameters()], kinds
 
 
-# Save.
+@given(net=any_nets())
+def test_save_and_load_round_trip_bit_for_bit(net, tmp_path_factory):
+    """Same architecture, same activations, same bits, same labels, for any finite weights."""
+    path = tmp_path_factory.getbasetemp() / "any-name at all"
+    net.save(path)
+    assert description(MLP.load(str(path))) == description(net)
+
+
+@pytest.mark.parametrize("change", ["NaN", "mixed activations"])
+def test_save_refuses_what_load_would_refuse_or_change(change, tmp_path):
+    """At once, and writes nothing."""
+    net = MLP(2, [2, 1], seed=1)
+    if change == "NaN":
+        net.layers[0].neurons[0].b.data = math.nan
+    else:
+        net.layers[0].neurons[1].activation = "relu"
+    with pytest.raises(ValueError, match=r"NaN|relu"):
+        net.save(tmp_path / "net")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_save_replaces_an_existing_file_and_leaves_nothing_else(tmp_path):
+    """One file under the very name given, whatever its ending, with the permissions of any new file."""
+    for seed, name in [(1, "net"), (2, "net"), (3, "net.npz"), (4, "net.tar.gz"), (5, "σ-Netz")]:
+        net = MLP(2, [1], seed=seed)
+        net.save(tmp_path / name)
+        assert bits(MLP.load(tmp_path / name)) == bits(net)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net", "net.npz", "net.tar.gz", "σ-Netz"]
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "net").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_missing_file_or_folder_is_file_not_found(tmp_path):
+    """With the path in it, as Python's own open would say."""
+    with pytest.raises(FileNotFoundError, match="missing"):
+        MLP.load(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        MLP(2, [1]).save(tmp_path / "missing" / "net")
+    assert list(tmp_path.iterdir()) == []
+
+
+# What load refuses.
+
+
+def assert_refused(path, content=None):
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"damaged or not a net") as refusal:
+        MLP.load(path)
+    assert str(path) in str(refusal.value)
+
+
+def test_load_refuses_a_truncated_file(tmp_path):
+    """However much of it is left."""
+    MLP(2, [2, 1], seed=1).save(tmp_path / "net")
+    whole = (tmp_path / "net").read_bytes()
+    for length in range(0, len(whole), 7):
+        assert_refused(tmp_path / "net", whole[:length])
+
+
+@pytest.mark.slow
+def test_load_refuses_a_flipped_bit_or_reads_the_same_net(tmp_path):
+    """No damage to any byte gives another net, or any error but the clear one (some bytes, a date say, carry nothing)."""
+    net, path = MLP(2, [2, 1], "tanh", output_activation="sigmoid", seed=1), tmp_path / "net"
+    net.save(path)
+    whole = path.read_bytes()
+    refused = 0
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            loaded = MLP.load(path)
+        except ValueError:
+            refused += 1
+        else:
+            assert description(loaded) == description(net)
+    assert refused > len(whole) / 2
+
+
+class Burglar:
+    """A pickle that breaks in when it is loaded."""
+
+    def __init__(self, loot):
+        self.loot = loot
+
+    def __reduce__(self):
+        return Path.touch, (self.loot,)
+
+
+def npz(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def npy(array, **options):
+    file = io.BytesIO()
+    np.save(file, array, **options)
+    return file.getvalue()
+
+
+def zipped(name, content):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+FOREIGN = {
+    "empty": b"",
+    "zeros": b"\0" * 100,
+    "text": b"not a net",
+    "image": b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
+    "json": b'{"format": "net"}',
+    "pickled list": pickle.dumps([1.0, 2.0]),
+    "pickled net": pickle.dumps(MLP(2, [1])),
+    "an array": npy(np.ones((2, 2))),
+    "a pickled array": npy(np.array([{}], dtype=object), allow_pickle=True),
+    "arrays": npz(A1=np.ones((1, 2)), b1=np.ones(1)),
+    "no header": npz(header=np.array("no json")),
+    "a list as header": npz(header=np.array("[]")),
+    "another format": npz(header=np.array(json.dumps({"format": "something else"}))),
+    "zipped text": zipped("hello.txt", "hello"),
+    "zipped text as header": zipped("header.npy", "hello"),
+    "an empty zip": b"PK\x05\x06" + b"\0" * 18,
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+def test_load_refuses_a_foreign_file(content, tmp_path):
+    """Clearly, with its name in the message."""
+    assert_refused(tmp_path / "foreign", FOREIGN[content])
+
+
+def test_load_never_runs_a_pickle(tmp_path):
+    """Neither a bare one nor one inside an archive of arrays."""
+    loot = tmp_path / "loot"
+    burglar = np.array([Burglar(loot)], dtype=object)
+    for content in (pickle.dumps(Burglar(loot)), npy(burglar, allow_pickle=True), npz(header=burglar)):
+        assert_refused(tmp_path / "net", content)
+        assert not loot.exists()
+
+
+CHANGED_PARTS = {
+    "A1": [np.ones((3, 2)), np.ones(2), np.ones((2, 2), dtype=complex), np.full((2, 2), np.nan), np.full((2, 2), "a")],
+    "b1": [np.ones(3)],
+    "A2": [np.ones((1, 3))],
+    "activations": [["sigmoid", "sigmod"], ["sigmoid"] * 3, [], 2, [["relu"], "relu"], None],
+    "format": ["microgradnet MLP, version 999", None],
+}
+
+
+@pytest.mark.parametrize(("name", "part"), [(name, part) for name, parts in CHANGED_PARTS.items() for part in parts])
+def test_load_refuses_a_file_whose_parts_do_not_fit(name, part, tmp_path):
+    """Shapes, activations and version are checked, not trusted."""
+    MLP(2, [2, 1], seed=1).save(tmp_path / "net")
+    with np.load(tmp_path / "net") as file:
+        parts = dict(file)
+    header = json.loads(str(parts.pop("header")))
+    (header if name in header else parts)[name] = part
+    assert_refused(tmp_path / "net", npz(header=np.array(json.dumps(header)), **parts))
+
+
+# When saving fails.
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["disk", "Ctrl-C"])
+@pytest.mark.parametrize("place", [(np, "savez"), (os, "fsync"), (os, "replace")], ids=["write", "fsync", "replace"])
+def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(place, error, tmp_path, monkeypatch):
+    """Wherever it fails: the error comes through, the file that was there is intact, no leftovers."""
+    old, new = MLP(2, [1], seed=1), MLP(2, [1], seed=2)
+    old.save(tmp_path / "net")
+
+    def fail(file, *args, **kwds):
+        if hasattr(file, "write"):
+            file.write(b"half a net")
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, fail)
+        for name in ("net", "another"):
+            with pytest.raises(type(error)):
+                new.save(tmp_path / name)
+    assert [p.name for p in tmp_path.iterdir()] == ["net"]
+    assert bits(MLP.load(tmp_path / "net")) == bits(old)
 
 
 @posix
-def test_save_writes_through_symlinks(tmp_path):
-    """A chain of them still leads to the file, whether it was there or not."""
-    (tmp_path / "elsewhere").mkdir()
-    target = tmp_path / "elsewhere" / "net"
-    (tmp_path / "link").symlink_to("elsewhere/net")
-    (tmp_path / "chain").symlink_to(tmp_path / "link")
-    for net in (OLD, NEW):
-        net.save(tmp_path / "chain")
-        assert bits(MLP.load(target)) == bits(MLP.load(tmp_path / "chain")) == bits(net)
-    assert (tmp_path / "chain").is_symlink()
-    assert (tmp_path / "link").is_symlink()
-    assert [p.name for p in target.parent.iterdir()] == ["net"]
-
-
-@posix
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o755], ids=oct)
-def test_save_keeps_the_mode_of_a_file(mode, tmp_path):
-    """A private net stays private."""
-    OLD.save(tmp_path / "net")
-    (tmp_path / "net").chmod(mode)
-    NEW.save(tmp_path / "net")
-    assert stat.S_IMODE((tmp_path / "net").stat().st_mode) == mode
-    assert bits(MLP.load(tmp_path / "net")) == bits(NEW)
-
-
-@posix
-def test_no_one_can_read_a_private_file_while_it_is_written(tmp_path, monkeypatch):
-    """Nor does a save touch the umask, which belongs to the whole process."""
-    OLD.save(tmp_path / "net")
-    (tmp_path / "net").chmod(0o600)
-    seen = []
-
-    def watched(file, *arguments, **arrays):
-        seen.append({stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()})
-
-    monkeypatch.setattr(np, "savez", watched)
-    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was touched"))
-    NEW.save(tmp_path / "net")
-    assert seen == [{0o600}]
-
-
-@posix
-def test_save_refuses_what_is_no_regular_file(tmp_path):
-    """A pipe (or a device), a folder, a link in a circle: each is named and still there."""
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "to the pipe").symlink_to("pipe")
-    (tmp_path / "circle").symlink_to("circle")
-    for name, words in (
-        ("pipe", "no regular file"),
-        ("to the pipe", "no regular file"),
-        ("folder", "folder"),
-        ("circle", "circle"),
-    ):
-        with pytest.raises(OSError, match=words):
-            NEW.save(tmp_path / name)
-    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["circle", "folder", "pipe", "to the pipe"]
-
-
-@posix
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anything")
-def test_save_refuses_a_read_only_file(tmp_path):
-    """As open(path, "w") would."""
-    OLD.save(tmp_path / "net")
-    (tmp_path / "net").chmod(0o400)
-    with pytest.raises(PermissionError, match="read-only"):
-        NEW.save(tmp_path / "net")
-    assert bits(MLP.load(tmp_path / "net")) == bits(OLD)
-
-
-# Load.
-
-
-def archive(compression=zipfile.ZIP_STORED, activations=("tanh", "tanh"), **arrays):
-    """A file as `save` writes it, of any arrays or bytes."""
-    header = np.array(json.dumps({"format": "microgradnet MLP, version 1", "activations": list(activations)}))
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", compression) as file:
-        for name, array in {"header": header, **arrays}.items():
-            member = io.BytesIO()
-            np.save(member, array) if isinstance(array, np.ndarray) else member.write(array)
-            file.writestr(f"{name}.npy", member.getvalue())
-    return content.getvalue()
-
-
-def promising(shape, descr, data=b""):
-    """The bytes of an array whose header promises a shape and a type."""
-    content = io.BytesIO()
-    np.lib.format.write_array_header_1_0(content, {"descr": descr, "fortran_order": False, "shape": shape})
-    return content.getvalue() + data
-
-
-def layers(*shapes):
-    """Arrays of zeros, A1 and b1, A2 and b2, …"""
-    return {f"{name}{q}": np.zeros(s) for q, pair in enumerate(shapes, 1) for name, s in zip("Ab", pair, strict=True)}
-
-
-def test_load_reads_what_an_archive_of_arrays_holds(tmp_path):
-    """The builder of the files below makes files that load."""
-    (tmp_path / "net").write_bytes(archive(**layers(((3, 2), 3), ((1, 3), 1))))
-    assert repr(MLP.load(tmp_path / "net")) == "MLP(2, [3, 1], 'tanh'): 13 parameters"
-
-
-BOMBS = {
-    "matrices that do not follow each other": archive(**layers(((2000, 1), 2000), ((2000, 1), 2000))),
-    "a vector that does not fit": archive(**layers(((1, 500_000), 2), ((1, 1), 1))),
-    "compressed zeros": archive(zipfile.ZIP_DEFLATED, **layers(((2000, 2000), 2000), ((1, 2000), 1))),
-    "a promise without numbers": archive(**(layers(((2, 2), 2), ((1, 2), 1)) | {"A1": promising((10**6, 10**6), "<f8")})),
-    "numbers of no size": archive(**{name: promising(shape, "|V0") for name, shape in
-                                     {"A1": (10**6, 10**6), "b1": (10**6,), "A2": (1, 10**6), "b2": (1,)}.items()}),
-    "a part that nothing asks for": archive(**layers(((2, 2), 2), ((1, 2), 1)), extra=np.zeros(500_000)),
-    "a thousand layers and no parts": archive(activations=["tanh"] * 1000),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
-def test_load_takes_no_more_memory_than_a_file_deserves(content, tmp_path):
-    """What does not make a net is refused by its names and sizes, before a large array or a Value is made."""
-    (tmp_path / "net").write_bytes(content)
-    tracemalloc.start()
-    try:
-        with pytest.raises(ValueError, match="damaged or not a net"):
-            MLP.load(tmp_path / "net")
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 1_000_000
-
-
-@posix
-def test_load_refuses_a_pipe_instead_of_waiting(tmp_path):
-    """A pipe without a writer would never end."""
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ValueError, match="no regular file"):
-        MLP.load(tmp_path / "pipe")
+@pytest.mark.slow
+def test_a_process_killed_while_saving_leaves_a_whole_file(tmp_path):
+    """Killed at any moment, the file is the old net or the new one."""
+    script = (
+        "import sys; from microgradnet import MLP\n"
+        "nets = [MLP(60, [50], seed=seed) for seed in (1, 2)]\n"
+        "nets[0].save(sys.argv[1]); print('saving', flush=True)\n"
+        "while True:\n"
+        "    for net in nets: net.save(sys.argv[1])"
+    )
+    allowed = [bits(MLP(60, [50], seed=seed)) for seed in (1, 2)]
+    for milliseconds in (11, 37):
+        run = [sys.executable, "-c", script, str(tmp_path / "net")]
+        with subprocess.Popen(run, env=os.environ | {"PYTHONPATH": ROOT}, stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"saving\n"
+            time.sleep(milliseconds / 1000)
+            process.send_signal(signal.SIGKILL)
+        assert bits(MLP.load(tmp_path / "net")) in allowed

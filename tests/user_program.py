@@ -30,6 +30,7 @@ from microgradnet import (
     jvp,
     maximum,
     minimum,
+    nodes,
     quadratic,
     train,
 )
@@ -46,6 +47,8 @@ def expressions() -> None:
     assert_type(x.parents, tuple[Value, ...])
     name: str = y.op
     assert x.label != name
+    order: list[Value] = nodes(y, total)
+    assert order[-1] is total
     assert x > w
 
 
