@@ -8,7 +8,7 @@ import pytest
 from graphviz import Digraph
 
 from microgradnet import MLP, Value, compile, draw, explain, grad, gradcheck, hessian, jvp, nn, ops
-from microgradnet.verify.differences import GradientError
+from microgradnet import GradientError
 
 NODES = [-3.0, -0.7, 0.0, 0.4, 2.5]
 

@@ -171,8 +171,6 @@ class ArrayGraph:
         """a · b. Numbers that meet become one in front, if it is in range; a sign goes anywhere, anything else stays."""
         if is_number(a, 1.0) or is_number(b, 1.0):
             return b if is_number(a, 1.0) else a
-        if is_zero(a) or is_zero(b):
-            return 0.0
         if is_scalar(b) and not is_scalar(a):
             a, b = b, a
         if is_scalar(a):
@@ -380,7 +378,7 @@ def _numbers_in(a: Array) -> list[int]:
 
 def partials(node: Array) -> list[Linear]:
     """The linear maps ∂node/∂parent, one per parent."""
-    if node.op in _STRUCTURAL:
+    if is_structural(node.op):
         return list(node.op.partials(*node.args, node))
     rules = node.op.partials(*node.args, node)
 
@@ -425,11 +423,18 @@ def _never(*args_and_y: Array) -> tuple[Linear, ...]:
 
 
 def _structural(name: str, rule: Callable[..., tuple[Any, ...]]) -> Op:
-    _STRUCTURAL.add(name)
-    return Op(name, float, None, rule)  # type: ignore[arg-type]  # printed by `numpy_source`, each in its own way
+    op = Op(name, float, None, rule)  # type: ignore[arg-type]  # printed by `numpy_source`, each in its own way
+    _STRUCTURAL.add(id(op))
+    return op
 
 
-_STRUCTURAL: set[str] = set()
+_STRUCTURAL: set[int] = set()
+
+
+def is_structural(op: Op) -> bool:
+    """Whether an operation moves numbers; the others are rows of the table."""
+    return id(op) in _STRUCTURAL
+
 
 flat = _structural("parameters", lambda y: ())
 given = _structural("input", lambda y: ())

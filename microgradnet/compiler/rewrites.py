@@ -91,6 +91,11 @@ def _sigmoid(now: Rewriting, x: Array) -> Array:
     return now.graph.node(arrays.logistic, (e,), x.shape)
 
 
+def detached(now: Rewriting, node: Array) -> Array | None:
+    """Once derivatives are taken, a detached number is the number."""
+    return now[node.args[0]] if node.op == ops.detach else None
+
+
 def difference(now: Rewriting, node: Array) -> Array | None:
     """a + (−1 · b) as a − b."""
     if node.op != ops.add:
@@ -131,7 +136,7 @@ def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
 
 
 LAYERS: tuple[Rule, ...] = (bias_in_the_product,)
-PROGRAM: tuple[Rule, ...] = (sigmoid_in_halves, difference, sign_behind_the_sum, total_of_the_parts)
+PROGRAM: tuple[Rule, ...] = (detached, sigmoid_in_halves, difference, sign_behind_the_sum, total_of_the_parts)
 
 
 def _computed(a: Array) -> bool:

@@ -82,6 +82,7 @@ class Statements:
 
     def __init__(self, sigmoid_in_halves: bool = False) -> None:
         self._in_halves = sigmoid_in_halves
+        self.backward = False  # whether derivatives are being computed
         self.operations: list[tuple[Op | None, tuple[Any, ...]]] = []
         self._known: dict[Any, Symbol] = {}
 
@@ -118,8 +119,8 @@ class Statements:
         for number, other in ((a, b), (b, a)):
             if _is(number, 1.0):
                 return other
-            if _is(number, 0.0):
-                return 0.0
+            if _is(number, 0.0) and self.backward:
+                return 0.0  # a derivative of 0, whatever it meets
             if _is(number, -1.0):
                 return self.add(ops.neg, other)
         return self._statement(ops.mul, (a, b))
@@ -155,7 +156,9 @@ def run(statements: Statements, outputs: Sequence[Value], leaves: dict[Value, Sy
     return now
 
 
-def gradients(output: Value, now: dict[Value, Any], wrt: Iterable[Value]) -> list[Any]:
+def gradients(
+    statements: Statements, output: Value, now: dict[Value, Any], wrt: Iterable[Value]
+) -> list[Any]:
     """∂output/∂value for some leaves, as symbols or floats, by the reverse sweep on the symbols of `run`."""
 
     def at(value: Value) -> Any:
@@ -168,6 +171,7 @@ def gradients(output: Value, now: dict[Value, Any], wrt: Iterable[Value]) -> lis
         return node.op.partials(*map(at, node.parents), now[node])  # type: ignore[no-any-return]
 
     adjoints: dict[Value, Any] = {output: 1.0}
+    statements.backward = True
     reverse(topological_order(output), adjoints, partials)
     return [adjoints.get(value, 0.0) for value in wrt]
 
@@ -284,7 +288,7 @@ def python_programs(
         }
         now = run(statements, outputs, leaves)
         values = [now[output] if output in now else float(output._data) for output in outputs]
-        slopes = gradients(outputs[0], now, parameters) if name == "value_and_gradient" else []
+        slopes = gradients(statements, outputs[0], now, parameters) if name == "value_and_gradient" else []
         printer = Printer(statements, [*values, *slopes], python.spelling, python_number)
         lines = [
             f"({''.join([f'{vector}{i}, ' for i in range(len(values))])}) = {vector}"

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from .. import ops
 from . import array_graph as arrays
 from .array_graph import Array, Shape
 
@@ -152,7 +151,7 @@ def is_computed(node: Array) -> bool:
 
 def is_elementwise(node: Array) -> bool:
     """Whether it is computed number by number from numbers in the same place."""
-    return node.op in ops.TABLE or node.op.startswith("**") or node.op in (arrays.minus_exponential, arrays.logistic)
+    return not arrays.is_structural(node.op) or node.op in (arrays.minus_exponential, arrays.logistic)
 
 
 def owner_of(node: Array) -> Array:
