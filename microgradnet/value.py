@@ -65,6 +65,24 @@ def undefined(op: Op, error: Exception, *operands: Any) -> tuple[tuple[Value, ..
     return tuple(map(as_value, operands)), (), missing, missing
 
 
+class _KeptElsewhere:
+    """An attribute that other engines' optimizers set on their values. A `__setattr__` would slow every node down."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: Any, owner: type) -> Any:
+        if value is None:
+            return self
+        raise AttributeError(f"'Value' object has no attribute {self._name!r}")
+
+    def __set__(self, value: Any, content: Any) -> None:
+        raise AttributeError(
+            f"a Value takes no attribute {self._name!r}: keep it in a list beside the parameters, or in a dict whose keys "
+            "are the Values"
+        )
+
+
 @final
 class Value:
     """A number in a computation graph.
@@ -106,6 +124,8 @@ class Value:
     second: Any
     d_first: Any
     d_second: Any
+
+    m, v, velocity, momentum = _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere()
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Value takes no subclasses; a new operation is a row of the table: add it with `ops.row`")
