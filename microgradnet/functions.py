@@ -42,15 +42,18 @@ def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0
     return dot_node(flat(weights), bias, *dot_inputs(flat(inputs)))
 
 
+_FLOATS, _VALUES = {float}, {Value}
+
 # Recording a `dot` takes two steps, because the neurons of a layer share their inputs.
 
 
 def dot_inputs(inputs: Sequence[Operand]) -> tuple[tuple[Value, ...] | Constants, list[float]]:
     """The inputs of a `dot` as a node keeps them, and their numbers with a 1 for the bias."""
-    if {*map(type, inputs)} == {float}:
+    kinds = {*map(type, inputs)}
+    if kinds == _FLOATS:
         x = [*inputs, 1.0]
         return Constants(x), x  # type: ignore[arg-type, return-value]  # floats alone
-    values = as_values(inputs)
+    values: Any = tuple(inputs) if kinds == _VALUES else as_values(inputs)
     return values, [*[value._data for value in values], 1.0]
 
 
