@@ -1,6 +1,7 @@
 """Copies of Values: copy, deepcopy and pickle, as loops over the topological order.
 
-Left to themselves, deepcopy and pickle would recurse through the graph, and fail on a deep one.
+Without this, deepcopy and pickle would recurse through the graph and fail on a deep one. This module knows the slots of
+a node, but not what they mean.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ _SLOTS = ("_data", "grad", "label", "op", "first", "second", "d_first", "d_secon
 
 
 def copy(node: Any) -> Any:
-    """A node of its own with the same operands."""
+    """A new node with the same operands."""
     return _restore(*_state(node))
 
 
 def deepcopy(root: Any, memo: dict[int, Any]) -> Any:
-    """A copy of the whole graph under the root; what is in the memo already is shared."""
+    """A copy of the root and all it depends on, except what the memo already has."""
     for node in topological_order(root):
         _copied(node, memo)
     return _copied(root, memo)
 
 
 def _copied(part: Any, memo: dict[int, Any]) -> Any:
-    """A copy of what a slot of operands holds; at most one level deep, for operands come before their node."""
+    """A copy of what a slot of operands holds. It recurses one level at most: operands are copied before their node."""
     if part is None or type(part) is float:
         return part
     if id(part) in memo:
@@ -45,13 +46,13 @@ def _copied(part: Any, memo: dict[int, Any]) -> Any:
 
 
 def reduce(root: Any) -> Any:
-    """What pickle asks for.
+    """What `__reduce__` gives to pickle.
 
-    A root hands over its whole graph in topological order, as a `_Trail`. While that passes through the pickler, each
-    node states itself alone, for its operands have passed already. Nodes keep their identity, whatever else is in the
-    pickle.
+    For a root this is a `_Trail`: its whole graph in topological order. While the pickler works through a trail, each
+    node gives its slots alone, because the pickler has its operands already. The pickler sees every node, so nodes keep
+    their identity, whatever else the pickle contains.
     """
-    trail = _passing.trails.pop(id(root), None)  # a node passes once; another pickler gets a trail of its own
+    trail = _passing.trails.pop(id(root), None)  # each node is on its way once; another pickler makes its own trail
     if root.first is None or (trail is not None and trail() is not None):
         return _restore, _state(root)
     return _last, (_Trail(topological_order(root)),)
@@ -69,7 +70,7 @@ def _restore(kind: type, *state: Any) -> Any:
 
 
 class _Passing(threading.local):
-    """The nodes that pass through this thread's picklers, by id, and the trail that each is on."""
+    """The nodes that are on their way through this thread's picklers: the trail of each, by its id."""
 
     def __init__(self) -> None:
         self.trails: dict[int, weakref.ref[_Trail]] = {}
@@ -79,7 +80,7 @@ _passing = _Passing()
 
 
 class _Trail(list[Any]):
-    """Nodes in topological order. A pickler's memo keeps the trail alive until the pickler itself goes."""
+    """Nodes in topological order. It lives as long as its pickler, whose memo holds it."""
 
     def __init__(self, nodes: Sequence[Any] = ()) -> None:
         super().__init__(nodes)
@@ -88,7 +89,7 @@ class _Trail(list[Any]):
         self._trails.update(dict.fromkeys(map(id, nodes), this))
 
     def __del__(self) -> None:
-        for node in self:  # those that the pickler knew before
+        for node in self:  # some never came: the pickler had them from an earlier trail
             self._trails.pop(id(node), None)
 
     def __reduce__(self) -> Any:

@@ -1,4 +1,7 @@
-"""What is accepted as a number or as data, and how the rest is refused: what arrived, what was wanted, what to do."""
+"""What is accepted as a number, as data or as a row of the table.
+
+Everything else is refused with an error that says what arrived, what was wanted, and what to do.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def describe(x: object) -> str:
 
 
 def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> Exception:
-    """The error of an operation outside its domain: of the same type, naming the operation, its operands and the domain."""
+    """The error of an operation outside its domain. It has the same type and names operation, operands and domain."""
     numbers = [x if isinstance(x, float) else x._data for x in operands]
     labels = ["" if isinstance(x, float) else x.label for x in operands]
     names = [f"{n!r} (labelled {label!r})" if label else repr(n) for n, label in zip(numbers, labels, strict=True)]
@@ -52,8 +55,8 @@ def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> E
 def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Data as a float array with one row per sample; a flat sequence is a single column.
 
-    A TypeError for what is not numbers; a ValueError for rows of different lengths, for no rows at all, and for NaN
-    or infinite entries (naming the first).
+    Raises a TypeError unless it holds numbers, and a ValueError for rows of different lengths, for no rows at all, and
+    for NaN or infinite entries, of which it names the first.
     """
     try:
         array = np.asarray(numbers)
@@ -64,15 +67,15 @@ def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
-        raise ValueError(f"{name} has shape {array.shape}: wanted is (samples, numbers per sample)")
+        raise ValueError(f"{name} has shape {array.shape}: give it one row per sample and one column per number")
     if array.size == 0:
-        raise ValueError(f"{name} is empty (shape {array.shape}): at least one sample with one number is wanted")
+        raise ValueError(f"{name} is empty (shape {array.shape}): give at least one sample with one number")
     with np.errstate(over="ignore"):  # of long doubles; the next line refuses what they become
         table = array.astype(np.float64)
     if not np.isfinite(table).all():
         row, column = np.argwhere(~np.isfinite(table))[0]
         raise ValueError(
-            f"{name}[{row}, {column}] is {table[row, column]}: the data must be finite; drop or mend that sample"
+            f"{name}[{row}, {column}] is {table[row, column]}: the data must be finite; drop or correct that sample"
         )
     return table
 

@@ -1,4 +1,4 @@
-"""The lecture's costs, for one sample; the mean over the samples is taken by whoever has them all."""
+"""The lecture's costs for one sample. The mean over samples is left to those who have all samples."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Several: TypeAlias = Operand | Sequence[Operand]
 def quadratic(outputs: Several, targets: Several) -> Value:
     """½ |f(x) − r|² = ½ Σ_j (y_j − r_j)².
 
-    outputs: what a net gives, a Value or a sequence of them; targets: as many numbers r. A ValueError if the numbers
-    differ.
+    outputs: what a net gives, a Value or a sequence of Values. targets: as many numbers r. Raises a ValueError if there
+    are more of one than of the other.
 
     >>> quadratic([Value(1.0), Value(0.5)], [0.0, 0.5]).data
     0.5
@@ -29,10 +29,10 @@ def quadratic(outputs: Several, targets: Several) -> Value:
 def cross_entropy(outputs: Several, targets: Several) -> Value:
     """−Σ_j [r_j ln a_j + (1 − r_j) ln(1 − a_j)].
 
-    outputs: a Value or a sequence of them, each in [0, 1]; targets: as many numbers r in [0, 1]. A ValueError if the
-    numbers differ or leave that range.
+    outputs: a Value or a sequence of Values, each in [0, 1]. targets: as many numbers r in [0, 1]. Raises a ValueError if
+    there are more of one than of the other, or if one leaves that range.
 
-    An output a = σ(z) is looked through and the cost computed from z, where it is exact for every float:
+    For an output a = σ(z) the cost is computed from z, which is exact for every float:
     r ln(1 + e⁻ᶻ) + (1 − r) ln(1 + eᶻ), with the derivative σ(z) − r (the lecture's miracle).
 
     >>> z = Value(100.0)
@@ -56,7 +56,7 @@ def _cross_entropy(a: Value, r: Value) -> Value:
             "sigmoid do"
         )
     terms = []
-    if not (r.op == ops.constant and r._data == 0.0):  # a term that is 0 for good has no slope where a meets its pole
+    if not (r.op == ops.constant and r._data == 0.0):  # else a term that is always 0 would have no slope at its pole
         terms.append(ops.xlogy(r, a))
     if not (r.op == ops.constant and r._data == 1.0):
         terms.append(ops.xlog1my(1.0 - r, a))
@@ -66,7 +66,7 @@ def _cross_entropy(a: Value, r: Value) -> Value:
 def _pairs(outputs: Several, targets: Several) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
     y, r = _several(outputs), _several(targets)
     if len(y) != len(r) or not y:
-        raise ValueError(f"{len(y)} outputs met {len(r)} targets: a cost wants one target per output")
+        raise ValueError(f"{len(y)} outputs met {len(r)} targets: give one target per output")
     return y, r
 
 

@@ -1,7 +1,7 @@
 """Derivatives as results: `grad`, `jvp` and `hessian`, which leave every `.grad` alone.
 
-Each is one sweep of `autodiff` over the recorded graph, with the partials either as the numbers recorded or, from the
-same rows of the table, as Values that record a graph of their own.
+Each is one sweep of `graph` over the recorded graph. The partials are either the recorded numbers or, from the same rows
+of the table, Values that record a graph of their own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def grad(output: Value, wrt: Value | Sequence[Value], create_graph: Literal[Fals
 @overload
 def grad(output: Value, wrt: Value | Sequence[Value], create_graph: Literal[True]) -> list[Value]: ...
 def grad(output: Value, wrt: Value | Sequence[Value], create_graph: bool = False) -> list[Any]:
-    """The derivatives ∂output/∂value for the values of `wrt`, in order; 0 where the output does not depend on one.
+    """The derivatives ∂output/∂value for the values of `wrt`, in order; 0 for a value the output does not depend on.
 
-    A list of floats; with create_graph a list of Values, which can be differentiated again, to any order. `.grad` is
-    left alone.
+    Gives a list of floats or, with create_graph, a list of Values, which can be differentiated again, to any order.
+    Leaves every `.grad` alone.
 
     >>> x = Value(2.0)
     >>> (slope,) = grad(x**3, [x], create_graph=True)
@@ -52,10 +52,10 @@ def jvp(output: Sequence[Value], tangents: Mapping[Value, npt.NDArray[Any]]) -> 
 def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, Any]) -> Any:
     """Forward mode: the derivative of the output along a direction, Σ ∂output/∂value · tangent, in one sweep.
 
-    output: a Value, which gives a float, or a sequence of them, which gives a list. tangents: the direction, a
-    number per value; or one array per value, all of one shape, which sweeps many directions at once and gives
-    arrays. Values not in it are held fixed. Applied to the Values of `grad(…, create_graph=True)` it gives the
-    product of the Hessian with a vector.
+    output: a Value, which gives a float, or a sequence of Values, which gives a list. tangents: the direction, as one
+    number per value; or as one array per value, all of one shape, for many directions in one sweep: then the results
+    are arrays. Values without a tangent are held fixed. Applied to the Values of `grad(…, create_graph=True)` it gives
+    the product of the Hessian with a vector.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> jvp(x * y, {x: 1.0, y: 10.0})
@@ -100,11 +100,11 @@ def _numbers(node: Value) -> tuple[float, ...]:
 
 
 def _rules(node: Value) -> list[Any]:
-    """The local derivatives as Values, from the same row of the table; None for constants, which want none."""
+    """The local derivatives as Values, from the same row of the table; None for constants, which need none."""
     if not _unchanged(node):
         raise RuntimeError(
-            f"a leaf under {node!r} ('{node.op}') was assigned after it was used: its second derivatives would mix old "
-            "and new numbers; compute the output again"
+            f"a leaf under {node!r} ('{node.op}') was assigned after it was used: second derivatives would mix old and "
+            "new numbers; compute the output again"
         )
     parents = node.parents
     rule = rule_of(node, parents, node)
@@ -112,7 +112,7 @@ def _rules(node: Value) -> list[Any]:
 
 
 def _unchanged(node: Value) -> bool:
-    """Whether its operands still hold the numbers that it was recorded with."""
+    """Whether the operands still hold the numbers with which the node was recorded."""
     now, recorded = [parent._data for parent in node.parents], node.partials
     try:
         return _same([value_of(node, now), *rule_of(node, now, node._data)], [node._data, *recorded])

@@ -1,4 +1,7 @@
-"""Functions of several Values: `dot`, `maximum`, `minimum`."""
+"""Functions of several Values: `dot`, `maximum`, `minimum`.
+
+What they compute is stated in `ops`; here are their arguments, and how a `dot` is recorded.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .value import Operand, Value, as_value, as_values, binary, empty_node, flat
 
 
 def maximum(a: Operand, b: Operand) -> Value:
-    """The larger of two values; a tie, and its gradient, goes to the first.
+    """The larger of two values. A tie, and its gradient, goes to the first.
 
     >>> a, b = Value(2.0), Value(3.0)
     >>> maximum(a, b).backward()
@@ -22,7 +25,7 @@ def maximum(a: Operand, b: Operand) -> Value:
 
 
 def minimum(a: Operand, b: Operand) -> Value:
-    """The smaller of two values; a tie, and its gradient, goes to the first.
+    """The smaller of two values. A tie, and its gradient, goes to the first.
 
     >>> minimum(Value(2.0), 3).data
     2.0
@@ -31,7 +34,7 @@ def minimum(a: Operand, b: Operand) -> Value:
 
 
 def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0.0) -> Value:
-    """Σ_j w_j x_j + b as one node: the lecture's z. A ValueError unless there are as many inputs as weights.
+    """Σ_j w_j x_j + b as one node: the lecture's z. Raises a ValueError unless there are as many inputs as weights.
 
     >>> dot([Value(2.0), Value(3.0)], [10.0, 1.0], bias=0.5).data
     23.5
@@ -39,15 +42,18 @@ def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0
     return dot_node(flat(weights), bias, *dot_inputs(flat(inputs)))
 
 
-# In two parts, for the neurons of a layer share their inputs.
+_FLOATS, _VALUES = {float}, {Value}
+
+# Recording a `dot` takes two steps, because the neurons of a layer share their inputs.
 
 
 def dot_inputs(inputs: Sequence[Operand]) -> tuple[tuple[Value, ...] | Constants, list[float]]:
     """The inputs of a `dot` as a node keeps them, and their numbers with a 1 for the bias."""
-    if {*map(type, inputs)} == {float}:
+    kinds = {*map(type, inputs)}
+    if kinds == _FLOATS:
         x = [*inputs, 1.0]
         return Constants(x), x  # type: ignore[arg-type, return-value]  # floats alone
-    values = as_values(inputs)
+    values: Any = tuple(inputs) if kinds == _VALUES else as_values(inputs)
     return values, [*[value._data for value in values], 1.0]
 
 
@@ -60,7 +66,7 @@ def dot_node(weights: Sequence[Operand], bias: Operand, inputs: tuple[Value, ...
         first = as_values(first)
         w = [weight._data for weight in first]
     if len(w) != len(x):
-        raise ValueError(f"{len(w) - 1} weights met {len(x) - 1} inputs: there must be one weight per input")
+        raise ValueError(f"{len(w) - 1} weights met {len(x) - 1} inputs: give one weight per input")
     op = ops.dot
     node = empty_node(Value)
     node._data = y = op.value(w, x)

@@ -1,19 +1,21 @@
 """The order of a graph, the two sweeps that follow it, and how a node packs its operands.
 
-A graph is made of nodes; a node has `parents`, its operands in order, and a leaf has none. The sweeps ask for nothing
-else, and are given the local derivatives by a function. Which operation a node holds is the business of the table in
-`ops`. All walks are loops, so that a chain of a million nodes is as good as any, and leave no marks on the nodes, so
-that threads can walk one graph at once.
+A graph is made of nodes. A node has `parents`, its operands in order; a leaf has none. The two general sweeps need
+nothing else: the caller passes a function that gives a node's local derivatives. What an operation computes is stated
+in `ops`. Every walk is a loop, so a chain of a million nodes is no problem, and no walk marks the nodes, so several
+threads can walk one graph at the same time.
 
-Values are packed in four slots, for there may be millions; only this module and those that record know how:
+A graph can have millions of Values, so a Value packs its operands into four slots. Only this module, and the functions
+that record nodes, know how:
 
-    first, second      the operands. A leaf has neither (None), a unary operation the first, a binary one both, each
-                       a node or a plain number: a float, which becomes a node when somebody asks for the parents. A
-                       `dot` has a tuple of its weights and then the bias, and a tuple of its inputs, or `Constants`
-    d_first, d_second  the local derivatives ∂node/∂operand, as recorded. A `dot` has two lists: the numbers of its inputs
-                       and then a 1, and those of its weights and bias
+    first, second      the operands. A leaf has none (None, None), a unary operation the first, a binary operation both.
+                       Each is a node or a float: a plain number, which is made a node when `parents` is first read. A
+                       `dot` has a tuple of the weights and the bias, and a tuple of the inputs, or `Constants`.
+    d_first, d_second  the local derivatives ∂node/∂operand, as recorded. A `dot` has two lists: the inputs' numbers and
+                       a 1; the numbers of the weights and the bias.
 
-A node without derivatives at its numbers has a tuple of all its operands, an empty one, and twice an `Undefined`.
+Two kinds of node have any number of operands, all in `first`, and an empty tuple in `second`: a node made by hand, with
+a tuple of partials in `d_first`, and a node whose derivatives do not exist, with an `Undefined` in `d_first`.
 """
 
 from __future__ import annotations
@@ -29,10 +31,10 @@ _parents: Callable[[Any], Sequence[Any]] = attrgetter("parents")
 
 
 def nodes(*outputs: Any) -> list[Any]:
-    """Every Value on which the outputs depend, and the outputs: operands first, each once, with leaves and constants.
+    """The outputs and every Value they depend on, leaves and constants included: each once, after its operands.
 
-    Depth first, first operand first: the same graph gives the same order in every process. A TypeError for what is
-    not a Value.
+    The order is depth first, first operand first, so the same graph gives the same order in every process. Raises a
+    TypeError if an output is not a Value.
 
     >>> from microgradnet import Value
     >>> x, y = Value(2.0, label="x"), Value(3.0, label="y")
@@ -48,7 +50,7 @@ def nodes(*outputs: Any) -> list[Any]:
 
 
 def depth_first(roots: Sequence[Any], operands: Callable[[Any], Sequence[Any]]) -> list[Any]:
-    """All nodes that can be reached from the roots, each once and after its operands."""
+    """The roots and all nodes they reach through `operands(node)`: each once, after its operands."""
     order: list[Any] = []
     seen: set[Any] = set()
     stack: list[Any] = [*reversed(roots)]
@@ -63,20 +65,21 @@ def depth_first(roots: Sequence[Any], operands: Callable[[Any], Sequence[Any]]) 
 
 
 def topological_order(*roots: Any) -> list[Any]:
-    """`nodes` without the leaves: all Values with operands on which the roots depend, operands first."""
+    """The roots and all Values they depend on, without leaves and constants: each once, after its operands."""
     return differentiable_order(*roots)[0]
 
 
 def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
-    """The topological order, and what stands for the derivatives of its first node that has none, if there is one.
+    """The topological order, and the `Undefined` of the first node in it that has no derivatives, or None.
 
-    The same walk as `depth_first`, on slots, in a third of the time; every backward pass takes it.
+    Every backward pass needs this walk, so it is written out on the slots: the same order as `depth_first` gives, in a
+    third of the time.
     """
     order: list[Any] = []
-    without: set[Any] = set()  # derivatives
+    not_differentiable: set[Any] = set()
     seen: set[Any] = set()
     stack: list[Any] = [root for root in reversed(roots) if root.first is not None]
-    run: list[Any] = []  # a chain of nodes, each the only inner operand of the one before
+    run: list[Any] = []  # a chain: each node is the only operand of the one before that is not a leaf
     push, pop, see, append, extend = stack.append, stack.pop, seen.add, order.append, run.append
     while stack:
         node = pop()
@@ -88,7 +91,7 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
             first, second = node.first, node.second
             if type(first) is tuple:
                 if not second and node.d_first.__class__ is Undefined:
-                    without.add(node)
+                    not_differentiable.add(node)
                 operands = first + second if type(second) is tuple else first
                 inner = [operand for operand in operands if operand.first is not None]
                 if not inner:
@@ -121,17 +124,19 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
                 push(None)
                 push(second)
                 node = first
-        if run:  # its last operand is in the order
+        if run:  # what the chain ends in is in the order
             order += reversed(run)
             run.clear()
-    return order, next((node.d_first for node in order if node in without), None) if without else None
+    if not_differentiable:
+        return order, next(node.d_first for node in order if node in not_differentiable)
+    return order, None
 
 
 def backpropagate(order: list[Any]) -> None:
-    """`reverse` on the nodes' own `grad`, from the recorded partials: the lecture's backward pass.
+    """The lecture's backward pass: `reverse` with the recorded partials, on each node's own `grad`.
 
-    Starts from the `grad` of the last node. This is the sweep that trains nets one sample at a time; on slots it takes
-    half the time that the general one takes on a dict. Plain numbers get no gradient.
+    It starts from the `grad` of the last node. Plain numbers get no gradient. Written out on the slots it takes half the
+    time of the general sweep, which keeps its adjoints in a dict.
     """
     for node in reversed(order):
         grad, first, second = node.grad, node.first, node.second
@@ -148,14 +153,14 @@ def backpropagate(order: list[Any]) -> None:
                 second.grad += node.d_second * grad
 
 
-# The two general sweeps, mirror images of each other. The numbers that travel, and the partials that `partials` gives
-# for a node's parents, can be anything with * and +: floats, arrays, or nodes, which then grow a graph of derivatives.
+# The two general sweeps, mirror images of each other. Adjoints, tangents and partials can be anything that has * and +:
+# floats, arrays, or nodes, which then record a graph of derivatives.
 
 
 def reverse(order: list[Any], adjoints: dict[Any, Any], partials: Callable[[Any], Any]) -> None:
     """Given ∂C/∂node for the last nodes, put ∂C/∂node for all nodes before them into `adjoints`.
 
-    A partial is None for a parent whose adjoint nobody wants.
+    partials(node) gives one partial per parent; None for a parent whose adjoint is not needed.
     """
     for node in reversed(order):
         adjoint = adjoints.get(node)
@@ -167,7 +172,10 @@ def reverse(order: list[Any], adjoints: dict[Any, Any], partials: Callable[[Any]
 
 
 def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any], Any]) -> None:
-    """Given ∂node/∂t for the first nodes, put ∂node/∂t for all nodes after them into `tangents`."""
+    """Given ∂node/∂t for the first nodes, put ∂node/∂t for all nodes after them into `tangents`.
+
+    partials(node) gives one partial per parent.
+    """
     for node in order:
         if tangents.keys().isdisjoint(node.parents):
             continue  # nothing moves it
@@ -182,7 +190,7 @@ def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any]
 
 
 class Undefined:
-    """Stands for local derivatives that do not exist at the recorded numbers; who needs them raises `error()`."""
+    """Takes the place of local derivatives that do not exist at the recorded numbers, and knows the error that says so."""
 
     __slots__ = ("_kind", "_message")
 
@@ -190,12 +198,12 @@ class Undefined:
         self._kind, self._message = type(error), str(error)
 
     def error(self) -> Exception:
-        """A new one each time: a raised error keeps its frames alive, and they the graph."""
+        """A new error each time: one that has been raised keeps its frames alive, and with them the graph."""
         return self._kind(self._message)
 
 
 class Constants:
-    """Plain numbers as the inputs of a `dot`, and the 1 after them; they become nodes when somebody asks for them."""
+    """The inputs of a `dot` that are all plain numbers, followed by a 1; made nodes when they are first asked for."""
 
     __slots__ = ("made", "numbers")
 
@@ -203,18 +211,18 @@ class Constants:
         self.numbers, self.made = numbers, made
 
     def nodes(self, constant: Callable[[float], Any]) -> tuple[Any, ...]:
-        """The same ones each time."""
+        """The inputs as nodes, made by `constant`: the same nodes each time."""
         if self.made is None:
             with _unpacking:
                 self.made = self.made or tuple(map(constant, self.numbers[:-1]))
         return self.made
 
 
-_unpacking = Lock()  # numbers become nodes once, whichever thread asks first
+_unpacking = Lock()  # a number is made a node once, whichever thread asks first
 
 
 def parents(node: Any) -> tuple[Any, ...]:
-    """The operands, in order; of a `dot` the weights, the bias, then the inputs."""
+    """The operands in order; a `dot` has its weights, its bias, then its inputs."""
     first, second = node.first, node.second
     if first is None:
         return ()
@@ -225,14 +233,14 @@ def parents(node: Any) -> tuple[Any, ...]:
     if type(first) is float or type(second) is float:
         with _unpacking:
             if type(node.first) is float:
-                node.first = node.constant(node.first)
+                node.first = node._constant(node.first)
             if type(node.second) is float:
-                node.second = node.constant(node.second)
+                node.second = node._constant(node.second)
     return node.first, node.second
 
 
 def partials(node: Any) -> tuple[float, ...]:
-    """The local derivatives as recorded, one per parent; where there are none, the error that says so."""
+    """The local derivatives as recorded, one per parent. Raises the operation's error where they do not exist."""
     first, second = node.first, node.second
     if type(first) is tuple:
         if node.d_first.__class__ is Undefined:
@@ -242,35 +250,32 @@ def partials(node: Any) -> tuple[float, ...]:
 
 
 def dot_parts(node: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], Any]:
-    """The weights, the inputs and the bias of a `dot`.
-
-    The neurons of a layer share one tuple of inputs: who keeps it need not look at it again.
-    """
+    """The weights, the inputs and the bias of a `dot`. All neurons of a layer give the same tuple of inputs."""
     *weights, bias = node.first
     return tuple(weights), _inputs(node), bias
 
 
 def _inputs(node: Any) -> tuple[Any, ...]:
     inputs = node.second
-    return inputs if type(inputs) is tuple else inputs.nodes(node.constant)
+    return inputs if type(inputs) is tuple else inputs.nodes(node._constant)
 
 
-# The row of a node's operation, on whatever operands: numbers or nodes, one per parent.
+# A node's row of the table, applied to other operands: numbers or nodes, one per parent.
 
 
 def value_of(node: Any, operands: Sequence[Any]) -> float:
-    """The value of the node's operation at other numbers."""
+    """The value of the node's operation at these numbers."""
     return node.op.value(*_packed(node, operands))  # type: ignore[no-any-return]
 
 
 def rule_of(node: Any, operands: Sequence[Any], result: Any) -> tuple[Any, ...]:
-    """The partial derivatives of the node's operation, one per operand, by its rule."""
+    """The partial derivatives of the node's operation at these operands, by its rule: one per operand."""
     found = node.op.partials(*_packed(node, operands), result)
     return (*found[0], *found[1][:-1]) if type(node.d_first) is list else found
 
 
 def _packed(node: Any, operands: Sequence[Any]) -> Sequence[Any]:
-    """As the row takes them: of a `dot` weights and bias, inputs and a 1."""
+    """The operands as the row takes them; that of `dot` takes two sequences."""
     if type(node.d_first) is not list:
         return operands
     n = len(node.first)

@@ -1,6 +1,6 @@
-"""The table's values on arrays, where NumPy has no ufunc for them: element by element, `out` as in NumPy.
+"""The table's values on arrays, element by element, where NumPy has no function for them.
 
-`out` may be one of the operands.
+All take `out` as NumPy's functions do; it may be one of the operands. The values on floats are in `ops`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ def exp_minus(x: Any, out: Any = None) -> Any:
 
 
 def exp_minus_bounded(x: Any, out: Any = None) -> Any:
-    """e⁻ˣ, but never infinite, so that e⁻ˣ σ(x) is never ∞ · 0: x is cut off at -709 (-88 in float32).
+    """e⁻ˣ with x cut off at -709 (-88 in float32): it is never infinite, so that e⁻ˣ σ(x) is never ∞ · 0.
 
-    Hence a compiled σ(x) never falls below 1.2e-308, where the scalar one goes on to 0.
+    A compiled σ(x) therefore never falls below 1.2e-308; the scalar one falls to 0.
     """
     out = np.negative(x, out=out)
     np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
@@ -53,7 +53,7 @@ def steps(x: Any, out: Any = None) -> Any:
 
 def pows(a: Any, b: Any, out: Any = None) -> Any:
     """aᵇ for positive a."""
-    np.log(a)  # for its floating-point error: `power` accepts some bases that are not positive
+    np.log(a)  # raises the floating-point error: `power` accepts some bases that are not positive
     return np.power(a, b, out=out)
 
 
@@ -86,7 +86,7 @@ def first_smallest(a: Any, out: Any = None) -> Any:
 
 
 def each(value: Callable[..., float]) -> Callable[..., Any]:
-    """The array form of a function on floats: number by number, with NumPy's floating-point error where it raises."""
+    """The array form of a function on floats: number by number, with NumPy's floating-point error where that raises."""
 
     def number(*x: float) -> float:
         try:
@@ -97,7 +97,7 @@ def each(value: Callable[..., float]) -> Callable[..., Any]:
     def array(*x: Any, out: Any = None) -> Any:
         y = np.vectorize(number, otypes=[np.float64])(*x)
         if np.isnan(y).any():
-            np.subtract(np.inf, np.inf)  # invalid: raised, warned of or ignored as the caller's errstate wants
+            np.subtract(np.inf, np.inf)  # invalid: raises, warns or does nothing, by the caller's errstate
         return y if out is None else np.positive(y, out=out, casting="same_kind")
 
     return array

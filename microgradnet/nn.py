@@ -1,8 +1,9 @@
 """Neurons, layers and nets of Values.
 
-A neuron is one `dot` node z = w·x + b and one activation y = σ(z), so that the recorded graph holds just the
-lecture's z and y, and after `backward` a z node's `grad` is the lecture's δ. The weights of layer q as a matrix are
-A⁽q⁾, its biases b⁽q⁾; layers and neurons count from 1 in labels, as in the lecture, and from 0 in Python.
+A neuron records one `dot` node z = w·x + b and one activation y = σ(z), so the graph holds exactly the lecture's z and
+y, and after `backward` the `grad` of a z node is the lecture's δ. The matrix of the weights of layer q is A⁽q⁾, the
+vector of its biases b⁽q⁾. Layers and neurons count from 1 in labels, as in the lecture, and from 0 in Python. How nodes
+are recorded and files written is left to others.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "linear": Value.__pos__,
     "step": Value.step,
 }
-"""The activations by name; one added here can be used, saved and loaded."""
+"""The activations by name. One that you add can be used, saved and loaded."""
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Module:
-    """What has parameters."""
+    """Anything that has parameters."""
 
     def parameters(self) -> list[Value]:
         """All weights and biases, neuron by neuron: each neuron's weights, then its bias."""
@@ -56,8 +57,8 @@ class Neuron(Module):
     NumPy Generator for the weights, which are drawn from N(0, 1/nin); the bias starts at 0. nonlin: micrograd's way to
     choose "relu" (True) or "linear" (False).
 
-    Calling it takes nin numbers or Values and gives a Value. `.w` are the weights, `.b` the bias. A ValueError for
-    another number of inputs or an unknown activation.
+    Calling it takes nin numbers or Values and gives a Value. `.w` are the weights, `.b` is the bias. Raises a ValueError
+    for another number of inputs or an unknown activation.
 
     >>> neuron = Neuron(2, seed=1)
     >>> y = neuron([0.5, -1.0])
@@ -93,7 +94,7 @@ class Neuron(Module):
         return [*self.w, self.b]
 
     def set_weights(self, weights: npt.ArrayLike, bias: float) -> None:
-        """Write w, shape (nin,), and b into it: both or, on an error, none. Errors as for `MLP.set_weights`."""
+        """Write w, shape (nin,), and b: both or, on an error, neither. Errors as for `MLP.set_weights`."""
         (w,) = _arrays([weights], [np.array(self.w)], "weights")
         (b,) = _arrays([bias], [np.array(self.b)], "biases")
         self._write(w, b)
@@ -148,7 +149,7 @@ class Layer(Module):
         return np.array([neuron.b.data for neuron in self.neurons])
 
     def set_weights(self, weights: npt.ArrayLike, biases: npt.ArrayLike) -> None:
-        """Write A, shape (nout, nin), and b, shape (nout,), into it. Errors as for `MLP.set_weights`."""
+        """Write A, shape (nout, nin), and b, shape (nout,): both or, on an error, neither. Errors as for `MLP`."""
         (A,), (b,) = _arrays([weights], [self.weights()], "weights"), _arrays([biases], [self.biases()], "biases")
         self._write(A, b)
 
@@ -166,8 +167,8 @@ class MLP(Module):
     nin: number of inputs. sizes: neurons per layer, [n1, …, np]. activation: of all layers; output_activation: of
     the last, if it differs. seed: an int or a NumPy Generator; the same seed gives the same net.
 
-    Calling it with nin numbers or Values gives a list of n_p Values, or a lone Value when n_p is 1. A ValueError for
-    another number of inputs, an unknown activation, or sizes that are no whole numbers from 1 on.
+    Calling it with nin numbers or Values gives a list of n_p Values, or the Value itself when n_p is 1. Raises a
+    ValueError for another number of inputs, an unknown activation, or sizes that are not positive whole numbers.
 
     >>> net = MLP(3, [4, 4, 1], seed=1)
     >>> net
@@ -215,8 +216,8 @@ class MLP(Module):
     def set_weights(self, weights: Iterable[npt.ArrayLike], biases: Iterable[npt.ArrayLike]) -> None:
         """Write the matrices A⁽q⁾ and the vectors b⁽q⁾ into the net: all of them or, on an error, none.
 
-        weights: p arrays of shapes (n_q, n_{q-1}); biases: p arrays of shapes (n_q,). A ValueError for other shapes
-        or numbers that are not finite, a TypeError for what is no number.
+        weights: p arrays of shapes (n_q, n_{q-1}); biases: p arrays of shapes (n_q,). Raises a ValueError for other
+        shapes or for numbers that are not finite, and a TypeError for anything but numbers.
         """
         A, b = _arrays(weights, self.weights(), "weights"), _arrays(biases, self.biases(), "biases")
         for layer, a_q, b_q in zip(self.layers, A, b, strict=True):
@@ -226,7 +227,8 @@ class MLP(Module):
         """Write architecture, weights and biases to a file, bit for bit; `load` reads it.
 
         An existing file is replaced at the end, so that no half-written one is ever there; a symlink is followed, and the
-        file keeps its mode. A ValueError for a net whose parameters are not finite or whose layers mix activations; an
+        file keeps its mode. Raises a ValueError for a net whose parameters are not finite or whose layers mix
+        activations, and an
         OSError for a path that is no regular file.
 
         >>> import pathlib, tempfile
@@ -248,7 +250,7 @@ class MLP(Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> MLP:
-        """The net that `save` wrote. A ValueError for a file that is damaged or not a saved net."""
+        """The net that `save` wrote. Raises a ValueError for a file that is damaged or not a saved net."""
         try:
             names, A, b = _net_file.read(path)
             activations = [_known(name) for name in names]

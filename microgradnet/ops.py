@@ -1,17 +1,17 @@
 """The table of operations: the only home of values and of derivatives.
 
 A row states an operation once: its name, its value on floats, its partial derivatives, and where it is defined.
-Reverse mode, forward mode, second derivatives, the compiler and the picture all read the row; none of them needs to know
-an operation by name, so a new row, here or in a file of your own, is all that a new operation needs.
+Reverse mode, forward mode, second derivatives, the compiler and the picture all read the row, and none of them knows an
+operation by name. A new operation needs only a new row, here or in a file of your own.
 
-A rule of partials reads like the calculus table. It gets the operands and then the result `y`, and returns one
-partial per operand. It is written in operators and in the table's own operations, which work on plain numbers and
-on whatever records them (a `Value`, say): fed numbers it gives numbers, fed Values it gives more graph, and that
-graph can be differentiated again.
+The rule of the partials reads like the calculus table. It takes the operands and the result `y`, and returns one
+partial per operand. It is written with operators and with the table's own operations, which accept plain numbers and
+anything that records them, such as Values: from numbers the rule makes numbers, from Values it makes more graph, which
+can be differentiated again.
 
 Kinks are decided here and nowhere else: relu'(0) = 0, |·|'(0) = 0, step' = 0 everywhere, and a tie in `maximum` or
-`minimum` belongs to the first operand. A slope that jumps is written with `step`, never with an `if`, so that a
-replayed graph does not keep the branch of the numbers it was recorded with.
+`minimum` belongs to the first operand. A slope that jumps is written with `step`, never with an `if`: a graph that runs
+again on other numbers would keep the branch of the numbers it was recorded with.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Partials = Callable[..., tuple[Any, ...]]
 class Op(str):
     """An operation, known by its name: `value.op == "tanh"`. A leaf's operation is the empty name.
 
-    Calling it with numbers gives a number; with anything else (a `Value`) it is recorded by that operand's own
-    `_record`.
+    Calling it with numbers gives a number. Calling it with anything else, such as a Value, records it by that operand's
+    own `_record`.
     """
 
     value: Callable[..., float]  # on floats; raises outside the domain
@@ -42,7 +42,7 @@ class Op(str):
     partials: Partials
     domain: str  # where it is defined, in words
     exponent: float | None  # of a power with a fixed exponent
-    recorder: Callable[..., Any] | None  # written from this row by whoever records it; forgotten when the rule changes
+    recorder: Callable[..., Any] | None  # records it on Values; written from this row, again when the rule changes
 
     def __new__(
         cls,
@@ -184,12 +184,14 @@ _OWN = frozenset([*TABLE, *_OUTSIDE_THE_TABLE])
 def row(name: str, value: Callable[..., float], array: Any, partials: Partials, domain: str = "") -> Op:
     """Add an operation to the table, and return it: a function of one or two Values.
 
-    name: for pictures, messages and files; if you added it before, the row is replaced. value: on floats, with a
-    ValueError or an ArithmeticError outside the domain. array: on arrays, element by element, with `out` as in NumPy;
-    None goes through them number by number, slowly. partials: of the operands and the result; a tuple of one partial
-    derivative per operand, in operators and operations of the table. domain: where all this is defined, in words.
+    name: for pictures, messages and files; a row that you added under this name before is replaced. value: on floats;
+    raises a ValueError or an ArithmeticError outside the domain. array: on arrays, element by element, with `out` as in
+    NumPy; None takes them number by number, slowly. partials: takes the operands and the result, and gives a tuple with
+    one partial derivative per operand, made with operators and operations of the table alone; it may be called once and
+    its formula kept, so numbers it uses must not change. domain: where all this is defined, in words.
 
-    A ValueError for a name of the table's own, a TypeError for another form. Whether it is right, `gradcheck` says.
+    The row is tried at several points. Raises a ValueError for the name of a built-in operation, and a TypeError for a
+    row of another form. `gradcheck` tells whether its derivatives are right.
 
     >>> cbrt = row("cbrt", math.cbrt, np.cbrt, lambda x, y: (y / (3.0 * x),), "x is not 0")
     >>> cbrt(8.0)

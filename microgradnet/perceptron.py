@@ -13,8 +13,8 @@ from .value import Operand, Value, flat
 class Perceptron:
     """The lecture's threshold unit: 1 if w·x + b ≥ 0, else 0.
 
-    weights: n numbers; bias: a number. Calling it with n numbers gives the int 0 or 1; with Values among them, a
-    Value. A ValueError for another number of inputs.
+    weights: n numbers; bias: a number. Calling it with n numbers gives the int 0 or 1; if Values are among them, it gives
+    a Value. Raises a ValueError for another number of inputs.
 
     >>> nand = Perceptron([-2, -2], 3)
     >>> [nand([p, q]) for p in (0, 1) for q in (0, 1)]

@@ -1,8 +1,8 @@
 """`Value`: one number that remembers how it was computed.
 
-An operator or a method on Values records a node: its operation, its operands, its number, and its local
-derivatives at that number. This module knows how a node is made, copied and refused; what the operations compute is
-in `ops`, how gradients travel is in `autodiff`.
+An operator or a method on Values records a node: its operation, its operands, its number, and its local derivatives at
+that number. This module decides what a Value accepts and which operators it has. What the operations compute is stated
+in `ops`, how gradients travel in `graph`, and `recorders` writes the functions that make the nodes.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from .ops import Op
 
 Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
 
-OUTSIDE = (ValueError, ArithmeticError)  # what Python's float functions raise outside their domain
+OUTSIDE = (ValueError, ArithmeticError)  # raised by Python's functions on floats outside their domain
 
 
 looked_at: list[tuple[int, Value]] | None = None  # while `compile` records: thread and Value of every look at a number
 
-# How a node is made: without `__init__`, whose checks only a user's numbers need. See `recorders`.
+# A node is made without `__init__`: only a user's numbers need its checks. The recorders use names of this module.
 
 empty_node = object.__new__
 
 
 def unary(op: Op) -> Callable[[Value], Value]:
-    """The function that records a unary operation, written when it is first needed."""
+    """The function that records a unary operation; it is written when it is first needed."""
     if op.recorder is None:
         op.recorder = recorders.unary(op, globals())
     return op.recorder
 
 
 def binary(op: Op) -> Callable[[Operand, Operand], Value]:
-    """The function that records a binary operation, written when it is first needed."""
+    """The function that records a binary operation; it is written when it is first needed."""
     if op.recorder is None:
         op.recorder = recorders.binary(op, globals())
     return op.recorder
@@ -53,16 +53,34 @@ def _reflected(op: Op) -> Callable[[Any, Number], Value]:
 
 
 def number(x: Any) -> float:
-    """The plain number that met a Value, as a float; NotImplemented for an array, so that NumPy takes its elements."""
+    """A plain number that meets a Value, as a float; NotImplemented for an array, so that NumPy takes its elements."""
     if hasattr(x, "__array_ufunc__") and not isinstance(x, np.number):
         return cast(float, NotImplemented)
     return as_number(x)
 
 
 def undefined(op: Op, error: Exception, *operands: Any) -> tuple[tuple[Value, ...], tuple[()], Undefined, Undefined]:
-    """The four slots of a node that has no derivatives at its numbers."""
+    """The four slots of a node whose derivatives do not exist at its numbers."""
     missing = Undefined(domain_error(op, error, *operands, what="the derivative of "))
     return tuple(map(as_value, operands)), (), missing, missing
+
+
+class _KeptElsewhere:
+    """An attribute that other engines' optimizers set on their values. A `__setattr__` would slow every node down."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: Any, owner: type) -> Any:
+        if value is None:
+            return self
+        raise AttributeError(f"'Value' object has no attribute {self._name!r}")
+
+    def __set__(self, value: Any, content: Any) -> None:
+        raise AttributeError(
+            f"a Value takes no attribute {self._name!r}: keep it in a list beside the parameters, or in a dict whose keys "
+            "are the Values"
+        )
 
 
 @final
@@ -75,11 +93,11 @@ class Value:
     "custom". It goes through backward, grad, jvp, explain and pickle; second derivatives and `compile`, which need a
     rule instead of numbers, refuse it. `ops.row` makes an operation with a rule.
 
-    `.grad` is the derivative of whatever `backward` was called on with respect to this value. `.op` names the
-    operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph
-    already recorded keeps the numbers it was recorded with.
+    `.grad` is the derivative, with respect to this value, of the value on which `backward` was called. `.op` names the
+    operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph that
+    was recorded before keeps its numbers.
 
-    Comparisons and truth go by data; the hash is the identity's, so that Values can be the keys of a dict.
+    Values compare by their data and hash by their identity, so they can be the keys of a dict.
 
     >>> x = Value(3.0, label="x")
     >>> y = x * x + 2 * x
@@ -93,7 +111,7 @@ class Value:
     [1.0, 0.0, 0.0, 1.0, 0.0, 0.5, 1.0]
     """
 
-    # Direct slots, not tuples of parents and partials: a third of the work for the garbage collector.
+    # Slots instead of tuples of parents and partials: a third of the work for the garbage collector. See `graph`.
     __slots__ = ("_data", "grad", "label", "op", "first", "second", "d_first", "d_second", "__weakref__")
 
     _data: float
@@ -107,8 +125,10 @@ class Value:
     d_first: Any
     d_second: Any
 
+    m, v, velocity, momentum = _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere()
+
     def __init_subclass__(cls) -> None:
-        raise TypeError("Value takes no subclasses; a new operation is a row of the table, `ops.row`")
+        raise TypeError("Value takes no subclasses; a new operation is a row of the table: add it with `ops.row`")
 
     @overload
     def __init__(self, data: Number, label: str = "") -> None: ...
@@ -182,10 +202,10 @@ class Value:
     def backward(self) -> None:
         """Set `.grad` of every value this one depends on to ∂self/∂value.
 
-        Gradients of leaves add up over calls (set them to 0 between, or use `zero_grad` of a net); those of inner
+        Gradients of leaves add up over calls: set them to 0 in between, or call a net's `zero_grad`. Gradients of other
         nodes start from 0 at every call.
 
-        Raises the error of an operation that has no derivative at its number, before any gradient has changed.
+        Raises the error of an operation whose derivative does not exist at its number, before any gradient changes.
         """
         order, missing = differentiable_order(self)
         if missing:
@@ -202,7 +222,7 @@ class Value:
     __rpow__ = _reflected(ops.pow_)
 
     def __pow__(self, exponent: Operand) -> Value:
-        """A plain number as exponent takes any base where the result is real; a Value needs a positive base."""
+        """A plain number as exponent takes every base with a real result; a Value as exponent needs a positive base."""
         if type(exponent) is float:
             return unary(ops.power(exponent))(self)
         if isinstance(exponent, (Value, np.ndarray)):
@@ -219,15 +239,15 @@ class Value:
         return unary(ops.abs_)(self)
 
     def exp(self) -> Value:
-        """eˣ; an OverflowError beyond x = 709.78."""
+        """eˣ. Raises an OverflowError beyond x = 709.78."""
         return unary(ops.exp)(self)
 
     def log(self) -> Value:
-        """The natural logarithm; a ValueError unless x > 0."""
+        """The natural logarithm. Raises a ValueError unless x > 0."""
         return unary(ops.log)(self)
 
     def sqrt(self) -> Value:
-        """The square root; a ValueError for x < 0, and no derivative at 0."""
+        """The square root. Raises a ValueError for x < 0, and has no derivative at 0."""
         return unary(ops.sqrt)(self)
 
     def sin(self) -> Value:
@@ -259,7 +279,7 @@ class Value:
         return unary(ops.step)(self)
 
     def detach(self) -> Value:
-        """The same number, through which no derivative flows: whatever is computed from it takes it as constant."""
+        """The same number as an operation through which no derivative flows: derivatives take it as a constant."""
         return unary(ops.detach)(self)
 
     # Comparisons, by data.
@@ -289,7 +309,8 @@ class Value:
         return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
 
     @staticmethod
-    def constant(number: float) -> Value:
+    def _constant(number: float) -> Value:
+        """What a plain number becomes when it is asked for as a parent."""
         return as_value(number)
 
     @staticmethod
@@ -311,7 +332,7 @@ Operand: TypeAlias = Value | Number
 
 
 def flat(numbers: Sequence[Operand]) -> Sequence[Operand]:
-    """A sequence of numbers and Values; a TypeError for what is none."""
+    """A flat sequence of numbers and Values, as a list or tuple. Raises a TypeError for anything else."""
     if isinstance(numbers, (list, tuple)):
         return numbers
     if isinstance(numbers, np.ndarray):
