@@ -16,6 +16,7 @@ from .drawing import draw
 from .functions import dot, maximum, minimum
 from .graph import nodes
 from .nn import MLP, Layer, Neuron
+from .optimizers import Adam, Descent
 from .perceptron import Perceptron
 from .training import DivergenceError, Epoch, train
 from .value import Value
@@ -37,6 +38,8 @@ __all__ = [
     "quadratic",
     "cross_entropy",
     "train",
+    "Descent",
+    "Adam",
     "Epoch",
     "DivergenceError",
     "compile",

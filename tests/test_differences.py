@@ -231,6 +231,23 @@ def test_a_function_that_gives_another_number_when_called_again_is_refused(funct
     assert not isinstance(caught.value, ArithmeticError)
 
 
+def test_a_node_made_by_hand_is_checked_as_part_of_the_whole():
+    """It has no rule of its own that could be tried."""
+
+    def cubed(x, slope):
+        return Value(x.data**3, (x,), (slope * x.data**2,)) + x.sin()
+
+    gradcheck(lambda x: cubed(x, 3.0), 0.7)
+    with pytest.raises(GradientError, match="the differences disagree"):
+        gradcheck(lambda x: cubed(x, 2.0), 0.7)
+
+
+def test_a_detached_number_is_no_mistake():
+    """Its derivative is 0 by decision, and is told apart."""
+    result = gradcheck(lambda x: x * x.detach(), 0.7)
+    assert (result.reverse, result.kinks) == ([0.7], ["detach"])
+
+
 def test_a_wrong_sweep_is_found(monkeypatch):
     """If forward and reverse mode disagree."""
     monkeypatch.setattr(gradient_check, "jvp", lambda output, tangents: 1.0)

@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from microgradnet import (
     MLP,
+    Adam,
     Compiled,
+    Descent,
     DivergenceError,
     Epoch,
     GradientError,
@@ -91,6 +93,10 @@ def training() -> None:
         raise SystemExit(f"the learning rate is too large: {error}") from error
     assert_type(records[-1].accuracy, float | None)
     assert records[-1].cost + records[-1].seconds > 0.0
+    adam = Adam(lambda step: 0.1 / step, beta1=0.8)
+    next(train(net, X, r, optimizer=adam, seed=np.random.default_rng(0)))
+    assert adam.steps == 1
+    assert_type(Descent(0.5, momentum=0.9).step(np.ones(2), np.ones(2)), npt.NDArray[np.float64])
 
 
 def compiling() -> None:

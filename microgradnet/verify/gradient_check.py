@@ -37,8 +37,9 @@ class GradientError(ArithmeticError):
 class GradCheck:
     """What `gradcheck` found, one entry per number of the point; as a str, a table.
 
-    differences, bounds: central differences and bounds of their errors. kinks: operations that were at a kink. There,
-    differences of the whole function cannot tell what the derivative should be, so only the partials were checked.
+    differences, bounds: central differences and bounds of their errors. kinks: operations that were at a kink, and
+    "detach", whose derivative is 0 by decision. With these, differences of the whole function cannot tell what its
+    derivative should be, so only the partials were checked.
     """
 
     point: list[float]
@@ -67,7 +68,8 @@ def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) ->
 
     The partials of each recorded operation are checked too, against differences of the operation's own value at the
     recorded numbers. So if something is wrong, the operation to blame is named. Differences come with a bound of their
-    error, and nothing within it is called wrong. At a kink, the slope of either side is right.
+    error, and nothing within it is called wrong. At a kink, the slope of either side is right. The partials of a node made
+    by hand are checked as part of the whole.
 
     A `GradientError` (an ArithmeticError) says what disagrees and shows the table. A TypeError if the function gives no
     Value; a ValueError if it gives another number when it is called again; otherwise the errors of the function itself.
@@ -136,6 +138,10 @@ def _check_partials(order: list[Value]) -> tuple[list[str], list[str]]:
     wrong: dict[str, str] = {}
     kinks: dict[str, None] = {}
     for node in order:
+        if node.op == ops.detach:
+            kinks[str(node.op)] = None
+        if node.op in (ops.detach, ops.custom):
+            continue  # the one passes no derivative by decision, the other has no rule
         numbers = [parent.data for parent in node.parents]
         if node.op != ops.dot and node.op not in wrong:
             fault = _check_rule(node, numbers)
