@@ -55,16 +55,16 @@ def draw(value_or_net: Drawable, direction: str = "LR", limit: int = 300) -> Pic
         from .architecture import draw_net
 
         return draw_net(value_or_net, direction)
+    from .drawn_graph import DrawnGraph
     from .expression import draw_graph
     from .folding import draw_folded
-    from .reading import Recording
     from .stepping import page
 
-    recording = Recording(_values(value_or_net))
-    if len(recording.nodes) > limit or recording.edge_count > 4 * limit:
-        return draw_folded(recording, direction, limit)
-    play = partial(page, recording.roots[0], direction) if len(recording.roots) == 1 else None
-    return draw_graph(recording, direction, play)
+    graph = DrawnGraph(_values(value_or_net))
+    if len(graph.nodes) > limit or graph.edge_count > 4 * limit:
+        return draw_folded(graph, direction, limit)
+    play = partial(page, graph.roots[0], direction) if len(graph.roots) == 1 else None
+    return draw_graph(graph, direction, play)
 
 
 def _values(values: Value | Sequence[Value]) -> list[Value]:

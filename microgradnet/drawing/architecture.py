@@ -38,7 +38,7 @@ def draw_net(net: MLP | Layer | Neuron | Perceptron, direction: str) -> Picture:
     spots = _places(columns)
     edges = [(tail, head, label, w) for tail, head, label, w in _edges(columns) if tail in spots and head in spots]
     largest = max([abs(w) for *_, w in edges if math.isfinite(w)], default=0.0) or 1.0
-    g = picture(direction, [dot_label([line]) for line in _CAPTION], layout="nop2")
+    g = picture(direction, [*_CAPTION], layout="nop2")
 
     def point(along: float, across: float) -> tuple[float, float]:
         return (along, -across) if direction == "LR" else (across, -along)

@@ -4,39 +4,46 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 import graphviz  # type: ignore[import-untyped]
 from graphviz.backend import dot_command  # type: ignore[import-untyped]
 
+from .text import width
+
 _FONT = "Helvetica"
 _PURE = "graphviz-pure"
 _rendering = threading.RLock()
+_NO_RENDERER = (
+    "no program to render the picture with: `pip install microgradnet[dot]` brings one into this Python, or install "
+    "Graphviz (https://graphviz.org/download/) so that `dot` is on the PATH. The picture's .source is there without either"
+)
+_NO_FORMAT = (
+    "graphviz-pure makes no {!r}, but svg, png, jpg and json. For PDF and other formats install Graphviz "
+    "(https://graphviz.org/download/) so that `dot` is on the PATH, or print the SVG from a browser"
+)
 
 
 class NoRendererError(graphviz.ExecutableNotFound):  # type: ignore[misc]
-    """There is no Graphviz to render with. The picture's `.source` needs none."""
+    """There is no Graphviz to render with, or none that makes the format. The picture's `.source` needs none."""
 
-    def __init__(self) -> None:
-        RuntimeError.__init__(
-            self,
-            "no program to render the picture with: `pip install microgradnet[dot]` brings one into this Python, or "
-            "install Graphviz (https://graphviz.org/download/) so that `dot` is on the PATH. The picture's .source "
-            "is there without either",
-        )
+    def __init__(self, message: str) -> None:
+        RuntimeError.__init__(self, message)
 
 
 class Picture(graphviz.Digraph):  # type: ignore[misc]
     """What `draw` returns: a `graphviz.Digraph` with all its attributes and methods, and `steps`.
 
     It renders with the system's `dot` or, where there is none, with graphviz-pure (the extra `dot`, which makes SVG,
-    PNG, JPEG and JSON); a NoRendererError, which is a graphviz.ExecutableNotFound, where there is neither. The format
-    is SVG unless another is asked for.
+    PNG, JPEG and JSON, but no PDF); a NoRendererError, which is a graphviz.ExecutableNotFound, where neither makes the
+    format. The format is SVG unless another is asked for.
 
     play: writes the step-through page of this picture.
     """
@@ -48,13 +55,13 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         self._ours: int | None = None
 
     def drawn(self) -> Picture:
-        """Itself, complete: what is added from now on has no place in a layout of ours."""
+        """Itself, complete: what is added from now on has no place in our own layout."""
         self._ours = len(self.body)
         return self
 
     def __iter__(self, *args: Any, **options: Any) -> Any:
         added = self._ours is not None and len(self.body) > self._ours
-        if added and self.graph_attr.get("layout") == "nop2":  # every node and edge has its place, or else:
+        if added and self.graph_attr.get("layout") == "nop2":  # which takes no node without a place
             self.graph_attr |= {"layout": "neato", "inputscale": "72"}
         return super().__iter__(*args, **options)
 
@@ -99,10 +106,10 @@ def literal(escaped: str) -> Any:
 
 
 def picture(direction: str, caption: list[str], play: Callable[[], str] | None = None, **graph: str) -> Picture:
-    """An empty picture in the house style. direction: "LR" or "TB"; caption: its lines, as DOT strings."""
+    """An empty picture in the house style. direction: "LR" or "TB"; caption: its lines."""
     style = {"rankdir": direction, "bgcolor": "white", "fontname": _FONT, "fontsize": "10", "fontcolor": "#555555"}
     if caption:
-        style |= {"label": literal(r"\l".join(caption) + r"\l"), "labelloc": "b", "labeljust": "l"}
+        style |= {"label": _caption(caption), "labelloc": "b", "labeljust": "l"}
     return Picture(
         graph_attr=style | {"outputorder": "edgesfirst"} | graph,
         node_attr={"fontname": _FONT, "fontsize": "11", "style": "filled", "fillcolor": "white", "color": "#444444"},
@@ -111,17 +118,34 @@ def picture(direction: str, caption: list[str], play: Callable[[], str] | None =
     )
 
 
+def _caption(lines: list[str]) -> str:
+    """A table as wide as the lines are in a wide font: a renderer with a narrow one leaves no room for others."""
+    wide = max(width(line, 10.0) for line in lines) * 1.1
+    rows = [
+        f'<tr><td align="left" fixedsize="true" width="{wide:.0f}" height="15">{escape(line)}</td></tr>'
+        for line in lines
+    ]
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{"".join(rows)}</table>>'
+
+
 @contextmanager
 def _renderer() -> Iterator[None]:
-    """Let the graphviz package find graphviz-pure where there is no `dot`, or raise NoRendererError."""
+    """Let the graphviz package find graphviz-pure where there is no `dot`; NoRendererError if neither can render."""
     with _rendering:
         usual = dot_command.DOT_BINARY
-        if shutil.which(os.fspath(usual)) is None:
-            pure = shutil.which(_PURE) or shutil.which(_PURE, path=sysconfig.get_path("scripts"))
-            if pure is None:
-                raise NoRendererError
-            dot_command.DOT_BINARY = pathlib.Path(pure)
+        if shutil.which(os.fspath(usual)) is not None:
+            yield
+            return
+        pure = shutil.which(_PURE) or shutil.which(_PURE, path=sysconfig.get_path("scripts"))
+        if pure is None:
+            raise NoRendererError(_NO_RENDERER)
+        dot_command.DOT_BINARY = pathlib.Path(pure)
         try:
             yield
+        except graphviz.CalledProcessError as error:
+            unknown = re.search('Format: "(.*?)" not recognized', str(error.stderr))
+            if unknown is None:
+                raise
+            raise NoRendererError(_NO_FORMAT.format(unknown[1])) from None
         finally:
             dot_command.DOT_BINARY = usual
