@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from microgradnet import Value, dot, maximum
 
 _ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|<.*>(?= \w+=|\]$)|[^\s\]]+)')
+SVG = "{http://www.w3.org/2000/svg}"
+_TITLE = "{http://www.w3.org/1999/xlink}title"
 
 
 def random_graph(seed: int) -> tuple[Value, list[Value]]:
@@ -17,23 +21,20 @@ def random_graph(seed: int) -> tuple[Value, list[Value]]:
     values = [Value(rng.uniform(-2.0, 2.0)) for _ in range(rng.randint(1, 4))]
     for _ in range(rng.randint(1, 25)):
         a, b, c = (rng.choice(values) for _ in range(3))
-        kind = rng.randrange(8)
-        if kind == 0:
-            values.append(a + b)
-        elif kind == 1:
-            values.append(a - b)
-        elif kind == 2:
-            values.append((a * b).tanh())
-        elif kind == 3:
-            values.append(a.sigmoid())
-        elif kind == 4:
-            values.append(maximum(a, b))
-        elif kind == 5:
-            values.append(dot([a, b], [b, c], bias=a))
-        elif kind == 6:
-            values.append(dot([a, b], [0.25, -1.0], bias=c))  # constant inputs, which the engine leaves out
-        else:
-            values.append(a * 0.5 + 1)
+        values.append(
+            rng.choice(
+                [
+                    lambda a, b, c: a + b,
+                    lambda a, b, c: a - b,
+                    lambda a, b, c: (a * b).tanh(),
+                    lambda a, b, c: a.sigmoid(),
+                    lambda a, b, c: maximum(a, b),
+                    lambda a, b, c: dot([a, b], [b, c], bias=a),
+                    lambda a, b, c: dot([a, b], [0.25, -1.0], bias=c),  # inputs that want no gradient
+                    lambda a, b, c: a * 0.5 + 1,
+                ]
+            )(a, b, c)
+        )
     root = values[-1]
     nodes: dict[Value, None] = {}
     stack = [root]
@@ -47,18 +48,42 @@ def random_graph(seed: int) -> tuple[Value, list[Value]]:
     return root, list(nodes)
 
 
+Attributes = dict[str, str]
+Place = tuple[float, float]
+
+
 @dataclass
 class Source:
     """What a DOT source says: the attributes of each node, and of each edge with its two ends, in order."""
 
-    nodes: list[tuple[str, dict[str, str]]]
-    edges: list[tuple[str, str, dict[str, str]]]
-    clusters: list[dict[str, str]]
+    nodes: list[tuple[str, Attributes]]
+    edges: list[tuple[str, str, Attributes]]
+    clusters: list[Attributes]
 
     def lines(self, name: str) -> list[str]:
         """The lines of a node's label."""
         (attributes,) = [attributes for node, attributes in self.nodes if node == name]
         return attributes["label"].split(r"\n")
+
+    def boxes(self) -> dict[str, tuple[float, float, float, float]]:
+        """Left, right, bottom and top of each node that has its place in the source."""
+        boxes = {}
+        for name, attributes in self.nodes:
+            x, y = _place(attributes["pos"])
+            w, h = 36 * float(attributes["width"]), 36 * float(attributes["height"])
+            boxes[name] = x - w, x + w, y - h, y + h
+        return boxes
+
+
+def points_on(edge: Attributes) -> Iterator[Place]:
+    """Ten points on each part of an edge's spline."""
+    points = [_place(point) for point in edge["pos"].split() if not point.startswith("e,")]
+    for start in range(0, len(points) - 1, 3):
+        part = points[start : start + 4]
+        for t in (k / 10 for k in range(11)):
+            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
+            x, y = (sum(w * p[axis] for w, p in zip(weights, part, strict=True)) for axis in (0, 1))
+            yield x, y
 
 
 def read(source: str) -> Source:
@@ -75,5 +100,20 @@ def read(source: str) -> Source:
     return Source(nodes, edges, clusters)
 
 
-def _attributes(text: str) -> dict[str, str]:
+def texts(svg: str) -> list[str]:
+    """The text of an SVG, line by line."""
+    return ["".join(element.itertext()).strip() for element in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def tooltips(svg: str) -> list[str]:
+    """What hovering over an SVG shows."""
+    return [element.get(_TITLE, "") for element in ET.fromstring(svg).iter(f"{SVG}a")]
+
+
+def _attributes(text: str) -> Attributes:
     return {key: value[1:-1] if value[0] == '"' else value for key, value in _ATTRIBUTE.findall(text)}
+
+
+def _place(text: str) -> Place:
+    x, y = text.rstrip("!").split(",")
+    return float(x), float(y)

@@ -43,7 +43,7 @@ class NetLayout:
         turned = {node: size if self._down else size[::-1] for node, size in sizes.items()}
         self._columns = Columns(graph, turned, edges, self._down, self._label)
         self._twins: set[tuple[Value, Value]] = set()  # a head and a tail with two edges between them
-        self._ports = self._arrivals(graph)
+        self._ports = self._arrivals(edges)
         low, high = self._columns.extent()
         self._origin, self._far = low, (high[0] - low[0], high[1] - low[1])
         self.frames = [self._frame(block) for block in self._columns.blocks]
@@ -57,24 +57,29 @@ class NetLayout:
         """The edge's spline, and where its label stands."""
         points, (along, across) = self._route(edge)
         tip = (points[-1][0] + _ARROW, points[-1][1])
-        aside = 6.0 if self._down else -width(short(edge.derivative), 10.0) / 2 - 3.0
+        aside = -6.0  # above a level line; beside an upright one, on the left for the first of two operands
+        if not self._down:
+            aside = width(short(edge.derivative), 10.0) / 2 + 4.0
+            aside *= -1.0 if len(edge.head.parents) == 2 and self._ports[edge.head, edge.place] < 0.0 else 1.0
         return {
             "pos": " ".join([f"e,{self._xy(tip)}", *map(self._xy, points)]),
-            "lp": self._xy((along, across - aside)),
+            "lp": self._xy((along, across + aside)),
         }
 
-    def _arrivals(self, graph: DrawnGraph) -> dict[tuple[Value, int], float]:
+    def _arrivals(self, edges: list[Edge]) -> dict[tuple[Value, int], float]:
         """How far from the middle of its head each edge ends, in the order in which the edges arrive."""
-        ports: dict[tuple[Value, int], float] = {}
         columns = self._columns
-        for head in graph.order:
-            parents = head.parents
-            across = [columns.rows.get((head, k), columns.across[parent]) for k, parent in enumerate(parents)]
-            arriving = sorted(range(len(parents)), key=lambda k: (across[k], k))
-            self._twins.update((head, tail) for tail, n in Counter(parents).items() if n > 1)
-            step = min(14.0, 0.7 * columns.sizes[head][1] / max(len(arriving) - 1, 1))
-            for i, place in enumerate(arriving):
-                ports[head, place] = (i - (len(arriving) - 1) / 2) * step
+        arriving: dict[Value, list[tuple[float, int]]] = {}
+        for edge in edges:
+            _, _, across = columns.lanes.get(edge, (0, 0, columns.across[edge.tail]))
+            across = columns.rows.get((edge.head, edge.place), across)
+            arriving.setdefault(edge.head, []).append((across, edge.place))
+        ports: dict[tuple[Value, int], float] = {}
+        for head, ends in arriving.items():
+            self._twins.update((head, tail) for tail, n in Counter(head.parents).items() if n > 1)
+            step = min(14.0, 0.7 * columns.sizes[head][1] / max(len(ends) - 1, 1))
+            for i, (_, place) in enumerate(sorted(ends)):
+                ports[head, place] = (i - (len(ends) - 1) / 2) * step
         return ports
 
     def _route(self, edge: Edge) -> tuple[list[Place], Place]:
@@ -90,7 +95,9 @@ class NetLayout:
         end = (columns.centre[c] - columns.sizes[head][0] / 2 - _ARROW, columns.across[head] + port)
         row = columns.rows.get((head, edge.place))
         if row is None or columns.column[tail] >= c:
-            return self._through_lane(edge, start, end), self._beside(edge, start, end, twin)
+            arrive = (columns.centre[c] - columns.half[c] - _ARROW, end[1])
+            points = [*self._through_lane(edge, start, arrive), *_line(arrive, end)[1:]]
+            return points, self._beside(edge, start, arrive, twin)
         enter = (columns.centre[c - 1] - columns.half[c - 1] - 4.0, row)
         bend = (columns.centre[c] - columns.half[c] - BEND, row)
         if start[0] > enter[0]:  # a parameter: beside its row, or above it if this is a later call
@@ -99,20 +106,24 @@ class NetLayout:
         return points, (bend[0] - self._label / 2, row)
 
     def _through_lane(self, edge: Edge, start: Place, end: Place) -> list[Place]:
-        columns = self._columns
-        if edge not in columns.lanes:
-            return _bend(start, end)
-        first, last, across = columns.lanes[edge]
-        into = (max(start[0], columns.centre[first] - columns.half[first] - 4.0), across)
-        out = (columns.centre[last] + columns.half[last] + 4.0, across)
-        return [*_bend(start, into), *_line(into, out)[1:], *_bend(out, end)[1:]]
+        """Out of the column of the tail, and through the edge's lane if it has one; bends lie between columns."""
+        columns, c = self._columns, self._columns.column[edge.tail]
+        leave = (min(max(start[0], columns.centre[c] + columns.half[c]), max(start[0], end[0])), start[1])
+        points = _line(start, leave)
+        if edge in columns.lanes:
+            first, last, across = columns.lanes[edge]
+            into = (columns.centre[first] - columns.half[first] - 4.0, across)
+            leave = (columns.centre[last] + columns.half[last] + 4.0, across)
+            points += [*_bend(points[-1], into)[1:], *_line(into, leave)[1:]]
+        return [*points, *_bend(leave, end)[1:]]
 
     def _beside(self, edge: Edge, start: Place, end: Place, twin: bool) -> Place:
-        """Where the label of an edge of one bend stands: near its head if there is room between the edges."""
+        """Where the label of an edge stands that follows no row: near its head if there is room between the edges."""
         parents, size = len(edge.head.parents), self._columns.sizes[edge.head][1]
-        between = 0.7 * size / max(parents - 1, 1) if self._down else 0.0
-        if between > 11.0 or parents == 1:
-            return end[0] - 0.5 * self._label, end[1]
+        if parents <= 2 and not self._down:
+            return end[0] - (3.0 if parents == 2 else 10.0), end[1]
+        if parents <= 2 and size > 16.0:
+            return end[0] - width(short(edge.derivative), 10.0) / 2, end[1]
         return start[0] + (0.9 if twin and edge.place else 0.4) * self._label, start[1]
 
     def _frame(self, block: Block) -> Frame:
