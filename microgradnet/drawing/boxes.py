@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from html import escape
 
+from ..graph import dot_parts
 from ..value import Value
-from ._stand_ins import dot_parts
 from .drawn_graph import STALE, DrawnGraph
 from .layers import LayerNodes
 from .picture import Picture, literal

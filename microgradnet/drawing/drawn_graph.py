@@ -10,9 +10,8 @@ from functools import cached_property
 
 from .. import ops
 from ..functions import dot
-from ..graph import topological_order
-from ..value import Undefined, Value
-from ._stand_ins import dot_parts, nodes, partials
+from ..graph import dot_parts, nodes, topological_order
+from ..value import Value
 from .layers import LayerNodes, find_layers
 from .text import short, shown, subscript, superscript
 
@@ -103,12 +102,16 @@ class DrawnGraph:
 
 def local_derivatives(node: Value) -> list[float | None]:
     """∂node/∂parent for each parent, as recorded; None where it does not exist."""
-    return [None if isinstance(partial, Undefined) else partial for partial in partials(node)]
+    return [None] * len(node.parents) if missing_derivative(node) else [*node.partials]
 
 
-def has_derivatives(node: Value) -> bool:
-    """Whether all its local derivatives exist."""
-    return None not in local_derivatives(node)
+def missing_derivative(node: Value) -> Exception | None:
+    """The engine's error, if the operation has no derivative at its number."""
+    try:
+        node.partials  # noqa: B018  # raises what is wanted here
+    except (ValueError, ArithmeticError) as error:
+        return error
+    return None
 
 
 def _follows_from_operands(node: Value) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .. import ops
+from ..graph import dot_parts
 from ..value import Value
-from ._stand_ins import dot_parts
 
 
 @dataclass

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .. import ops
-from ..value import Undefined, Value
-from ._stand_ins import partials
-from .drawn_graph import DrawnGraph, has_derivatives
+from ..value import Value
+from .drawn_graph import DrawnGraph, missing_derivative
 from .text import exact, result_of, short, shown
 
 _MOST_OPERANDS = 5  # named in the sentence about a step; the picture shows all
@@ -32,13 +31,13 @@ class Flow(NamedTuple):
 def backward_flows(root: Value) -> tuple[dict[Value, list[Flow]], dict[Value, float]]:
     """What every node hands on, last node first, and the gradients: those of `backward`. Both empty without it."""
     graph = DrawnGraph([root], {})
-    if not all(map(has_derivatives, graph.order)):
+    if any(map(missing_derivative, graph.order)):
         return {}, {}
     gradients = {root: 1.0}
     flows: dict[Value, list[Flow]] = {}
     for node in reversed(graph.order):
         flows[node] = []
-        for place, (parent, partial) in enumerate(zip(node.parents, partials(node), strict=True)):
+        for place, (parent, partial) in enumerate(zip(node.parents, node.partials, strict=True)):
             if parent.op is not ops.constant:
                 term, before = partial * gradients[node], gradients.get(parent, 0.0)
                 gradients[parent] = before + term
@@ -76,10 +75,10 @@ class Steps:
 
     def _backward_pass(self) -> list[Step]:
         for node in self._graph.order:
-            for partial in partials(node):
-                if isinstance(partial, Undefined):
-                    text = f"There is no backward pass: {partial.error()}."
-                    return [{"phase": "backward", "text": shown(text), "node": self._number[node]}]
+            error = missing_derivative(node)
+            if error is not None:
+                text = f"There is no backward pass: {error}."
+                return [{"phase": "backward", "text": shown(text), "node": self._number[node]}]
         seed = {
             "phase": "backward, start",
             "text": f"The gradient of the result with respect to itself is 1: {self._named(self._root)}, grad = 1.",
