@@ -70,7 +70,7 @@ class Source:
         boxes = {}
         for name, attributes in self.nodes:
             x, y = _place(attributes["pos"])
-            w, h = 36 * float(attributes["width"]), 36 * float(attributes["height"])
+            w, h = (36 * float(attributes.get(side, attributes["width"])) for side in ("width", "height"))
             boxes[name] = x - w, x + w, y - h, y + h
         return boxes
 

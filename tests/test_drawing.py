@@ -7,6 +7,7 @@ anew with `python tests/test_drawing.py` and look at the difference.
 from __future__ import annotations
 
 import copy
+import io
 import math
 import os
 import pickle
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import graphviz
@@ -24,8 +26,9 @@ from graphviz.backend import dot_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import SVG, points_on, random_graph, read, texts, tooltips
+from PIL import Image
 
-from microgradnet import MLP, Layer, Neuron, Perceptron, Value, cross_entropy, dot, draw, maximum, quadratic
+from microgradnet import MLP, Layer, Neuron, Perceptron, Value, cross_entropy, dot, draw, formulas, maximum, quadratic
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -64,6 +67,7 @@ def golden_pictures() -> dict[str, str]:
         "net_cost_folded.dot": draw(cost, limit=5).source,
         "architecture.dot": draw(small_net()).source,
         "architecture_wide_TB.dot": draw(wide_net(), "TB").source,
+        "slide.dot": draw(small_net(), x=[1.0, 2.0], r=[1.0]).source,
     }
 
 
@@ -111,43 +115,6 @@ def test_every_node_and_edge_is_there_once_with_the_engines_numbers(seed):
         slopes = of_dot if node.op == "dot" else node.op.partials(*data, node.data) if data else []
         for (tail, tooltip), slope in zip(incoming, slopes, strict=True):
             assert tooltip == f"∂{node.label}/∂{tail.label} = {slope!r}"
-
-
-def test_gradients_are_shown_once_they_are_known():
-    """None before `backward` in any kind of picture; then also a 0, which is an answer."""
-    cost = small_cost()
-    for picture in (draw(cost), draw(cost, limit=3), draw(Value(1.0, "x") * 2)):
-        assert "grad" not in picture.source
-        assert "δ" not in picture.source
-    x = Value(-1.0, label="x")
-    y = x.relu()
-    y.backward()
-    assert read(draw(y).source).lines("n0") == ["x = −1", "grad = 0"]
-
-
-def test_inputs_parameters_constants_and_results_differ_in_shape():
-    """Colour is never the only sign."""
-    drawn = read(draw(small_cost()).source)
-    forms = {}
-    for _, attributes in drawn.nodes:
-        what = attributes["tooltip"].split(r"\n")[0].split(": ")[-1]
-        forms[what] = tuple(attributes.get(key) for key in ("shape", "style", "peripheries"))
-    assert len({forms[what] for what in ("input", "parameter", "constant", "relu")}) == 4
-    assert drawn.nodes[-1][1]["peripheries"] == "2"
-
-
-def test_a_nets_graph_uses_the_lectures_names():
-    """x_j, a_ij, b_i, z_i with δ, y_i: of themselves, one cluster per layer."""
-    net = MLP(6, [4, 3, 1], seed=1)
-    cost = quadratic(net([0.1, 0.9, 0.3, 0.5, 0.7, 0.2]), [1.0])
-    cost.backward()
-    drawn = read(draw(cost).source)
-    labels = {attributes["label"] for _, attributes in drawn.nodes}
-    starts = {line.split(" = ")[0] for label in labels for line in label.split(r"\n")}
-    assert {"x₁", "x₆", "a⁽¹⁾₃₂", "b⁽¹⁾₃", "z⁽¹⁾₃", "y⁽¹⁾₃", "a⁽³⁾₁₃", "z⁽³⁾₁", "δ"} <= starts
-    for label in labels:
-        assert ("δ = " in label) == ("z⁽" in label)
-    assert [cluster["label"] for cluster in drawn.clusters] == ["layer 1", "layer 2", "layer 3"]
 
 
 @pytest.mark.parametrize("activation", ["tanh", "linear"])
@@ -269,20 +236,6 @@ def test_the_same_graph_gives_the_same_source_in_every_process():
     assert len(runs) == 1
 
 
-@pytest.mark.parametrize("thing", [3, "net", None, [], [1.0], np.zeros(3), {Value(1.0)}])
-def test_other_things_are_refused(thing):
-    """With what arrived and what was wanted."""
-    with pytest.raises(TypeError, match="a Value, a list of them, or a net"):
-        draw(thing)
-
-
-@pytest.mark.parametrize(("option", "value"), [("direction", "RL"), ("limit", 0), ("limit", 2.5), ("limit", True)])
-def test_unknown_options_are_refused(option, value):
-    """With what they may be."""
-    with pytest.raises(ValueError, match=f"{option}.*'LR'|at least 1"):
-        draw(Value(1.0), **{option: value})
-
-
 # Labels are text.
 
 
@@ -309,22 +262,24 @@ def test_any_label_is_drawn_as_text(place, label):
         assert label in "\n".join(texts(svg) + tooltips(svg))
 
 
+AS_THEY_ARE = [
+    'say "hi"',
+    "back\\slash\\",
+    r"\N \G \l",
+    "<b>bold</b>",
+    "<",
+    "{a|b}",
+    "&lt;&amp;&#65;",
+    "naïve 日本 👩‍🔬",
+]
+SPELLED = ["two\nlines\ttab\r", "nul\x00bell\x07", "\ud800 alone", "turned \u202e round", "\uffff"]
+
+
 @pytest.mark.parametrize(
     ("label", "written"),
     [
-        ('say "hi"', 'say "hi"'),
-        ("back\\slash\\", "back\\slash\\"),
-        (r"\N \G \l", r"\N \G \l"),
-        ("<b>bold</b>", "<b>bold</b>"),
-        ("<", "<"),
-        ("{a|b}", "{a|b}"),
-        ("&lt;&amp;&#65;", "&lt;&amp;&#65;"),
-        ("two\nlines\ttab\r", r"two\nlines\ttab\r"),
-        ("nul\x00bell\x07", r"nul\x00bell\x07"),
-        ("\ud800 alone", r"\ud800 alone"),
-        ("turned \u202e round", r"turned \u202e round"),
-        ("naïve 日本 👩‍🔬", "naïve 日本 👩‍🔬"),
-        ("\uffff", r"\uffff"),
+        *zip(AS_THEY_ARE, AS_THEY_ARE, strict=True),
+        *((label, ascii(label)[1:-1]) for label in SPELLED),
         ("m" * 500, "m" * 27 + "…"),
     ],
 )
@@ -480,20 +435,92 @@ def test_weights_that_are_no_numbers_are_drawn():
     assert "b ∞" in texts(draw(net).pipe(encoding="utf-8"))
 
 
+# The slide: a net with a sample's numbers.
+
+X, R = [0.1, 0.9, 0.3, 0.5, 0.7, 0.2], [1.0]
+
+
+@pytest.mark.parametrize("cost", [quadratic, cross_entropy])
+@pytest.mark.parametrize("edges", [None, "weights"])
+def test_a_slide_shows_the_lectures_numbers(cost, edges):
+    """y and δ by neuron, ∂C/∂a or a by edge, as `formulas` computes them; the net's gradients are left alone."""
+    net = MLP(6, [4, 3, 1], "tanh", "sigmoid", seed=1)
+    net.layers[1].neurons[2].b.data = 0.5
+    parts = net.weights(), net.biases()
+    kinds = ["tanh", "tanh", "sigmoid"]
+    ys = np.concatenate(formulas.forward_pass(*parts, X, kinds).ys)
+    deltas, dA, _ = formulas.delta_recursion(*parts, [X], [R], kinds, cost.__name__)
+    drawn = read(draw(net, x=X, r=R, cost=cost, edges=edges).source)
+    circles = [a["tooltip"].split(r"\n") for _, a in drawn.nodes if a["shape"] == "circle"]
+    shown_y = [float(line.split(" = ")[1]) for lines in circles for line in lines if re.match("y =|data =", line)]
+    shown_delta = [float(line.split(" = ")[1]) for lines in circles for line in lines if line.startswith("δ")]
+    np.testing.assert_allclose(shown_y, ys, rtol=1e-13)
+    np.testing.assert_allclose(shown_delta, np.concatenate([d[0] for d in deltas]), rtol=1e-12)
+    gradients = np.concatenate([d.ravel() for d in dA])
+    tips = [attributes["tooltip"] for *_, attributes in drawn.edges]
+    np.testing.assert_allclose([float(tip.split("∂C/∂a = ")[1]) for tip in tips], gradients, rtol=1e-12)
+    by = gradients if edges is None else np.concatenate([a.ravel() for a in parts[0]])
+    assert ["dashed" in attributes["style"] for *_, attributes in drawn.edges if "style" in attributes] == [True] * (
+        by < 0
+    ).sum()
+    widths = [float(attributes["penwidth"]) for *_, attributes in drawn.edges]
+    np.testing.assert_allclose(widths, 0.5 + 3.0 * abs(by) / abs(by).max(), atol=0.006)
+    assert not any(parameter.grad for parameter in net.parameters())
+
+
+def test_a_slide_fits_a_screen():
+    """6-4-3-1: at most 1,000 pixels wide, with even gaps; biases that are all 0 are told once."""
+    picture = draw(MLP(6, [4, 3, 1], seed=1), x=X, r=R)
+    assert Image.open(io.BytesIO(picture.pipe(format="png"))).width <= 1000
+    boxes = read(picture.source).boxes()
+    starts = [boxes[f"c{c}_1"][0] for c in range(4)]
+    assert len({round(b - a, 1) for a, b in pairwise(starts)}) == 1
+    written = texts(picture.pipe(encoding="utf-8"))
+    assert {"x₁", "0.1", "y⁽³⁾₁", "0.368", "δ −0.147", "r = 1", "C = 0.1995"} <= set(written)
+    assert [text for text in written if re.search(r"\bb\b|bias", text)] == [
+        "In the circles y, under them δ = ∂C/∂z. All biases are 0."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("net", "sample", "written"),
+    [
+        (Neuron(1), {"x": [2.0], "r": 0.25}, "r = 0.25"),
+        (Layer(2, 12), {"x": [1, 2], "r": np.eye(12)[3]}, "r₁₂ = 0"),
+        (Perceptron([-2, -2], 3), {"x": [1, 0]}, "1"),
+        (MLP(2, [3, 1]), {"x": [Value(1.5), Value(2.0)]}, "1.5"),
+        (MLP(2, [2], "linear"), {"x": [1, 2], "r": [1, 2], "cost": lambda y, r: sum(y)}, "δ 1"),
+    ],
+)
+def test_every_kind_of_net_has_its_slide(net, sample, written):
+    """With desired outputs and without, folded too, and under a cost of one's own."""
+    for direction in ("LR", "TB"):
+        assert written in texts(draw(net, direction, **sample).pipe(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("thing", "options", "words"),
+    [
+        (MLP(2, [1]), {"x": [1.0]}, "2 inputs"),
+        (MLP(2, [1]), {"x": [1.0, 2.0], "r": [1.0, 2.0]}, "one target per output|1 output"),
+        (MLP(2, [1]), {"r": [1.0]}, "give the sample's inputs too"),
+        (MLP(2, [1]), {"x": [1.0, 2.0], "edges": "gradients"}, "give desired outputs too"),
+        (MLP(2, [1]), {"edges": "a"}, "give 'weights' or 'gradients'"),
+        (Perceptron([1], 0), {"x": [1], "r": 1}, "leave out r"),
+        (Value(1.0), {"x": [1]}, "draw it without them"),
+        (Value(1.0), {"direction": "RL"}, "'LR' or 'TB'"),
+        (Value(1.0), {"limit": 0}, "at least 1"),
+        (Value(1.0), {"limit": True}, "at least 1"),
+        *[(thing, {}, "a Value, a list of them, or a net") for thing in (3, "net", [], [1.0], np.zeros(3))],
+    ],
+)
+def test_what_does_not_fit_is_refused(thing, options, words):
+    """With what to do."""
+    with pytest.raises((ValueError, TypeError), match=words):
+        draw(thing, **options)
+
+
 # A graphviz.Digraph.
-
-
-@pytest.fixture
-def no_dot(monkeypatch, tmp_path):
-    """A machine without Graphviz; graphviz-pure is found beside this Python."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-
-@pytest.fixture
-def no_renderer(no_dot, monkeypatch, tmp_path):
-    """A machine without either."""
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
-
 
 PICTURES = {
     "expression": lambda: draw(Value(3.0, "x") * 2),
@@ -503,17 +530,21 @@ PICTURES = {
 }
 
 
+@pytest.fixture
+def no_dot(monkeypatch, tmp_path):
+    """A machine without Graphviz; graphviz-pure is found beside this Python."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
 @pytest.mark.parametrize("kind", PICTURES)
 def test_pictures_render_without_a_system_dot(kind, no_dot, tmp_path, capfd):
     """SVG and PNG, into a file, into bytes, and in a notebook; and the renderer's remarks are not passed on."""
     picture = PICTURES[kind]()
     assert isinstance(picture, graphviz.Digraph)
-    assert picture.pipe(format="png").startswith(b"\x89PNG")
     assert picture.pipe().startswith(b"<?xml")
     assert list(picture._repr_mimebundle_()) == ["image/svg+xml"]
-    assert picture._repr_mimebundle_(include=["image/png"])["image/png"].startswith(b"\x89PNG")
-    path = picture.render(tmp_path / "net", format="png")
-    assert Path(path).read_bytes().startswith(b"\x89PNG")
+    for png in (picture.pipe(format="png"), Path(picture.render(tmp_path / "net", format="png")).read_bytes()):
+        assert png.startswith(b"\x89PNG")
     assert Path(picture.render("again", directory=tmp_path, cleanup=True)).name == "again.svg"
     assert Path(picture.render(outfile=tmp_path / "third.svg")).exists()
     assert capfd.readouterr() == ("", "")
@@ -522,37 +553,28 @@ def test_pictures_render_without_a_system_dot(kind, no_dot, tmp_path, capfd):
 def test_the_systems_dot_is_preferred(monkeypatch, tmp_path):
     """What is on the PATH renders, even beside graphviz-pure; and graphviz itself is left as it was."""
     program = tmp_path / ("dot.bat" if os.name == "nt" else "dot")
-    program.write_text(
-        "@echo the system's dot\n" if os.name == "nt" else f'#!{sys.executable}\nprint("the system\'s dot")\n'
-    )
+    program.write_text("@echo dot was here\n" if os.name == "nt" else f"#!{sys.executable}\nprint('dot was here')\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path) + os.pathsep + os.environ["PATH"])
-    assert draw(Value(1.0)).pipe(encoding="utf-8").strip() == "the system's dot"
+    assert draw(Value(1.0)).pipe(encoding="utf-8").strip() == "dot was here"
     assert str(dot_command.DOT_BINARY) == "dot"
-
-
-def test_a_program_chosen_by_the_user_is_used(monkeypatch, no_renderer):
-    """Who points the graphviz package at a program gets that one."""
     monkeypatch.setattr(dot_command, "DOT_BINARY", Path(sys.executable))
-    with pytest.raises(graphviz.CalledProcessError):
+    with pytest.raises(graphviz.CalledProcessError):  # a user's own choice is used
         draw(Value(1.0)).pipe()
 
 
-def test_without_any_renderer_the_error_names_the_two_ways(no_renderer, tmp_path):
-    """And the source is still there."""
+def test_without_a_renderer_the_error_says_what_to_install(no_dot, monkeypatch, tmp_path):
+    """For any format, or for one that graphviz-pure does not make. The source is still there."""
     picture = draw(Value(1.0, label="x"))
-    assert "x = 1" in picture.source
+    for render in (picture.pipe, lambda format: picture.render(tmp_path / "x", format=format)):
+        with pytest.raises(graphviz.ExecutableNotFound, match=r"no 'pdf', but svg, png.*install Graphviz"):
+            render(format="pdf")
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
     for render in (picture.pipe, picture._repr_mimebundle_, lambda: picture.render(tmp_path / "x")):
         with pytest.raises(graphviz.ExecutableNotFound, match=r"pip install microgradnet\[dot\].*install Graphviz"):
             render()
+    assert "x = 1" in picture.source
     assert str(dot_command.DOT_BINARY) == "dot"
-
-
-def test_a_format_that_is_not_made_is_told_with_what_makes_it(no_dot, tmp_path):
-    """graphviz-pure makes no PDF."""
-    for render in (draw(Value(1.0)).pipe, lambda format: draw(Value(1.0)).render(tmp_path / "x", format=format)):
-        with pytest.raises(graphviz.ExecutableNotFound, match=r"no 'pdf', but svg, png.*install Graphviz"):
-            render(format="pdf")
 
 
 @pytest.mark.parametrize("kind", PICTURES)

@@ -106,23 +106,22 @@ def literal(escaped: str) -> Any:
 
 
 def picture(direction: str, caption: list[str], play: Callable[[], str] | None = None, **graph: str) -> Picture:
-    """An empty picture in the house style. direction: "LR" or "TB"; caption: its lines."""
+    """An empty picture in the house style. direction: "LR" or "TB"; caption: its lines; graph: more attributes."""
     style = {"rankdir": direction, "bgcolor": "white", "fontname": _FONT, "fontsize": "10", "fontcolor": "#555555"}
-    if caption:
-        style |= {"label": _caption(caption), "labelloc": "b", "labeljust": "l"}
+    style |= {"outputorder": "edgesfirst", "labelloc": "b", "labeljust": "l"} | graph
     return Picture(
-        graph_attr=style | {"outputorder": "edgesfirst"} | graph,
+        graph_attr=style | {"label": _caption(caption, float(style["fontsize"]))},
         node_attr={"fontname": _FONT, "fontsize": "11", "style": "filled", "fillcolor": "white", "color": "#444444"},
         edge_attr={"fontname": _FONT, "fontsize": "10", "arrowsize": "0.6", "color": "#888888"},
         play=play,
     )
 
 
-def _caption(lines: list[str]) -> str:
+def _caption(lines: list[str], size: float) -> str:
     """A table as wide as the lines are in a wide font: a renderer with a narrow one leaves no room for others."""
-    wide = max(width(line, 10.0) for line in lines) * 1.1
+    wide = max(width(line, size) for line in lines) * 1.1
     rows = [
-        f'<tr><td align="left" fixedsize="true" width="{wide:.0f}" height="15">{escape(line)}</td></tr>'
+        f'<tr><td align="left" fixedsize="true" width="{wide:.0f}" height="{1.5 * size:.0f}">{escape(line)}</td></tr>'
         for line in lines
     ]
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{"".join(rows)}</table>>'

@@ -1,0 +1,66 @@
+"""What a net computes for one sample, neuron by neuron: y, δ, and the gradients of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .. import ops
+from ..derivatives import grad
+from ..graph import dot_parts, nodes
+from ..nn import MLP, Layer, Neuron
+from ..perceptron import Perceptron
+from ..value import Value
+
+Net: TypeAlias = MLP | Layer | Neuron | Perceptron
+Cost: TypeAlias = Callable[[Any, Any], Value]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Numbers for a net's picture: of its inputs, and of its layers' neurons.
+
+    cost, targets, deltas and gradients (∂C/∂a of each weight, neuron by neuron) are None without desired outputs.
+    """
+
+    x: list[float]
+    y: list[list[float]]
+    targets: list[float] | None = None
+    cost: float | None = None
+    deltas: list[list[float]] | None = None
+    gradients: list[list[list[float]]] | None = None
+
+
+def run(net: Net, x: Sequence[Any], r: Any, cost: Cost) -> Sample:
+    """The net's numbers for inputs x and, unless r is None, for desired outputs r. Leaves all `.grad` alone.
+
+    The errors of calling the net and the cost; a ValueError for desired outputs of a perceptron.
+    """
+    if isinstance(net, Perceptron):
+        if r is not None:
+            raise ValueError("a perceptron has derivatives of 0 and δ = 0: leave out r, or draw a Neuron")
+        inputs = [float(x_j) for x_j in x]
+        return Sample(inputs, [[float(net(inputs))]])
+    layers = [*net.layers] if isinstance(net, MLP) else [net]
+    y: list[Any] = [x]
+    for layer in layers:
+        y.append(_listed(layer(y[-1])))
+    dots = {dot_parts(node)[2]: node for node in nodes(*y[-1]) if node.op is ops.dot}
+    neurons = [[layer] if isinstance(layer, Neuron) else layer.neurons for layer in layers]
+    z = [dots[neuron.b] for layer in neurons for neuron in layer]
+    inputs = [x_j.data for x_j in dot_parts(z[0])[1]]
+    activations = [[y_i.data for y_i in layer] for layer in y[1:]]
+    if r is None:
+        return Sample(inputs, activations)
+    result = cost(y[-1], r)
+    weights = [w for layer in neurons for neuron in layer for w in neuron.w]
+    derivatives = iter(grad(result, z + weights))
+    deltas = [[next(derivatives) for _ in layer] for layer in neurons]
+    gradients = [[[next(derivatives) for _ in neuron.w] for neuron in layer] for layer in neurons]
+    targets = [float(r_i.data if isinstance(r_i, Value) else r_i) for r_i in _listed(r)]
+    return Sample(inputs, activations, targets, result.data, deltas, gradients)
+
+
+def _listed(numbers: Any) -> list[Any]:
+    return [*numbers] if hasattr(numbers, "__len__") else [numbers]
