@@ -239,7 +239,7 @@ def test_the_same_graph_gives_the_same_source_in_every_process():
 # Labels are text.
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.text(max_size=30))
 @pytest.mark.parametrize("place", ["expression", "net", "folded", "architecture"])
 def test_any_label_is_drawn_as_text(place, label):
@@ -330,19 +330,18 @@ def test_the_limit_decides_what_is_folded():
     assert "one box" in draw(sum(dot(weights, weights) for _ in range(20))).source, "few nodes with many edges"
 
 
-@pytest.mark.parametrize("direction", ["LR", "TB"])
-def test_a_loop_is_drawn_by_its_first_and_last_time(direction):
+def test_a_loop_is_drawn_by_its_first_and_last_time():
     """A pendulum: what lies between is one box, and the caption says how often what repeats."""
     theta, omega, g = Value(1.0, "θ"), Value(0.0, "ω"), Value(9.81, "g")
     states = [(theta, omega)]
-    for _ in range(20_000):
+    for _ in range(2_000):
         omega = omega - g * theta.sin() * 0.05
         theta = theta + omega * 0.05
         states.append((theta, omega))
     theta.backward()
-    picture = draw(theta, direction)
+    picture = draw(theta)
     drawn = read(picture.source)
-    assert "the same 6 operations, 19,999 times" in picture.source
+    assert "the same 6 operations, 1,999 times" in picture.source
     written = [line for _, a in drawn.nodes for line in a["label"].split(r"\n")]
     assert {"θ = 1", f"{states[1][0].data:.4g}", f"{theta.data:.4g}"} <= {line.replace("−", "-") for line in written}
     (between,) = [attributes for name, attributes in drawn.nodes if name == "between"]

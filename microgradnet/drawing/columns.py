@@ -54,6 +54,43 @@ class Block(NamedTuple):
     high: float
 
 
+class _Space:
+    """What is still free in each column, across."""
+
+    def __init__(self) -> None:
+        self._taken: dict[int, list[tuple[float, float]]] = {}
+
+    def take(self, columns: Iterable[int], wanted: float, size: float) -> float:
+        """The middle of the first stretch at or after the wanted one that is free in all these columns."""
+        columns = list(columns)
+        place = wanted
+        for low, high in sorted(self._intervals(columns)):
+            if low < place + size / 2 and place - size / 2 < high:
+                place = high + size / 2
+        return self._taking(columns, place, size)
+
+    def take_nearest(self, columns: Iterable[int], wanted: float, size: float) -> float:
+        """The same for the free stretch that is nearest, before or after the wanted one."""
+        columns = list(columns)
+        intervals = self._intervals(columns)
+        ends = [wanted, *(low - size / 2 for low, _ in intervals), *(high + size / 2 for _, high in intervals)]
+        free = [x for x in ends if all(x + size / 2 <= low or high <= x - size / 2 for low, high in intervals)]
+        return self._taking(columns, min(free, key=lambda x: abs(x - wanted)), size)
+
+    def extent(self) -> tuple[float, float]:
+        """The lowest and the highest place taken."""
+        intervals = self._intervals(self._taken)
+        return min(low for low, _ in intervals), max(high for _, high in intervals)
+
+    def _intervals(self, columns: Iterable[int]) -> list[tuple[float, float]]:
+        return [interval for c in columns for interval in self._taken.get(c, [])]
+
+    def _taking(self, columns: list[int], place: float, size: float) -> float:
+        for c in columns:
+            self._taken.setdefault(c, []).append((place - size / 2, place + size / 2))
+        return place
+
+
 class Columns:
     """The places of nodes, of the rows into each z, and of the lanes of long edges.
 
@@ -70,7 +107,7 @@ class Columns:
         self.across: dict[Value, float] = {}
         self.rows: dict[tuple[Value, int], float] = {}  # of z and the place of its operand
         self.lanes: dict[Edge, tuple[int, int, float]] = {}  # first column, last column, across
-        self._taken: dict[int, list[tuple[float, float]]] = {}
+        self._space = _Space()
         self.blocks = [self._place_call(call) for call in self.calls]
         self._place_rest()
         for edge in edges:
@@ -129,7 +166,7 @@ class Columns:
             top += strip + GAP
         title = TITLE if self.down else 0.0
         height = top - GAP + title + 2 * GAP
-        start = self._free({self.column[node] for node in offsets}, 0.0, height) - height / 2
+        start = self._space.take({self.column[node] for node in offsets}, 0.0, height) - height / 2
         self.across |= {node: start + title + GAP + offset for node, offset in offsets.items()}
         self.rows |= {key: start + title + GAP + offset for key, offset in rows.items()}
         inputs = [x for x in dict.fromkeys(call.inputs) if not x.parents and x not in self.across]
@@ -150,35 +187,14 @@ class Columns:
             self._put(node, sum(near) / len(near) + (0.0 if node.parents else 1.0) if near else 0.0)
 
     def _put(self, node: Value, wanted: float) -> None:
-        self.across[node] = self._free({self.column[node]}, wanted, self.sizes[node][1] + GAP)
+        self.across[node] = self._space.take({self.column[node]}, wanted, self.sizes[node][1] + GAP)
 
     def _place_lane(self, edge: Edge) -> None:
         last = self.column[edge.head] - (2 if (edge.head, edge.place) in self.rows else 1)
         crossed = range(self.column[edge.tail] + 1, last + 1)
         if crossed:
             ends = self.across[edge.tail], self.rows.get((edge.head, edge.place), self.across[edge.head])
-            self.lanes[edge] = crossed[0], crossed[-1], self._free(crossed, sum(ends) / 2, _LANE, both_ways=True)
-
-    def _free(self, columns: Iterable[int], wanted: float, size: float, both_ways: bool = False) -> float:
-        """The first place at or after the wanted one that is free in all these columns; it is taken now.
-
-        both_ways: the nearest place instead, before or after.
-        """
-        columns = list(columns)
-        intervals = sorted(interval for c in columns for interval in self._taken.get(c, []))
-        place = wanted
-        for low, high in intervals:
-            if low < place + size / 2 and place - size / 2 < high:
-                place = high + size / 2
-        if both_ways:
-            before = wanted
-            for low, high in sorted(intervals, key=lambda interval: -interval[1]):
-                if low < before + size / 2 and before - size / 2 < high:
-                    before = low - size / 2
-            place = min(place, before, key=lambda found: abs(found - wanted))
-        for c in columns:
-            self._taken.setdefault(c, []).append((place - size / 2, place + size / 2))
-        return place
+            self.lanes[edge] = crossed[0], crossed[-1], self._space.take_nearest(crossed, sum(ends) / 2, _LANE)
 
     def _along(self) -> tuple[dict[int, float], dict[int, float]]:
         """The middle of each column, and half its width."""
@@ -199,7 +215,6 @@ class Columns:
 
     def extent(self) -> tuple[Size, Size]:
         """The lowest and the highest place."""
-        spans = [span for spans in self._taken.values() for span in spans]
         last = max(self.centre)
-        low, high = min(low for low, _ in spans), max(high for _, high in spans)
+        low, high = self._space.extent()
         return (0.0, low), (self.centre[last] + self.half[last], high)
