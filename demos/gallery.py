@@ -3,9 +3,10 @@
     python demos/gallery.py                 into demos/gallery/: two seconds
     python demos/gallery.py --out my_folder
 
-A small expression, the lecture's net 6-4-3-1 and its cost with all gradients, the cost of 784-30-10 folded by layer,
-and the page that plays the passes through the expression, with a still of it. Everything but the still needs only the
-extra `dot`; the still is photographed in Chromium and left as it is where there is none.
+Each kind once: a small expression, the lecture's net 6-4-3-1, the same with the numbers of a sample, its cost with all
+gradients, the cost of 784-30-10 folded by layer, a pendulum's swing folded to its first and last step, and the page
+that plays the passes through the expression, with a still of it. Everything but the still needs only the extra `dot`;
+the still is photographed in Chromium and left as it is where there is none.
 
 The files are the same on every machine: the layout is graphviz-pure's, whatever else is installed (its version is
 written beside them), and the exact numbers on hover are cut to six digits, since the last ones belong to the
@@ -67,15 +68,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def pictures() -> dict[str, str]:
     """What is written: a name and its content."""
     y = expression()
-    net = MLP(6, [4, 3, 1], seed=1)
-    cost = quadratic(net([0.1, 0.9, 0.3, 0.5, 0.7, 0.2]), [1.0])
+    net, x, r = MLP(6, [4, 3, 1], seed=1), [0.1, 0.9, 0.3, 0.5, 0.7, 0.2], [1.0]
+    cost = quadratic(net(x), r)
     cost.label = "C"
     cost.backward()
     drawn = {
         "expression.svg": draw(y),
         "net.svg": draw(net),
+        "slide.svg": draw(net, x=x, r=r),
         "gradients.svg": draw(cost),
         "folded.svg": draw(large_cost()),
+        "loop.svg": draw(pendulum(steps=100), "TB"),
     }
     with tempfile.TemporaryDirectory() as folder:
         page = Path(draw(y).steps(Path(folder) / "steps.html")).read_text(encoding="utf-8")
@@ -83,11 +86,22 @@ def pictures() -> dict[str, str]:
 
 
 def expression() -> Value:
-    w, x = Value(-3.0, label="w"), Value(2.0, label="x")
-    y = (w * x + x * x).tanh()
+    w, x = Value(0.4, label="w"), Value(2.0, label="x")
+    y = (w * x * x.sin()).tanh()
     y.label = "y"
     y.backward()
     return y
+
+
+def pendulum(steps: int) -> Value:
+    """Its angle after so many steps of Euler's method, and how it depends on where and how fast it started."""
+    angle, speed = Value(1.0, label="angle"), Value(0.0, label="speed")
+    for _ in range(steps):
+        speed = speed - 0.2 * angle.sin()
+        angle = angle + 0.02 * speed
+    angle.label = "angle at the end"
+    angle.backward()
+    return angle
 
 
 def large_cost() -> Value:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -14,22 +13,11 @@ from pathlib import Path
 
 import browser as chromium
 import pytest
-from graphviz.backend import dot_command
 
 DEMOS = Path(__file__).parents[1] / "demos"
 GALLERY = DEMOS / "gallery"
-DRAWN = "expression.svg", "net.svg", "gradients.svg", "folded.svg", "steps.html"
+DRAWN = "expression.svg", "net.svg", "slide.svg", "gradients.svg", "folded.svg", "loop.svg", "steps.html"
 STILL = "steps.svg"
-
-
-@pytest.fixture
-def gallery(monkeypatch):
-    """The demo as a module; what it tells graphviz is forgotten after the test."""
-    monkeypatch.setattr(dot_command, "DOT_BINARY", dot_command.DOT_BINARY)
-    spec = importlib.util.spec_from_file_location("gallery", DEMOS / "gallery.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -41,22 +29,22 @@ def redrawn(tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="module")
 def version() -> str:
+    """Of graphviz-pure: other versions place things otherwise."""
     pure = shutil.which("graphviz-pure") or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
     run = subprocess.run([pure, "-V"], capture_output=True, text=True, check=True)
     return re.search(r"version (\S+)", run.stdout + run.stderr)[1]
 
 
 @pytest.mark.parametrize("name", [*DRAWN, STILL])
-def test_the_picture_in_the_repository_is_the_one_drawn_now(redrawn, name):
+def test_the_picture_in_the_repository_is_the_one_drawn_now(redrawn, version, name):
     """Byte for byte."""
     if name == STILL and chromium.PATH is None:
         pytest.skip(chromium.WHY_NOT)
     drawn_with = (GALLERY / "graphviz-pure.txt").read_text().strip()
-    if version() != drawn_with:
-        pytest.skip(
-            f"drawn with graphviz-pure {drawn_with}, this is {version()}: other versions place things otherwise"
-        )
+    if version != drawn_with:
+        pytest.skip(f"drawn with graphviz-pure {drawn_with}, this is {version}")
     now, kept = ((folder / name).read_text(encoding="utf-8") for folder in (redrawn, GALLERY))
     assert now == kept, f"{name} is out of date: run demos/gallery.py"
 
@@ -71,25 +59,22 @@ def test_the_gallery_is_small():
             assert ET.parse(GALLERY / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_without_a_browser_the_still_is_left_alone(gallery, tmp_path, monkeypatch, capsys):
-    """And the demo says so."""
-    monkeypatch.setattr(gallery, "BROWSERS", ())
+@pytest.mark.parametrize("missing", ["browser", "renderer", "folder"])
+def test_what_is_missing_is_told(tmp_path, missing):
+    """Without Chromium the still is left alone; without graphviz-pure, or a folder to write to, one line and a status."""
     (tmp_path / STILL).write_text("kept")
-    assert gallery.main(["--out", str(tmp_path)]) == 0
+    out = tmp_path / STILL if missing == "folder" else tmp_path
+    code = "import sys, sysconfig, gallery; gallery.BROWSERS = ()\n"
+    if missing == "renderer":
+        code += f"sysconfig.get_path = lambda name: {os.fspath(tmp_path)!r}\n"
+    environment = os.environ | {
+        "PATH": os.fspath(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(DEMOS), str(DEMOS.parent)]),
+    }
+    command = [sys.executable, "-c", f"{code}sys.exit(gallery.main(['--out', {os.fspath(out)!r}]))"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    words = {"browser": "there is no Chromium", "renderer": "pip install microgradnet[dot]", "folder": "is no folder"}
+    assert words[missing] in run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.returncode == (0 if missing == "browser" else 2)
     assert (tmp_path / STILL).read_text() == "kept"
-    assert "left as it is: there is no Chromium" in capsys.readouterr().out
-
-
-def test_without_graphviz_pure_the_demo_says_what_to_install(gallery, tmp_path, monkeypatch, capsys):
-    """One line and a status, no traceback."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
-    assert gallery.main(["--out", str(tmp_path)]) == 2
-    assert "pip install microgradnet[dot]" in capsys.readouterr().err
-
-
-def test_a_folder_that_is_none_is_refused(gallery, tmp_path, capsys):
-    """Likewise."""
-    (tmp_path / "file").write_text("")
-    assert gallery.main(["--out", str(tmp_path / "file")]) == 2
-    assert "is no folder to save in" in capsys.readouterr().err
