@@ -115,6 +115,11 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def wait_for(self, condition: str) -> None:
+        """Return when a JavaScript expression is true."""
+        wait = f"(async () => {{ while (!({condition})) await new Promise(done => setTimeout(done, 20)); }})()"
+        self.command("Runtime.evaluate", expression=wait, awaitPromise=True)
+
     def press(self, *keys: str) -> None:
         for key in keys:
             for kind in ("rawKeyDown", "keyUp"):

@@ -382,23 +382,6 @@ def test_a_tangled_graph_gets_straight_edges():
 # The architecture.
 
 
-def test_a_net_is_drawn_as_circles_and_weights():
-    """One circle per neuron, one edge per weight, whose sign is in the line's style and size in its width."""
-    net = small_net()
-    drawn = read(draw(net).source)
-    circles = {name: attributes for name, attributes in drawn.nodes if attributes.get("shape") == "circle"}
-    assert [attributes["label"] for attributes in circles.values()] == [
-        *("x₁", "x₂", r"y⁽¹⁾₁\nb 0.12", r"y⁽¹⁾₂\nb −0.5", r"y⁽²⁾₁\nb 0.25")
-    ]
-    weights = [w for a in net.weights() for w in a.ravel().tolist()]
-    assert [attributes["tooltip"].split(" = ")[1] for *_, attributes in drawn.edges] == [repr(w) for w in weights]
-    assert ["dashed" in attributes.get("style", "") for *_, attributes in drawn.edges] == [w < 0 for w in weights]
-    widths = [float(attributes["penwidth"]) for *_, attributes in drawn.edges]
-    assert sorted(range(6), key=widths.__getitem__) == sorted(range(6), key=lambda k: abs(weights[k]))
-    titles = {attributes["label"] for _, attributes in drawn.nodes}
-    assert {"layer 1: 2 relu", "layer 2: 1 linear", "2 inputs"} <= titles
-
-
 def test_wide_and_deep_nets_are_folded(large):
     """784 inputs are not 784 circles, and 40 layers are not 40 columns."""
     written = texts(draw(large[0]).pipe(encoding="utf-8"))
@@ -409,21 +392,6 @@ def test_wide_and_deep_nets_are_folded(large):
     assert "layer 5: 2 sigmoid" not in deep
 
 
-@pytest.mark.parametrize("direction", ["LR", "TB"])
-@pytest.mark.parametrize(
-    ("net", "written"),
-    [
-        (Neuron(3), {"neuron: 1 sigmoid"}),
-        (Layer(2, 3, "tanh"), {"layer: 3 tanh"}),
-        (Perceptron([-2, 0.5], 3), {"perceptron: 1 step", "−2", "0.5", "b 3"}),
-        (MLP(1, [1]), {"layer 1: 1 sigmoid"}),
-    ],
-)
-def test_every_kind_of_net_is_drawn(net, written, direction):
-    """A neuron, a layer and a perceptron too; with a lone neuron there is room for the weights themselves."""
-    assert written <= set(texts(draw(net, direction).pipe(encoding="utf-8")))
-
-
 def test_weights_that_are_no_numbers_are_drawn():
     """A net that diverged is what one wants to look at."""
     net = MLP(3, [2], seed=1)
@@ -432,6 +400,23 @@ def test_weights_that_are_no_numbers_are_drawn():
     drawn = read(draw(net).source)
     assert [attributes.get("style") for *_, attributes in drawn.edges].count("dotted") == 3
     assert "b ∞" in texts(draw(net).pipe(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("net", "written", "sample", "shown"),
+    [
+        (Neuron(1, seed=1), {"neuron: 1 sigmoid", "0.3456"}, {"x": [2.0], "r": 0.25}, "r = 0.25"),
+        (Layer(2, 12, "tanh"), {"layer: 12 tanh", "3 more"}, {"x": [1, 2], "r": np.eye(12)[3]}, "r₁₂ = 0"),
+        (Perceptron([-2, 0.5], 3), {"perceptron: 1 step", "−2", "0.5", "b 3"}, {"x": [2, 0]}, "0"),
+        (MLP(2, [3, 1]), {"layer 2: 1 sigmoid"}, {"x": [Value(1.5), Value(2.0)]}, "1.5"),
+        (MLP(2, [2] * 40), {"32 layers"}, {"x": [1, 2], "r": [1, 2], "cost": lambda y, r: sum(y)}, "r₂ = 2"),
+    ],
+)
+def test_every_kind_of_net_is_drawn(net, written, sample, shown):
+    """With numbers on the edges of a lone neuron; with a sample and without, also under a cost of one's own."""
+    for direction in ("LR", "TB"):
+        assert written <= set(texts(draw(net, direction).pipe(encoding="utf-8")))
+        assert shown in texts(draw(net, direction, **sample).pipe(encoding="utf-8"))
 
 
 # The slide: a net with a sample's numbers.
@@ -479,22 +464,6 @@ def test_a_slide_fits_a_screen():
     assert [text for text in written if re.search(r"\bb\b|bias", text)] == [
         "In the circles y, under them δ = ∂C/∂z. All biases are 0."
     ]
-
-
-@pytest.mark.parametrize(
-    ("net", "sample", "written"),
-    [
-        (Neuron(1), {"x": [2.0], "r": 0.25}, "r = 0.25"),
-        (Layer(2, 12), {"x": [1, 2], "r": np.eye(12)[3]}, "r₁₂ = 0"),
-        (Perceptron([-2, -2], 3), {"x": [1, 0]}, "1"),
-        (MLP(2, [3, 1]), {"x": [Value(1.5), Value(2.0)]}, "1.5"),
-        (MLP(2, [2], "linear"), {"x": [1, 2], "r": [1, 2], "cost": lambda y, r: sum(y)}, "δ 1"),
-    ],
-)
-def test_every_kind_of_net_has_its_slide(net, sample, written):
-    """With desired outputs and without, folded too, and under a cost of one's own."""
-    for direction in ("LR", "TB"):
-        assert written in texts(draw(net, direction, **sample).pipe(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

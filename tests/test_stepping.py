@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import random_graph
-from PIL import Image, ImageChops
 
 from microgradnet import MLP, Value, cross_entropy, draw, quadratic
 from microgradnet.graph import topological_order
@@ -235,16 +233,10 @@ def test_buttons_slider_and_address_go_to_any_step(browser, folder):
 def test_space_plays_and_pauses(browser, folder):
     """One step at once, then one after the other until paused."""
     browser.open(f"file://{page_of(expression(), folder)}")
-    browser.press(" ")
-    assert browser.ask("location.hash") == "#1"
-    assert browser.ask('document.getElementById("play").textContent') == "Pause"
-    for _ in range(200):
-        if browser.ask("location.hash") == "#2":
-            break
-        browser.command("Runtime.evaluate", expression="new Promise(r => setTimeout(r, 20))", awaitPromise=True)
-    assert browser.ask("location.hash") == "#2"
-    browser.press(" ")
-    assert browser.ask('document.getElementById("play").textContent') == "Play"
+    for phase, word in (("forward 1 of 4", "Pause"), ("forward 1 of 4", "Play"), ("forward 2 of 4", "Pause")):
+        browser.press(" ")
+        assert [browser.ask(PHASE), browser.ask('document.getElementById("play").textContent')] == [phase, word]
+    browser.wait_for(f'{PHASE} === "forward 3 of 4"')
 
 
 def test_a_label_is_text_in_the_page(browser, folder):
@@ -265,18 +257,9 @@ def test_a_label_is_text_in_the_page(browser, folder):
     assert browser.ask("window.hacked === undefined"), "the page's policy forbids every script but its own"
 
 
-def test_the_page_is_to_be_seen(browser, folder):
-    """The pictures at the start, in the middle and at the end differ; at every step text stays in its box."""
+def test_text_stays_in_its_box(browser, folder):
+    """At every step, also where a gradient on its way has more digits than the final one."""
     browser.open(f"file://{page_of(net_cost(), folder)}")
-    pictures = []
-    for key in ("Home", "ArrowRight", "End"):
-        browser.press(key)
-        pictures.append(Image.open(io.BytesIO(browser.screenshot())).convert("RGB"))
-    for i, picture in enumerate(pictures):
-        assert len(picture.getcolors(1 << 24)) > 50
-        for other in pictures[:i]:
-            assert ImageChops.difference(picture, other).getbbox()
-    browser.press("Home")
     for _ in range(browser.ask("scene.steps.length")):
         margins = browser.ask(
             '[...document.querySelectorAll("g.node")].flatMap(group => { const box = group.querySelector(".shape")'

@@ -76,15 +76,16 @@ def draw_repetition(graph: DrawnGraph, repetition: Repetition, direction: str, s
         if node not in hidden:
             add_node(g, graph, node)
     add_box(g, "between", graph, Box(between), f"{times - 2:,} times {plural(period, 'operation')}")
+    pad = "  " if direction == "TB" else ""  # beside an upright line
     into: dict[Value, int] = {}
     for edge in graph_edges(graph):
         if edge.head in hidden:
             if edge.tail not in hidden:
                 into[edge.tail] = into.get(edge.tail, 0) + 1
         elif edge.tail in hidden:
-            add_edge(g, graph, edge, tail="between")
+            add_edge(g, graph, edge, pad, tail="between")
         else:
-            add_edge(g, graph, edge)
+            add_edge(g, graph, edge, pad)
     for tail, uses in into.items():
         g.edge(graph.names[tail], "between", tooltip=f"used {plural(uses, 'time')}")
     return g.drawn()
