@@ -111,8 +111,7 @@ class Columns:
         self._space = _Space()
         self.blocks = [self._place_call(call) for call in self.calls]
         self._place_rest()
-        for edge in edges:
-            self._place_lane(edge)
+        self._place_lanes()
         self.centre, self.half = self._along()
 
     # Which column: z two after its inputs, its parameters between them; the rest one after its operands.
@@ -196,12 +195,19 @@ class Columns:
     def _put(self, node: Value, wanted: float) -> None:
         self.across[node] = self._space.take({self.column[node]}, wanted, self.sizes[node][1] + GAP)
 
-    def _place_lane(self, edge: Edge) -> None:
-        last = self.column[edge.head] - (2 if (edge.head, edge.place) in self.rows else 1)
-        crossed = range(self.column[edge.tail] + 1, last + 1)
-        if crossed:
-            ends = self.across[edge.tail], self.rows.get((edge.head, edge.place), self.across[edge.head])
-            self.lanes[edge] = crossed[0], crossed[-1], self._space.take_nearest(crossed, sum(ends) / 2, _LANE)
+    def _place_lanes(self) -> None:
+        """Long edges first: from the same node, a shorter one shares the lane of a longer one."""
+        crossed: dict[Edge, range] = {}
+        for edge in self.edges:
+            last = self.column[edge.head] - (2 if (edge.head, edge.place) in self.rows else 1)
+            crossed[edge] = range(self.column[edge.tail] + 1, last + 1)
+        of_tail: dict[Value, float] = {}
+        for edge in sorted(self.edges, key=lambda edge: -len(crossed[edge])):
+            if columns := crossed[edge]:
+                if edge.tail not in of_tail:
+                    ends = self.across[edge.tail], self.rows.get((edge.head, edge.place), self.across[edge.head])
+                    of_tail[edge.tail] = self._space.take_nearest(columns, sum(ends) / 2, _LANE)
+                self.lanes[edge] = columns[0], columns[-1], of_tail[edge.tail]
 
     def _along(self) -> tuple[dict[int, float], dict[int, float]]:
         """The middle of each column, and half its width."""
