@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from microgradnet import Value, dot, maximum
+from microgradnet import Layer, Value, dot, maximum, nodes
 
 _ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|<.*>(?= \w+=|\]$)|[^\s\]]+)')
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,33 +19,28 @@ def random_graph(seed: int) -> tuple[Value, list[Value]]:
     """A graph with much sharing, and all its nodes; each has a label of its own, v0, v1 …"""
     rng = random.Random(seed)
     values = [Value(rng.uniform(-2.0, 2.0)) for _ in range(rng.randint(1, 4))]
+    layers = [Layer(2, n, "tanh", seed=rng.randrange(9)) for n in (1, 3)]
+    made: list[Callable[[Value, Value, Value], Value | list[Value]]] = [
+        lambda a, b, c: a + b,
+        lambda a, b, c: a - b,
+        lambda a, b, c: (a * b).tanh(),
+        lambda a, b, c: a.sigmoid(),
+        lambda a, b, c: maximum(a, b),
+        lambda a, b, c: dot([a, b], [b, c], bias=a),
+        lambda a, b, c: dot([a, b], [0.25, -1.0], bias=c),  # inputs that want no gradient
+        lambda a, b, c: dot([Value(0.5), Value(1.5)], [b, c]),
+        lambda a, b, c: a * 0.5 + 1,
+        lambda a, b, c: layers[0]([a, b]),
+        lambda a, b, c: layers[1]([a, 0.5]),
+        lambda a, b, c: layers[0].neurons[0].w[1] * a,
+    ]
     for _ in range(rng.randint(1, 25)):
-        a, b, c = (rng.choice(values) for _ in range(3))
-        values.append(
-            rng.choice(
-                [
-                    lambda a, b, c: a + b,
-                    lambda a, b, c: a - b,
-                    lambda a, b, c: (a * b).tanh(),
-                    lambda a, b, c: a.sigmoid(),
-                    lambda a, b, c: maximum(a, b),
-                    lambda a, b, c: dot([a, b], [b, c], bias=a),
-                    lambda a, b, c: dot([a, b], [0.25, -1.0], bias=c),  # inputs that want no gradient
-                    lambda a, b, c: a * 0.5 + 1,
-                ]
-            )(a, b, c)
-        )
+        new = rng.choice(made)(*(rng.choice(values) for _ in range(3)))
+        values += new if isinstance(new, list) else [new]
     root = values[-1]
-    nodes: dict[Value, None] = {}
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node not in nodes:
-            nodes[node] = None
-            stack += node.parents
-    for i, node in enumerate(nodes):
+    for i, node in enumerate(nodes(root)):
         node.label = f"v{i}"
-    return root, list(nodes)
+    return root, nodes(root)
 
 
 Attributes = dict[str, str]

@@ -73,7 +73,8 @@ class _Space:
         """The same for the free stretch that is nearest, before or after the wanted one."""
         columns = list(columns)
         intervals = self._intervals(columns)
-        ends = [wanted, *(low - size / 2 for low, _ in intervals), *(high + size / 2 for _, high in intervals)]
+        reach = size / 2 + 1e-6  # rounding must not make neighbours overlap
+        ends = [wanted, *(low - reach for low, _ in intervals), *(high + reach for _, high in intervals)]
         free = [x for x in ends if all(x + size / 2 <= low or high <= x - size / 2 for low, high in intervals)]
         return self._taking(columns, min(free, key=lambda x: abs(x - wanted)), size)
 
@@ -103,46 +104,49 @@ class Columns:
         self.calls = [call for layer in graph.layers for call in layer.calls]
         self.homes = {z: call for call in self.calls for z in call.z}
         self.inputs_from = {z: len(z.parents) - len(call.inputs) for z, call in self.homes.items()}
-        self.column = self._columns()
+        self.column, self._beside = self._columns()
         self.across: dict[Value, float] = {}
         self.rows: dict[tuple[Value, int], float] = {}  # of z and the place of its operand
         self.lanes: dict[Edge, tuple[int, int, float]] = {}  # first column, last column, across
         self._space = _Space()
         self.blocks = [self._place_call(call) for call in self.calls]
         self._place_rest()
-        for edge in edges:
-            self._place_lane(edge)
+        self._place_lanes()
         self.centre, self.half = self._along()
 
     # Which column: z two after its inputs, its parameters between them; the rest one after its operands.
 
-    def _columns(self) -> dict[Value, int]:
+    def _columns(self) -> tuple[dict[Value, int], dict[Value, Value]]:
+        """The column of each node, and the z beside which each parameter stands."""
         column: dict[Value, int] = {}
         for _ in range(2):  # where leaves stand depends on who uses them, and the other way round
-            for node in self.graph.order:
-                own = self.homes.get(node)
-                before = [column.get(p, 0) for p in node.parents if own is None or p.parents]
-                column[node] = 1 + max(before, default=0)
-                if own is not None:
-                    inputs = max(column[x] if x.parents else 0 for x in own.inputs)
-                    column[node] = max(column[node], 2 + inputs)
-            wanted: dict[Value, int] = {}
-            for edge in self.edges:
-                if not edge.tail.parents:
-                    place = column[edge.head] - (2 if self._is_input(edge) else 1)
-                    wanted[edge.tail] = min(place, wanted.get(edge.tail, place))
-            column.update(wanted)
-            for call in self.calls:
-                for z in call.z:
-                    column.update(dict.fromkeys(self._own(call, z), column[z] - 1))
-        return column
+            self._place_operations(column)
+            column |= self._before_first_use(column, {edge.tail for edge in self.edges})
+            beside: dict[Value, Value] = {}
+            for z in sorted(self.homes, key=column.__getitem__):
+                for parameter in z.parents[: self.inputs_from[z]]:
+                    beside.setdefault(parameter, z)
+            column.update((parameter, column[z] - 1) for parameter, z in beside.items())
+        early = {edge.tail for edge in self.edges if edge.tail in beside and column[edge.head] <= column[edge.tail]}
+        column |= self._before_first_use(column, early)
+        return column, {parameter: z for parameter, z in beside.items() if parameter not in early}
 
-    def _is_input(self, edge: Edge) -> bool:
-        return edge.head in self.homes and edge.place >= self.inputs_from[edge.head]
+    def _place_operations(self, column: dict[Value, int]) -> None:
+        for node in self.graph.order:
+            call = self.homes.get(node)
+            before = [column.get(p, 0) for p in node.parents if call is None or p.parents]
+            column[node] = 1 + max(before, default=0)
+            if call is not None:
+                column[node] = max(column[node], 2 + max(column[x] if x.parents else 0 for x in call.inputs))
 
-    def _own(self, call: LayerCall, z: Value) -> list[Value]:
-        """The parameters that stand beside z: in the first call of their layer."""
-        return [p for p in z.parents[: self.inputs_from[z]] if call.number == 1 and p in call.layer.parameters]
+    def _before_first_use(self, column: dict[Value, int], leaves: set[Value]) -> dict[Value, int]:
+        wanted: dict[Value, int] = {}
+        for edge in self.edges:
+            if edge.tail in leaves and not edge.tail.parents:
+                is_input = edge.head in self.homes and edge.place >= self.inputs_from[edge.head]
+                place = column[edge.head] - (2 if is_input else 1)
+                wanted[edge.tail] = min(place, wanted.get(edge.tail, place))
+        return wanted
 
     # Where in the column.
 
@@ -152,7 +156,8 @@ class Columns:
         rows: dict[tuple[Value, int], float] = {}
         top = 0.0
         for z in call.z:
-            own, count = self._own(call, z), self.inputs_from[z]
+            count = self.inputs_from[z]
+            own = [p for p in z.parents[:count] if self._beside.get(p) is z]
             row = max([self.sizes[p][1] + 6.0 for p in own], default=lone_row)
             parts = [z, call.y[z]] if z in call.y else [z]
             strip = max(row * count, *[self.sizes[part][1] + GAP for part in parts])
@@ -166,7 +171,8 @@ class Columns:
             top += strip + GAP
         title = TITLE if self.down else 0.0
         height = top - GAP + title + 2 * GAP
-        start = self._space.take({self.column[node] for node in offsets}, 0.0, height) - height / 2
+        columns = {self.column[node] for node in offsets} | {self.column[z] - 1 for z in call.z}  # where rows run
+        start = self._space.take(columns, 0.0, height) - height / 2
         self.across |= {node: start + title + GAP + offset for node, offset in offsets.items()}
         self.rows |= {key: start + title + GAP + offset for key, offset in rows.items()}
         inputs = [x for x in dict.fromkeys(call.inputs) if not x.parents and x not in self.across]
@@ -189,12 +195,19 @@ class Columns:
     def _put(self, node: Value, wanted: float) -> None:
         self.across[node] = self._space.take({self.column[node]}, wanted, self.sizes[node][1] + GAP)
 
-    def _place_lane(self, edge: Edge) -> None:
-        last = self.column[edge.head] - (2 if (edge.head, edge.place) in self.rows else 1)
-        crossed = range(self.column[edge.tail] + 1, last + 1)
-        if crossed:
-            ends = self.across[edge.tail], self.rows.get((edge.head, edge.place), self.across[edge.head])
-            self.lanes[edge] = crossed[0], crossed[-1], self._space.take_nearest(crossed, sum(ends) / 2, _LANE)
+    def _place_lanes(self) -> None:
+        """Long edges first: from the same node, a shorter one shares the lane of a longer one."""
+        crossed: dict[Edge, range] = {}
+        for edge in self.edges:
+            last = self.column[edge.head] - (2 if (edge.head, edge.place) in self.rows else 1)
+            crossed[edge] = range(self.column[edge.tail] + 1, last + 1)
+        of_tail: dict[Value, float] = {}
+        for edge in sorted(self.edges, key=lambda edge: -len(crossed[edge])):
+            if columns := crossed[edge]:
+                if edge.tail not in of_tail:
+                    ends = self.across[edge.tail], self.rows.get((edge.head, edge.place), self.across[edge.head])
+                    of_tail[edge.tail] = self._space.take_nearest(columns, sum(ends) / 2, _LANE)
+                self.lanes[edge] = columns[0], columns[-1], of_tail[edge.tail]
 
     def _along(self) -> tuple[dict[int, float], dict[int, float]]:
         """The middle of each column, and half its width."""

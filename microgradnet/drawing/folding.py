@@ -42,8 +42,8 @@ def draw_folded(graph: DrawnGraph, direction: str, limit: int) -> Picture:
             if home[parent] != home[node]:
                 crossing.setdefault((home[parent], home[node]), set()).add(parent)
     for (tail, head), values in sorted(crossing.items()):
-        words = plural(len(values), "value")
-        g.edge(f"box{tail}", f"box{head}", words, tooltip=words, penwidth="1.5")
+        words, pad = plural(len(values), "value"), "  " if direction == "TB" else ""
+        g.edge(f"box{tail}", f"box{head}", pad + words, tooltip=words, penwidth="1.5")
     return g.drawn()
 
 

@@ -39,6 +39,7 @@ class NetLayout:
     ) -> None:
         self.attributes = {"layout": "nop2"}
         self._down = direction == "LR"
+        self._roomy = roomy
         self._label = (_LABEL + 44.0 * roomy) if self._down else 20.0
         turned = {node: size if self._down else size[::-1] for node, size in sizes.items()}
         self._columns = Columns(graph, turned, edges, self._down, self._label)
@@ -123,7 +124,8 @@ class NetLayout:
         if parents <= 2 and not self._down:
             return end[0] - (3.0 if parents == 2 else 10.0), end[1]
         if parents <= 2 and size > 16.0:
-            return end[0] - width(short(edge.derivative), 10.0) / 2, end[1]
+            half = width(short(edge.derivative), 10.0) / 2
+            return end[0] - (self._label / 2 if self._roomy else half), end[1]
         return start[0] + (0.9 if twin and edge.place else 0.4) * self._label, start[1]
 
     def _frame(self, block: Block) -> Frame:

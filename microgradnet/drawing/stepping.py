@@ -75,7 +75,7 @@ def _node(graph: DrawnGraph, node: Value, thing: dict[str, str], top: float) -> 
         "name": graph.name(node),
         "label": shown(node.label),
         "data": [graph.number(node), exact(node.data)],
-        "grad": graph.gradient_name(node),
+        "grad": graph.gradient_name(node) if node in graph.gradients else "",
     }
 
 
