@@ -3,8 +3,9 @@
     python demos/speed.py [--quick] [--rounds N] [SECTION …]
 
 Every row is one piece of work, done by each contestant in turn (ours, theirs, ours, …) for a number of rounds; printed
-are the medians over the rounds and their ratios. One thread, float64; before times are compared, the contestants are
-checked to compute the same. Who is not installed is left out; the extra `peers` brings them all.
+are the medians over the rounds, in seconds of the processor, and our median over each peer's. One thread, float64;
+before times are compared, the contestants are checked to compute the same. Who is not installed is left out; the extra
+`peers` brings them all.
 
 Sections: `eager`, the engine beside other engines of scalars (`scalar_peers.py`); `sample`, one sample compiled beside
 the same by the engine; `batches`, a step of training on a batch (`matrix_peers.py`); `programs`, what was written number
@@ -405,7 +406,7 @@ def imports(quick: bool, rounds: int) -> None:
 
 def import_time(module: str) -> float:
     """Seconds that a fresh interpreter takes for `import module`, its own start left out."""
-    script = f"import time; start = time.perf_counter(); import {module}; print(time.perf_counter() - start)"
+    script = f"import time; start = time.process_time(); import {module}; print(time.process_time() - start)"
     folder = Path(microgradnet.__file__).parents[1]  # so that it finds what we found
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
