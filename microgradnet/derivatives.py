@@ -12,7 +12,8 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import ops
+from . import graph, ops
+from ._readings import active, note
 from ._validation import as_number, describe
 from .graph import forward, reverse, rule_of, topological_order, value_of
 from .value import Value, as_value
@@ -35,6 +36,8 @@ def grad(output: Value, wrt: Value | Sequence[Value], create_graph: bool = False
     """
     wrt = _values(wrt, "wrt")
     (output,) = _values([output], "output")
+    if active and not create_graph:
+        note(output)
     adjoints: dict[Value, Any] = {output: 1.0}
     reverse(topological_order(output), adjoints, _rules if create_graph else _numbers)
     derivatives = [adjoints.get(value, 0.0) for value in wrt]
@@ -67,6 +70,8 @@ def jvp(output: Value | Sequence[Value], tangents: Mapping[Value, Any]) -> Any:
     if len({np.shape(tangent) for tangent in moving.values()}) > 1:
         shapes = ", ".join([str(np.shape(tangent)) for tangent in moving.values()])
         raise ValueError(f"tangents of the shapes {shapes} arrived: give numbers alone, or arrays of one shape")
+    if active:
+        note(*outputs)
     forward(topological_order(*outputs), moving, _numbers)
     shape = np.shape(next(iter(moving.values()), 0.0))
     rates = [moving[value] if value in moving else np.zeros(shape) if shape else 0.0 for value in outputs]
@@ -96,7 +101,7 @@ def _tangent(tangent: Any) -> Any:
 
 def _numbers(node: Value) -> tuple[float, ...]:
     """The local derivatives as recorded."""
-    return node.partials
+    return graph.partials(node)
 
 
 def _rules(node: Value) -> list[Any]:
@@ -113,7 +118,7 @@ def _rules(node: Value) -> list[Any]:
 
 def _unchanged(node: Value) -> bool:
     """Whether the operands still hold the numbers with which the node was recorded."""
-    now, recorded = [parent._data for parent in node.parents], node.partials
+    now, recorded = [parent._data for parent in node.parents], graph.partials(node)
     try:
         return _same([value_of(node, now), *rule_of(node, now, node._data)], [node._data, *recorded])
     except (ArithmeticError, ValueError):

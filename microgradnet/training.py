@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import ops
+from ._readings import active, note
 from ._samples import Floats, Judge, as_samples, extremes, judge
 from ._validation import describe
 from .compiler.record import Recording, record, same_program
@@ -266,6 +267,8 @@ _set_data = vars(Value)["_data"].__set__  # of the slot: C code
 
 
 def _numbers(parameters: Sequence[Value]) -> Floats:
+    if active:
+        note(*parameters)
     return np.fromiter(map(_get_data, parameters), np.float64, len(parameters))
 
 

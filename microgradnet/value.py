@@ -8,12 +8,12 @@ in `ops`, how gradients travel in `graph`, and `recorders` writes the functions 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import get_ident
 from typing import Any, TypeAlias, cast, final, overload
 
 import numpy as np
 
 from . import _pickling, graph, ops, recorders
+from ._readings import active, note
 from ._validation import as_number, describe, domain_error
 from .graph import Undefined, backpropagate, differentiable_order
 from .ops import Op
@@ -22,8 +22,6 @@ Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
 
 OUTSIDE = (ValueError, ArithmeticError)  # raised by Python's functions on floats outside their domain
 
-
-looked_at: list[tuple[int, Value]] | None = None  # while `compile` records: thread and Value of every look at a number
 
 # A node is made without `__init__`: only a user's numbers need its checks. The recorders use names of this module.
 
@@ -166,8 +164,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number."""
-        if looked_at is not None:
-            looked_at.append((get_ident(), self))
+        if active:
+            note(self)
         return self._data
 
     @data.setter
@@ -187,6 +185,8 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The local derivatives ∂self/∂parent, one per parent, as recorded."""
+        if active:
+            note(self)
         return graph.partials(self)
 
     @property
@@ -207,6 +207,8 @@ class Value:
 
         Raises the error of an operation whose derivative does not exist at its number, before any gradient changes.
         """
+        if active:
+            note(self)
         order, missing = differentiable_order(self)
         if missing:
             raise missing.error()
@@ -306,7 +308,7 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._data!r}, grad={self.grad!r}{label})"
+        return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
 
     @staticmethod
     def _constant(number: float) -> Value:
@@ -319,12 +321,18 @@ class Value:
         return unary(op)(*operands) if len(operands) == 1 else binary(op)(*operands)
 
     def __copy__(self) -> Any:
+        if active:
+            note(self)
         return _pickling.copy(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if active:
+            note(self)
         return _pickling.deepcopy(self, memo)
 
     def __reduce__(self) -> Any:
+        if active:
+            note(self)
         return _pickling.reduce(self)
 
 

@@ -6,8 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -589,33 +587,8 @@ def test_function_of_a_far_domain_is_recorded_there():
 )
 def test_function_that_gives_no_value_is_refused(result):
     """A Value, or a sequence of Values, is wanted."""
-    with pytest.raises(TypeError, match="where a Value or a sequence of Values was wanted"):
+    with pytest.raises(TypeError, match="must give a Value, or a sequence of Values"):
         m.compile(lambda x: result, 1)
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda x: x[0] if x[0] > 0.7 else -x[0],
-        lambda x: x[0] * 2.0 if x[0] > 0.7 else x[0] * 3.0,
-        lambda x: w * x[0].data,
-        lambda x: max(x) * w,
-        lambda x: w * (10.0 if x[0] == 1 else 1.0),
-        lambda x: w if x[1] == 0 else x[1],
-        lambda x: x[0] ** x[0].data,
-        lambda x: sorted(x, key=lambda x_j: x_j.data)[0],
-        lambda x: [x[0]] * (1 + int(x[0] > 0.7)),
-        lambda x: dot([x[0].data, w], x),
-        lambda x: dot([w, w], [x[0], x[1].data]),
-        lambda x: x[0] * Value(2.0),
-    ],
-)
-def test_graph_that_depends_on_the_data_is_refused(function):
-    """An `if` on an input, a number read from one, a leaf made on the way: one program cannot stand for it."""
-    with pytest.raises(
-        ValueError, match=r"looks at numbers that depend on its inputs|another graph when it is called again"
-    ):
-        m.compile(function, 2)
 
 
 def test_several_outputs_have_no_gradient():
@@ -661,33 +634,3 @@ def test_eager_values_are_left_alone():
         fast(X * np.nan, R)
     assert {p.grad for p in net.parameters()} == {3.0}
     assert [p.data for p in net.parameters()] == before
-
-
-def test_recording_leaves_other_threads_alone():
-    """While one thread compiles, another looks at numbers and differentiates its own graphs."""
-    stop, wrong, w = threading.Event(), [], Value(0.1)
-
-    def compiling():
-        while not stop.is_set():
-            m.compile(lambda x: (time.sleep(0.001), dot([w], x).tanh())[1], 1)
-
-    thread = threading.Thread(target=compiling)
-    thread.start()
-    try:
-        for _ in range(100):
-            a = Value(1.0)
-            b = a
-            for _ in range(100):
-                b = b * 1.001 + a
-            assert b.data > 1.0
-            gradients = set()
-            for _ in range(3):
-                a.grad = 0.0
-                b.backward()
-                gradients.add(a.grad)
-            if len(gradients) > 1:
-                wrong.append(gradients)
-    finally:
-        stop.set()
-        thread.join()
-    assert wrong == []

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from graphviz import Digraph
 
-from microgradnet import MLP, Value, compile, draw, explain, grad, gradcheck, hessian, jvp, nn, ops
-from microgradnet import GradientError
+from microgradnet import MLP, GradientError, Value, compile, draw, explain, grad, gradcheck, hessian, jvp, nn, ops
 
 NODES = [-3.0, -0.7, 0.0, 0.4, 2.5]
 

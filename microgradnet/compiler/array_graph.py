@@ -322,12 +322,14 @@ class ArrayGraph:
     def _gathered(self, like: Array, parts: Sequence[tuple[tuple[int, ...], Array]]) -> Any:
         """Each slot takes what was put into it, the first of these in the first row and so on, and zeros behind them."""
         size = like.shape.slots
-        if all(_is(array, uniform) and array.detail == parts[0][1].detail for _, array in parts):
-            if sorted([slot for slots, _ in parts for slot in slots]) == list(range(size)):
-                return self.uniform(Shape(size, 1, parts[0][1].shape.varies), *parts[0][1].detail)
+        taken = [slot for slots, _ in parts for slot in slots]
+        first = parts[0][1]
+        alike = all(_is(array, uniform) and array.detail == first.detail for _, array in parts)
+        if alike and sorted(taken) == list(range(size)):
+            return self.uniform(Shape(size, 1, first.shape.varies), *first.detail)
         columns = [self.regroup(array, array.shape.slots, 1) for _, array in parts]
         coming: list[list[int]] = [[] for _ in range(size)]
-        for number, slot in enumerate([slot for slots, _ in parts for slot in slots]):
+        for number, slot in enumerate(taken):
             coming[slot].append(number)
         for slot in _numbers_in(like):
             coming[slot] = []
@@ -368,7 +370,8 @@ def _by_number(coming: list[list[int]]) -> list[list[int]]:
 
 def _numbers_in(a: Array) -> list[int]:
     """The slots of a stack that hold numbers, of which nobody wants a derivative."""
-    found, start = [], 0
+    found: list[int] = []
+    start = 0
     for part in a.args if a.op == stack else ():
         end = start + part.shape.rows * a.shape.columns
         found += range(start, end) if part.op == constants else ()
@@ -406,7 +409,9 @@ def _stack_partials(*parts_and_y: Array) -> tuple[Linear, ...]:
 
     def linear(part: Array, start: int) -> Linear:
         rows = range(start * columns, (start + part.shape.rows) * columns)
-        return Linear(lambda g: graph.fit(graph.take(y.graph.stretch(g, y.shape), rows, part.shape.rows, columns), part.shape))
+        return Linear(
+            lambda g: graph.fit(graph.take(y.graph.stretch(g, y.shape), rows, part.shape.rows, columns), part.shape)
+        )
 
     ends = [0]
     for part in parts:
@@ -445,7 +450,9 @@ sum_rows = _structural("sum of rows", lambda a, y: (Linear(lambda g: y.graph.str
 max_rows = _structural("largest of rows", _largest_partials)
 min_rows = _structural("smallest of rows", _largest_partials)
 take = _structural("take", _take_partials)
-regroup = _structural("regroup", lambda a, y: (Linear(lambda g: y.graph.regroup(y.graph.stretch(g, y.shape), *a.shape[:2])),))
+regroup = _structural(
+    "regroup", lambda a, y: (Linear(lambda g: y.graph.regroup(y.graph.stretch(g, y.shape), *a.shape[:2])),)
+)
 stack = _structural("stack", _stack_partials)
 stretch = _structural("stretch", lambda a, y: (Linear(lambda g: y.graph.fit(g, a.shape)),))
 # the rest is made by the reverse sweep or by rewrites, and never differentiated
@@ -480,7 +487,8 @@ def _aligned(graph: ArrayGraph, args: tuple[Any, ...]) -> tuple[Any, ...]:
     if not shape.varies or shape.columns == 1:
         return args
     clash = any(
-        isinstance(arg, Array) and arg.shape.columns != (shape.columns if arg.shape.varies else 1)
+        isinstance(arg, Array)
+        and arg.shape.columns != (shape.columns if arg.shape.varies else 1)
         and not _is(arg, uniform)
         for arg in args
     )

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
-from . import array_graph as arrays
 from .array_graph import Array, ArrayGraph
 from .likeness import INPUTS, NUMBERS, PARAMETERS, PRODUCT, Class, Likeness, operands
 from .normal_form import DOT, REDUCTION
@@ -67,10 +66,9 @@ class Assembly:
     def _dots(self, found: Class, lefts: list[int], rights: list[int]) -> Array:
         columns = len(found.members)
         length = len(lefts) // columns
-        scattered = [
-            n for n in (len({self.likeness.slot[number][0] for number in side}) for side in (lefts, rights)) if n > 1
-        ]
-        if sum(scattered) + 2 > 2 * length - 1 and -1 not in lefts:  # gathering would take more statements
+        sources = [{self.likeness.slot[number][0] for number in side if number >= 0} for side in (lefts, rights)]
+        to_gather = sum([len(source) for source in sources if len(source) > 1])
+        if to_gather + 2 > 2 * length - 1 and -1 not in lefts:  # statement for statement it is shorter pair by pair
             total: Any = 0.0
             for m in range(0, len(lefts), columns):
                 part = slice(m, m + columns)
@@ -87,7 +85,7 @@ class Assembly:
             return self.graph.numbers([result], rows, columns)
         shape = result.shape
         if shape.slots < count:
-            result = self.graph.stretch(result, shape._replace(rows=rows, columns=columns))
+            return self.graph.stretch(result, shape._replace(rows=rows, columns=columns))  # type: ignore[no-any-return]
         return result
 
     def _grid(self, taken: list[list[int]], count: int) -> tuple[int, int]:
@@ -142,8 +140,8 @@ class Assembly:
             array = self._source(source)
             size = array.shape.slots
             padded = self.graph.stack([self.graph.regroup(array, size, 1), self.graph.row_of(neutral)])
-            slots = [self.likeness.slot[n][1] if n >= 0 else size for n in numbers]
-            return self.graph.take(padded, slots, rows, columns)
+            where = [self.likeness.slot[n][1] if n >= 0 else size for n in numbers]
+            return self.graph.take(padded, where, rows, columns)
         parts, start, starts = [], 0, {}
         for source, slots in sources.items():
             parts.append(self._part(source, list(slots), neutral))

@@ -73,4 +73,6 @@ def refuse_nan(columns: Sequence[Numbers]) -> None:
     for j, x in enumerate(columns, 1):
         if np.isnan(x).any():
             row, sample = np.argwhere(np.isnan(x))[0]
-            raise ValueError(f"sample {sample} of input {j} is NaN in column {row}, and so is the result: drop or mend it")
+            raise ValueError(
+                f"sample {sample} of input {j} is NaN in column {row}, and so is the result: drop or mend it"
+            )

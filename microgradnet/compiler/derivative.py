@@ -40,7 +40,9 @@ def differentiate(graph: ArrayGraph, cost: Array, theta: Array) -> Gradient:
     parts = [(slots, array) for slots, array in whole.parts if slots is not None] if isinstance(whole, Parts) else []
     parts.sort(key=lambda part: -max(part[0]))  # last layer first, as the sweep goes
     mean = graph.node(arrays.total, (cost,), cost.shape._replace(varies=False), 1.0)
-    return Gradient(mean, parts, {a: d.together() if isinstance(d, Parts) else d for a, d in adjoints.items() if a is not theta})
+    return Gradient(
+        mean, parts, {a: d.together() if isinstance(d, Parts) else d for a, d in adjoints.items() if a is not theta}
+    )
 
 
 _NOTHING = Linear(lambda adjoint: 0.0)

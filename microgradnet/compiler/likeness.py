@@ -181,7 +181,9 @@ def operands(found: Class, terms: Sequence[Term]) -> list[list[int]]:
         vectors = [terms[member].operands[1] for member in found.members[:columns]]
         return [_in_columns(vectors)]
     if found.kind == DOT:
-        pairs = [terms[m].operands if terms[m].kind == DOT else [(n,) for n in terms[m].operands] for m in found.members]
+        pairs = [
+            terms[m].operands if terms[m].kind == DOT else [(n,) for n in terms[m].operands] for m in found.members
+        ]
         return [_in_columns(vectors) for vectors in zip(*pairs, strict=True)]
     return [_in_columns([terms[member].operands for member in found.members])]
 
@@ -196,9 +198,7 @@ def _in_columns(vectors: Sequence[Sequence[int]]) -> list[int]:
 
 def _buckets(form: NormalForm) -> Iterator[list[int]]:
     """Terms that may be alike, farthest from the output first."""
-    keys = [
-        _kind_of(form.terms, form.varies, *term) if term.kind >= ELEMENTWISE else None for term in form.terms
-    ]
+    keys = [_kind_of(form.terms, form.varies, *term) if term.kind >= ELEMENTWISE else None for term in form.terms]
     buckets: dict[tuple[int, object], list[int]] = {}
     for number, height in enumerate(_heights(form, keys)):
         if keys[number] is not None:
@@ -286,6 +286,7 @@ def _grouped(members: Sequence[int], keys: Iterable[object]) -> list[list[int]]:
 def _by_length(members: list[int], lengths: list[int]) -> list[list[int]]:
     """Those of similar length together, so that padding all to the longest costs little."""
     groups: list[list[int]] = []
+    longest = total = 0
     for length, member in sorted(zip(lengths, members, strict=True), key=lambda pair: -pair[0]):
         if not groups or (len(groups[-1]) + 1) * longest > _PADDING * (total + length):
             groups.append([])

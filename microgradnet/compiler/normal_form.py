@@ -15,6 +15,7 @@ from .. import ops
 from ..graph import dot_parts, topological_order
 from ..ops import Op
 from ..value import Value
+from .record import Recording
 
 # The kinds of terms. A leaf's operands are its slot, for an input (input, slot); a constant's is the number.
 PARAMETER, CONSTANT, INPUT, ELEMENTWISE, REDUCTION, DOT = range(6)
@@ -32,16 +33,15 @@ class Term(NamedTuple):
 class NormalForm:
     """The terms on which some outputs depend, operands first.
 
-    inputs: the leaf Values of each input. outputs: Values. parameters: the first parameters; the other leaves follow in
-    the order in which the graph meets them.
+    recording: a recorded function. parameters: the first ones; the other leaves follow in the order in which the graph
+    meets them.
 
     `terms`; `varies`: per term, whether it depends on an input; `outputs`: the terms of the outputs; `parameters`:
     the Values; `sizes`: of the inputs.
     """
 
-    def __init__(
-        self, inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value] = ()
-    ) -> None:
+    def __init__(self, recording: Recording, parameters: Sequence[Value] = ()) -> None:
+        inputs, outputs = recording.inputs, recording.outputs
         self.terms: list[Term] = []
         self.varies: list[bool] = []
         self.parameters: list[Value] = []
@@ -52,6 +52,8 @@ class NormalForm:
         for j, values in enumerate(inputs):
             for slot, value in enumerate(values):
                 self._number[value] = self._term(INPUT, ops.leaf, (j, slot), varies=True)
+        for value in recording.constants:
+            self._number[value] = self._constant(value._data)
         for value in parameters:
             self._parameter(value)
         self._read(topological_order(*outputs), outputs)
@@ -83,7 +85,7 @@ class NormalForm:
     def _at(self, value: Value) -> int:
         number = self._number.get(value)
         if number is None:
-            number = self._constant(value.data) if value.op == ops.constant else self._parameter(value)
+            number = self._constant(value._data) if value.op == ops.constant else self._parameter(value)
             self._number[value] = number
         return number
 
@@ -162,7 +164,9 @@ class NormalForm:
                 pairs = [(b, a) if varies[a] and not varies[b] else (a, b) for a, b in zip(lefts, rights, strict=True)]
                 fixed, both = [pair for pair in pairs if not varies[pair[0]]], [p for p in pairs if varies[p[0]]]
                 return [
-                    self._term(DOT, ops.dot, tuple(zip(*some, strict=True)), varies=True) for some in (fixed, both) if some
+                    self._term(DOT, ops.dot, tuple(zip(*some, strict=True)), varies=True)
+                    for some in (fixed, both)
+                    if some
                 ]
         return [self._term(DOT, ops.dot, (lefts, rights), self._any(rights))]
 

@@ -20,7 +20,7 @@ from ..graph import depth_first
 from . import array_graph as arrays
 from .array_graph import Array, Shape
 from .names import Names
-from .work_arrays import Run, WorkArrays, is_computed, is_view, owner_of
+from .work_arrays import Run, WorkArrays, is_computed, owner_of
 
 _KERNELS = {
     arrays.minus_exponential: "exp_minus",
@@ -156,7 +156,7 @@ class Program:
             number, shared = a.detail
             return self.scaled(number, shared)
         if a.op == arrays.given:
-            return self.names.inputs[a.detail]
+            return str(self.names.inputs[a.detail])
         if a.op == arrays.constants:
             if len(a.detail) == 1:
                 return literal(float(a.detail[0]))
@@ -263,7 +263,12 @@ class Program:
             body.insert(0, f"K = {first}")
         if "share" in self._scalars:
             body.insert(1, "share = K * inv_K")
-        work = [f"def {name}_work(K, dtype):", *_indented(made), f"    return ({' '.join([f'{view},' for view in used])})", ""]
+        work = [
+            f"def {name}_work(K, dtype):",
+            *_indented(made),
+            f"    return ({' '.join([f'{view},' for view in used])})",
+            "",
+        ]
         code = [f"def {name}({', '.join([arguments, *self.names.inputs])}):", *_indented(body), ""]
         return "\n".join([*(work if used else [f"def {name}_work(K, dtype):", "    return ()", ""]), "", *code])
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
-
-import numpy as np
 
 from ..graph import depth_first
 from ..value import Value
@@ -18,9 +15,11 @@ from .derivative import Gradient, differentiate
 from .likeness import Likeness
 from .names import Names
 from .normal_form import NormalForm
-from .one_sample import worthwhile
 from .numpy_source import Program, Tables, lattice
+from .one_sample import worthwhile
+from .record import Recording
 from .rewrites import LAYERS, PROGRAM, Rewriting
+from .work_arrays import is_computed
 
 
 class Passes:
@@ -33,13 +32,12 @@ class Passes:
 
     def __init__(
         self,
-        inputs: Sequence[Sequence[Value]],
-        outputs: Sequence[Value],
+        recording: Recording,
         parameters: Sequence[Value] = (),
         watched: int = 0,
     ) -> None:
         self.graph = ArrayGraph()
-        self.form = NormalForm(inputs, outputs, parameters)
+        self.form = NormalForm(recording, parameters)
         self.likeness = Likeness(self.form)
         self.tables = Tables()
         assembly = Assembly(self.likeness, self.graph)
@@ -48,11 +46,11 @@ class Passes:
         roots += [assembly.rows(numbers[1:])] if watched else []
         layers = Rewriting(self.graph, roots, LAYERS)
         self.forward, cost, *noted = [layers[root] for root in roots]
-        self.names = Names(len(inputs))
+        self.names = Names(len(recording.inputs))
         self.statements: list[int] = []
         self.names.name_layers(depth_first([self.forward], attrgetter("parents")))
         programs = [self._values()]
-        if len(outputs) == 1 + watched:
+        if len(recording.outputs) == 1 + watched:
             programs.append(self._gradient(differentiate(self.graph, cost, assembly.theta), noted, assembly.theta))
         self.source = "\n\n".join(programs)
         self.few_values = worthwhile(self.form, self.statements[0], gradient=False)
@@ -101,17 +99,17 @@ class Passes:
         for output in noted:
             program.lines.append(f"watched[...] = {program.text(output)}")
         total = program.full(mean.args[0])
-        if mean.op == arrays.squared_length:
-            total = f"vdot({total}, {total})"
-        else:
-            total = f"add.reduce({total}, axis=None)"
+        squared = mean.op == arrays.squared_length
+        total = f"vdot({total}, {total})" if squared else f"add.reduce({total}, axis=None)"
         scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
         program.lines.append(f"return {scale} * float({total})")
         self.statements.append(len(program.lines))
         return program.definition("gradient", "work, theta, gradient, watched, inv_K")
 
 
-def _written_directly(parts: Sequence[tuple[tuple[int, ...], Array]], size: int, roots: list[Array]) -> dict[Array, str]:
+def _written_directly(
+    parts: Sequence[tuple[tuple[int, ...], Array]], size: int, roots: list[Array]
+) -> dict[Array, str]:
     """Arrays that can be computed in the gradient itself: regular slots that no other part has, read by nobody else."""
     counted = Counter([slot for slots, _ in parts for slot in slots])
     read = Counter(roots)
@@ -121,13 +119,7 @@ def _written_directly(parts: Sequence[tuple[tuple[int, ...], Array]], size: int,
     for slots, array in parts:
         view = lattice("gradient", size, slots, array.shape[:2])
         alone = all([counted[slot] == 1 for slot in slots])
-        if view and alone and read[array] == 1 and arrays_computed(array):
+        one_statement = is_computed(array) and array.op not in (arrays.stack, arrays.take)
+        if view and alone and read[array] == 1 and one_statement:
             written[array] = view
     return written
-
-
-def arrays_computed(array: Array) -> bool:
-    """Whether one statement writes it, into whatever it is given."""
-    from .work_arrays import is_computed
-
-    return is_computed(array) and array.op not in (arrays.stack, arrays.take)

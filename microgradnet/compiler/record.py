@@ -6,113 +6,175 @@ records the same graph again. Both are checked here.
 
 from __future__ import annotations
 
+import linecache
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from operator import is_
-from threading import RLock, get_ident
+from threading import get_ident
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import ops, value
+from .. import ops
+from .._readings import Reading, Readings
 from .._validation import describe
-from ..graph import dot_parts, topological_order
+from ..graph import dot_parts, nodes, topological_order
 from ..value import Value
 
 
 class Recording(NamedTuple):
-    """A recorded function: the leaves of each input, the outputs, and whether these came as a sequence."""
+    """A recorded function: the leaves of each input, the outputs, and whether these came as a sequence.
+
+    constants: leaves that the function made itself, with the same number at each call.
+    """
 
     inputs: list[list[Value]]
     outputs: list[Value]
     several: bool
+    constants: Sequence[Value] = ()
 
 
-_RANGES = ((0.0, 1.0), (3.0, -3.0), (9.0, 2.0), (0.9, 0.3), (0.0, -1.0))  # of inputs, until two lie in the domain
-ONE_AT_A_TIME = RLock()  # recordings and orders of graphs that threads may share, for an order marks the nodes
+class _Probe(NamedTuple):
+    """One call of a function on made-up inputs, and the numbers that it read."""
+
+    recording: Recording
+    readings: list[Reading]
+
+
+_RANGES = ((0.0, 1.0), (3.0, -3.0), (9.0, 2.0), (0.9, 0.3), (0.0, -1.0), (100.0, 20.0), (1e-3, 1e-2), (-20.0, -9.0))
+_NEAR = (1e-1, 1e-2, 1e-4, 1e-6, 1e-9)  # by such factors a second point is moved from the first
 
 
 def record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
     """Record a function that takes one list of Values per size and gives a Value or a sequence of them.
 
-    A TypeError if it gives anything else; a ValueError if its graph depends on the numbers of its inputs, or differs
-    from one call to the next.
+    Raises a TypeError if it gives anything else, and a ValueError if its graph depends on the numbers of its inputs or
+    parameters, or differs from one call to the next.
     """
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"{describe(size)} arrived where an input's size was wanted: a whole number, at least 1")
-    with ONE_AT_A_TIME:
-        return _record(function, sizes)
+            raise ValueError(f"an input's size is {describe(size)}: give a whole number, at least 1")
+    first, second = _two_probes(function, sizes)
+    _refuse_readings(first, second)
+    _refuse_nodes_made_by_hand(first.recording)
+    constants = (
+        _leaves_of(first.recording) - _leaves_of(second.recording) - {x for xs in first.recording.inputs for x in xs}
+    )
+    if not same_program(first.recording, second.recording, constants):
+        raise ValueError(
+            "the function records another graph when it is called again: draw random numbers and make parameters outside "
+            "of it"
+        )
+    return first.recording._replace(constants=list(constants))
 
 
-def _record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
-    recordings: list[Recording] = []
+def _leaves_of(recording: Recording) -> set[Value]:
+    return {node for node in nodes(*recording.outputs) if node.op is ops.leaf}
+
+
+def _refuse_nodes_made_by_hand(recording: Recording) -> None:
+    for node in topological_order(*recording.outputs):
+        if node.op is ops.custom:
+            label = f" (labelled {node.label!r})" if node.label else ""
+            raise TypeError(
+                f"a node made by hand{label} has derivatives at its own numbers alone: make it an operation with ops.row, "
+                "or write it in operations of the table"
+            )
+
+
+def _two_probes(function: Callable[..., Any], sizes: Sequence[int]) -> list[_Probe]:
+    """Two calls on different inputs in the function's domain, which the first ranges hit or which lies around one hit."""
+    probes: list[_Probe] = []
     errors: list[Exception] = []
     for low, high in _RANGES:
-        inputs = _inputs(sizes, low, high)
-        try:
-            result, looked_at = call(function, inputs)
-        except (ArithmeticError, ValueError) as error:  # outside a domain, perhaps
-            errors.append(error)
-            continue
-        if _any_varies(looked_at, inputs):
-            raise ValueError(
-                "the function looks at numbers that depend on its inputs (an `if`, a comparison, max(), or a .data), so "
-                "one recording cannot stand for all: use maximum, minimum, relu, step or abs, and the Values themselves"
-            )
-        several = not isinstance(result, Value)
-        outputs = [result] if isinstance(result, Value) else list(result) if hasattr(result, "__iter__") else []
-        if not outputs or not all(isinstance(output, Value) for output in outputs):
-            raise TypeError(f"the function gave {describe(result)} where a Value or a sequence of Values was wanted")
-        recordings.append(Recording(inputs, outputs, several))
-        if len(recordings) == 2:
-            if not same_program(*recordings):
-                raise ValueError(
-                    "the function records another graph when it is called again: draw random numbers and make parameters "
-                    "outside of it"
-                )
-            break
-    if not recordings:
+        inputs = _made_up(sizes, low, high)
+        _try(function, inputs, probes, errors)
+        if len(probes) == 2:
+            return probes
+    if not probes:
         raise errors[0]
-    return recordings[0]
+    numbers = [[x._data for x in xs] for xs in probes[0].recording.inputs]
+    for step in (step * sign for step in _NEAR for sign in (1, -1)):
+        moved = [[x + (abs(x) or 1.0) * step / (1 + i % 7) for i, x in enumerate(xs)] for xs in numbers]
+        _try(function, [[Value(x) for x in xs] for xs in moved], probes, errors)
+        if len(probes) == 2:
+            return probes
+    raise ValueError(
+        "only one of the inputs that were tried lies in the function's domain, so that nobody can tell whether it records "
+        f"the same graph everywhere (elsewhere: {errors[-1]}): give it a domain that is more than a point"
+    )
 
 
-def _inputs(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]:
+def _try(
+    function: Callable[..., Any], inputs: list[list[Value]], probes: list[_Probe], errors: list[Exception]
+) -> None:
+    try:
+        with Readings() as readings:
+            result = function(*[list(values) for values in inputs])
+            several = not isinstance(result, Value)
+            outputs = list(result) if several and hasattr(result, "__iter__") else [result]  # a generator computes now
+    except (ArithmeticError, ValueError) as error:  # outside a domain, perhaps
+        errors.append(error)
+        return
+    if not outputs or not all(isinstance(output, Value) for output in outputs):
+        raise TypeError(f"the function gave {describe(result)}: it must give a Value, or a sequence of Values")
+    probes.append(_Probe(Recording(inputs, outputs, several), readings.all()))
+
+
+def _made_up(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]:
     golden = (math.sqrt(5.0) - 1.0) / 2.0  # fractions of its multiples are spread evenly
     fractions = (n * golden % 1.0 for n in range(1, sum(sizes) + 1))
     return [[Value(low + (high - low) * next(fractions)) for _ in range(size)] for size in sizes]
 
 
-def call(function: Callable[..., Any], inputs: list[list[Value]]) -> tuple[Any, list[Value]]:
-    """The function's result, and the Values at whose numbers it looked."""
-    looks: list[tuple[int, Value]] = []
-    value.looked_at = looks
-    try:
-        result = function(*[list(values) for values in inputs])
-    finally:
-        value.looked_at = None
-    return result, [looked for thread, looked in looks if thread == get_ident()]
+def _refuse_readings(first: _Probe, second: _Probe) -> None:
+    """A ValueError for the first number that was read and is not the same for all inputs and parameters.
+
+    A leaf that both calls met was there before: a parameter. One that a call made itself is as good as a number. What another
+    thread read concerns us only if it comes from our inputs.
+    """
+    inputs = {x for xs in first.recording.inputs for x in xs}
+    leaves_met = [
+        {leaf for leaf in nodes(*[r.value for r in probe.readings], *probe.recording.outputs) if leaf.op is ops.leaf}
+        for probe in (first, second)
+    ]
+    varying = inputs | (leaves_met[0] & leaves_met[1])
+    own = get_ident()
+    for reading in first.readings:
+        found = [leaf for leaf in nodes(reading.value) if leaf in varying]
+        from_inputs = any(leaf in inputs for leaf in found)
+        if from_inputs or (found and reading.thread == own):
+            raise ValueError(_refusal(reading, "inputs" if from_inputs else "parameters"))
 
 
-def _any_varies(values: list[Value], inputs: list[list[Value]]) -> bool:
-    varying = {x for xs in inputs for x in xs}
-    for node in topological_order(*values) if values else []:
-        if any(parent in varying for parent in node.parents):
-            varying.add(node)
-    return any(v in varying for v in values)
+def _refusal(reading: Reading, what: str) -> str:
+    value, file, line, _ = reading
+    label = f" {value.label!r}" if value.label else ""
+    kind = f"the result of '{value.op}'" if value.parents else "a leaf"
+    code = linecache.getline(file, line).strip()
+    return (
+        f"the function reads a number that depends on its {what}: that of the Value{label}, {kind}, in {file}, line {line}"
+        f"{f': {code}' if code else ''}. One recording cannot stand for all numbers. For an `if` or max() there are maximum, "
+        "minimum, relu, step and abs; for an index, a one-hot input; for grad, create_graph=True; where the number is meant "
+        "without its derivative, .detach()"
+    )
 
 
-def same_program(one: Any, other: Any) -> bool:
-    """Whether two recordings of a function, each its inputs and its outputs, differ in the numbers alone."""
+def same_program(one: Recording, other: Recording, constants: Container[Value] = ()) -> bool:
+    """Whether two recordings of a function differ in the numbers alone.
+
+    constants: leaves of the first that the function made itself. They need leaves with the same number in the other.
+    """
     twins: dict[Value, Value] = {}
-    for values, others in zip(one[0], other[0], strict=True):
+    for values, others in zip(one.inputs, other.inputs, strict=True):
         twins.update(zip(values, others, strict=True))
     vectors: set[tuple[int, int]] = set()  # inputs of dots that were compared already
 
     def alike(a: Value, b: Value) -> bool:
         if a is b or twins.get(a) is b:
             return True
-        return a.op == b.op == ops.constant and repr(a.data) == repr(b.data)  # NaN is alike, too
+        is_number = a.op == b.op == ops.constant or (a in constants and b.op is ops.leaf)
+        return is_number and repr(a._data) == repr(b._data)  # NaN is alike, too
 
     def all_alike(a: Sequence[Value], b: Sequence[Value]) -> bool:
         return len(a) == len(b) and (all(map(is_, a, b)) or all(map(alike, a, b)))
@@ -128,14 +190,14 @@ def same_program(one: Any, other: Any) -> bool:
         vectors.add(vector)
         return same
 
-    orders = topological_order(*one[1]), topological_order(*other[1])
+    orders = topological_order(*one.outputs), topological_order(*other.outputs)
     if len(orders[0]) != len(orders[1]):
         return False
     for a, b in zip(*orders, strict=True):
         if a.op != b.op or not same_operands(a, b):
             return False
         twins[a] = b
-    return all_alike(one[1], other[1])
+    return all_alike(one.outputs, other.outputs)
 
 
 def leaves(parameters: Value | Sequence[Value]) -> list[Value]:
@@ -143,7 +205,7 @@ def leaves(parameters: Value | Sequence[Value]) -> list[Value]:
     given = [parameters] if isinstance(parameters, Value) else list(parameters)
     for leaf in given:
         if not isinstance(leaf, Value) or leaf.op != ops.leaf:
-            raise TypeError(f"{describe(leaf)} arrived in parameters, where Values made by Value(…) were wanted")
+            raise TypeError(f"{describe(leaf)} arrived in parameters: give Values made by Value(…)")
     if len(set(given)) < len(given):
-        raise ValueError("a Value arrived in parameters twice: wanted is each once")
+        raise ValueError("a Value arrived in parameters twice: give each once")
     return given

@@ -22,9 +22,9 @@ from .record import Recording
 Numbers: TypeAlias = npt.NDArray[Any]
 
 
-def first_failing(fails: Callable[[slice], bool], K: int) -> int:
-    """The number of the first sample with which a batch of K fails, if a batch fails where one of its samples does."""
-    low, high = 0, K
+def first_failing(fails: Callable[[slice], bool], start: int, stop: int) -> int:
+    """The first sample of those from start to stop that fails, where a batch fails if one of its samples does."""
+    low, high = start, stop
     while high - low > 1:
         middle = (low + high) // 2
         if fails(slice(low, middle)):

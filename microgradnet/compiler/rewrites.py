@@ -62,11 +62,7 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
     flat = matrix.args[0]
     if flat.op != arrays.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not _computed(y):
         return None
-    slots = [
-        slot
-        for r in range(rows)
-        for slot in (*matrix.detail[r * width : (r + 1) * width], bias.detail[r])
-    ]
+    slots = [slot for r in range(rows) for slot in (*matrix.detail[r * width : (r + 1) * width], bias.detail[r])]
     if slots != [slots[0] + step for step in range(len(slots))]:
         return None
     together = now.graph.take(flat, slots, rows, width + 1)
@@ -143,4 +139,4 @@ def _computed(a: Array) -> bool:
     """Whether a statement computes it, so that it can be computed where it is wanted."""
     while a.op == arrays.regroup:
         (a,) = a.args
-    return bool(a.parents) and a.op not in (arrays.take, arrays.stretch) or a.op == arrays.stack
+    return (bool(a.parents) and a.op not in (arrays.take, arrays.stretch)) or a.op == arrays.stack

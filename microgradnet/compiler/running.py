@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .._readings import active, note
 from ..value import Value
 from .batches import as_rows, as_theta, refuse_nan
 from .one_sample import OneSample
@@ -56,7 +57,7 @@ class Compiled:
     """A compiled function; made by `compile`. Called with an array per input, shape (K, size), it gives its values,
     shape (K,), or (K, outputs) for a function that gives a sequence.
 
-    `parameters`: the Values it depends on besides its inputs, in the order of its flat arrays. `source`: the generated
+    `programs`: what runs on batches. `parameters`: the Values it depends on besides its inputs, in the order of its flat arrays. `source`: the generated
     source. Calls may overlap in several threads, and it pickles.
 
     >>> w, b = Value(2.0), Value(1.0)
@@ -80,7 +81,7 @@ class Compiled:
         if self.dtype not in (np.float64, np.float32):
             raise TypeError(f"dtype is {self.dtype}: give numpy.float64 or numpy.float32")
         self._recording, self._watched = recording, watched
-        passes = Passes(recording.inputs, recording.outputs, leaves(parameters), watched)
+        passes = Passes(recording, leaves(parameters), watched)
         self.parameters = passes.form.parameters
         self._source, self._names = passes.source, passes.names.inputs
         single = self.dtype == np.float32  # in which plain floats do not compute
@@ -92,10 +93,10 @@ class Compiled:
         """Make the source run; what this sets is not pickled."""
         self._widths = [len(values) for values in self._recording.inputs]
         self._one_sample: OneSample | None = None
-        self._programs = Programs(self._source, self._tables, self._functions, self.dtype)
+        self.programs = Programs(self._source, self._tables, self._functions, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("_programs", "_widths", "_one_sample")}
+        return {name: part for name, part in vars(self).items() if name not in ("programs", "_widths", "_one_sample")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -130,7 +131,7 @@ class Compiled:
     def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
         rows, K = as_rows(batch, self._widths, self.dtype)
-        if K <= self._few_values:
+        if self._few_values >= K:
             out = self._by_sample().values(rows, self._theta_list(theta))
             if out is not None and not np.isnan(out).any():
                 return out
@@ -138,9 +139,9 @@ class Compiled:
         numbers = self._theta(theta)
         out = np.empty((len(self._recording.outputs), K), self.dtype)
         try:
-            self._programs.values(columns, K, numbers, out)
+            self.programs.values(columns, K, numbers, out)
         except FloatingPointError:
-            self._again(lambda mode: self._programs.values(columns, K, numbers, out, mode), columns, K, numbers, False)
+            self._again(lambda mode: self.programs.values(columns, K, numbers, out, mode), columns, K, numbers, False)
         if np.isnan(out).any():
             refuse_nan(columns)
         return out
@@ -156,7 +157,7 @@ class Compiled:
                 f"the function gives {len(self._recording.outputs)} outputs, and only one has a gradient: compile a cost of them"
             )
         rows, K = as_rows(batch, self._widths, self.dtype)
-        if K <= self._few:
+        if self._few >= K:
             found = self._by_sample().gradient(rows, self._theta_list(theta))
             if found is not None and math.isfinite(found[0]):
                 return found[:2]
@@ -172,7 +173,7 @@ class Compiled:
         `theta()`. watched: shape (watched outputs, K), for the outputs beside the first.
         """
         K = len(rows[0])
-        if K <= self._few:
+        if self._few >= K:
             found = self._by_sample().gradient(rows, theta.tolist())
             if found is not None and math.isfinite(found[0]):
                 mean, gradient[...], others = found
@@ -187,10 +188,10 @@ class Compiled:
         if watched is None and self._watched:
             watched = np.empty((self._watched, K), self.dtype)
         try:
-            mean = self._programs.gradient(columns, K, theta, gradient, watched)
+            mean = self.programs.gradient(columns, K, theta, gradient, watched)
         except FloatingPointError:
             mean = self._again(
-                lambda mode: self._programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
+                lambda mode: self.programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
             )
         if math.isnan(mean):
             refuse_nan(columns)
@@ -198,7 +199,7 @@ class Compiled:
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""
-        return np.array([p._data for p in self.parameters], self.dtype)
+        return np.array(self._numbers(), self.dtype)
 
     def assign(self, theta: npt.ArrayLike) -> None:
         """Write numbers into the parameters: all or, on an error, none.
@@ -217,9 +218,14 @@ class Compiled:
     def _theta(self, theta: npt.ArrayLike | None) -> Numbers:
         return self.theta() if theta is None else as_theta(theta, len(self.parameters), self.dtype)
 
+    def _numbers(self) -> list[float]:
+        if active:
+            note(*self.parameters)
+        return [p._data for p in self.parameters]
+
     def _theta_list(self, theta: npt.ArrayLike | None) -> list[float]:
         if theta is None:
-            return [p._data for p in self.parameters]
+            return self._numbers()
         return as_theta(theta, len(self.parameters), self.dtype).tolist()  # type: ignore[no-any-return]
 
     def _again(
@@ -239,8 +245,7 @@ class Compiled:
         """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats allow it."""
         start = 0
         while start < K and self._fails(columns, slice(start, K), theta, derivatives):
-            rest = [x[:, start:] for x in columns]
-            k = start + first_failing(lambda part: self._fails(rest, part, theta, derivatives), K - start)
+            k = first_failing(lambda part: self._fails(columns, part, theta, derivatives), start, K)
             sample = [x[:, k].tolist() for x in columns]
             single = self.dtype == np.float32
             try:
@@ -254,9 +259,9 @@ class Compiled:
         try:
             if derivatives:
                 watched = np.empty((self._watched, K), self.dtype)
-                self._programs.gradient(xs, K, theta, np.empty_like(theta), watched, BOUNDED)
+                self.programs.gradient(xs, K, theta, np.empty_like(theta), watched, BOUNDED)
             else:
-                self._programs.values(xs, K, theta, np.empty((len(self._recording.outputs), K), self.dtype), BOUNDED)
+                self.programs.values(xs, K, theta, np.empty((len(self._recording.outputs), K), self.dtype), BOUNDED)
         except FloatingPointError:
             return True
         return False

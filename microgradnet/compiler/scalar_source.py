@@ -156,9 +156,7 @@ def run(statements: Statements, outputs: Sequence[Value], leaves: dict[Value, Sy
     return now
 
 
-def gradients(
-    statements: Statements, output: Value, now: dict[Value, Any], wrt: Iterable[Value]
-) -> list[Any]:
+def gradients(statements: Statements, output: Value, now: dict[Value, Any], wrt: Iterable[Value]) -> list[Any]:
     """∂output/∂value for some leaves, as symbols or floats, by the reverse sweep on the symbols of `run`."""
 
     def at(value: Value) -> Any:
@@ -168,7 +166,7 @@ def gradients(
         if node.op == ops.dot:
             weights, inputs, _ = dot_parts(node)
             return [*map(at, inputs), 1.0, *map(at, weights)]
-        return node.op.partials(*map(at, node.parents), now[node])  # type: ignore[no-any-return]
+        return node.op.partials(*map(at, node.parents), now[node])
 
     adjoints: dict[Value, Any] = {output: 1.0}
     statements.backward = True
@@ -284,7 +282,9 @@ def python_programs(
         statements = Statements(sigmoid_in_halves=True)
         vectors = {"theta": parameters, **dict(zip(names, inputs, strict=True))}
         leaves = {
-            value: statements.given(f"{vector}{i}") for vector, values in vectors.items() for i, value in enumerate(values)
+            value: statements.given(f"{vector}{i}")
+            for vector, values in vectors.items()
+            for i, value in enumerate(values)
         }
         now = run(statements, outputs, leaves)
         values = [now[output] if output in now else float(output._data) for output in outputs]

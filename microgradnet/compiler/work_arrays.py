@@ -76,10 +76,10 @@ class WorkArrays:
         for part in stack.args:
             inner = _inner(part)
             fits = part.shape.columns == stack.shape.columns and part.shape.varies == stack.shape.varies
-            if fits and is_computed(inner) and inner.op != arrays.stack and inner not in self._stacked:
-                if inner not in self._elsewhere:
-                    self._stacked[inner] = stack, start
-                    self._parts[stack] += 1
+            free = inner.op != arrays.stack and inner not in self._stacked and inner not in self._elsewhere
+            if fits and free and is_computed(inner):
+                self._stacked[inner] = stack, start
+                self._parts[stack] += 1
             start += part.shape.rows * stack.shape.columns
 
     def _allocate(self, node: Array) -> None:
@@ -133,8 +133,8 @@ def is_slice(take: Array) -> bool:
     if source.op == arrays.flat:
         return False
     columns = source.shape.columns
-    run = slots[0] % columns == 0 == len(slots) % columns
-    return run and slots[-1] - slots[0] == len(slots) - 1 and slots == tuple(range(slots[0], slots[-1] + 1))
+    in_rows: bool = slots[0] % columns == 0 == len(slots) % columns
+    return in_rows and slots == tuple(range(slots[0], slots[0] + len(slots)))  # type: ignore[no-any-return]
 
 
 def is_view(node: Array) -> bool:

@@ -44,9 +44,7 @@ class Programs:
         namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY} | {"view": _view}
         namespace |= {name: getattr(kernels, name) for name in _OURS}
         namespace |= {name: ops.named(op).array for name, op in functions.items()}
-        namespace |= {
-            name: table.astype(dtype) if table.dtype.kind == "f" else table for name, table in tables.items()
-        }
+        namespace |= {name: table.astype(dtype) if table.dtype.kind == "f" else table for name, table in tables.items()}
         bounded = {**namespace, "exp_minus": kernels.exp_minus_bounded}
         self._namespaces = {FAST: namespace, BOUNDED: bounded, SILENT: bounded}
         code = compile(source, "<compiled by microgradnet>", "exec")

@@ -14,8 +14,8 @@ from operator import add
 from typing import Any
 
 from .. import ops
+from .._readings import Readings
 from .._validation import as_number, describe
-from ..compiler.record import ONE_AT_A_TIME, call
 from ..derivatives import grad, jvp
 from ..graph import dot_parts, reverse, topological_order
 from ..value import Value
@@ -166,13 +166,13 @@ def _check_rule(node: Value, numbers: list[float]) -> str | None:
     """What is wrong with the operation's partials on Values; second derivatives and `compile` use them that way."""
     y = Value(node.data)
     try:
-        with ONE_AT_A_TIME:
-            partials, looked_at = call(lambda operands: node.op.partials(*operands, y), [[Value(x) for x in numbers]])
+        with Readings() as readings:
+            partials = node.op.partials(*[Value(x) for x in numbers], y)
     except (TypeError, AttributeError) as error:
         return f"do not take Values ({error}): write them in operators and operations of the table, as ops.cos(x)"
     except (ArithmeticError, ValueError):
         return None  # no second derivative here
-    if looked_at:
+    if readings.all():
         return "look at a number (a .data, an `if`), which no second derivative sees: use ops.step and the like"
     found = [p.data if isinstance(p, Value) else p for p in partials]
     same = all(a == b or (a != a and b != b) for a, b in zip(found, node.partials, strict=True))

@@ -1,0 +1,210 @@
+"""What a compiled function may depend on: numbers that are read while it is recorded are noticed, whoever reads them."""
+
+import copy
+import os
+import pickle
+import random
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import microgradnet as m
+from microgradnet import Value, compile, explain, grad, gradcheck, hessian, jvp, maximum
+
+W = Value(2.0, label="w")
+NET = m.MLP(2, [1], seed=1)
+
+
+def in_a_thread(work):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def after_backward(x):
+    y = x[0] * x[0]
+    y.backward()
+    return x[0] * x[0].grad
+
+
+def compiled_inside(x):
+    inner = compile(lambda y: y[0] * x[0], 1)
+    return x[0] * inner([[2.0]])[0]
+
+
+def checked_inside(x):
+    gradcheck(lambda y: y * y, 1.0)
+    return x[0] * (1.0 if x[0].data > 0.5 else 2.0)
+
+
+READERS = {
+    "data": lambda x: x[0] * x[0].data,
+    "comparison": lambda x: x[0] if x[0] > 0.5 else x[1],
+    "max": lambda x: max(x),
+    "truth": lambda x: x[0] if x[0] else x[1],
+    "a compile inside": compiled_inside,
+    "a gradcheck inside": checked_inside,
+    "generator": lambda x: (x_j * x_j.data for x_j in x),
+    "map": lambda x: map(lambda x_j: x_j * x_j.data, x),  # noqa: C417
+    "grad": lambda x: x[0] * grad(maximum(x[0], 5.0) * 1.0, [x[0]])[0],
+    "jvp": lambda x: x[0] * jvp(x[0] * x[0], {x[0]: 1.0}),
+    "hessian": lambda x: x[0] * hessian(x[0] ** 3, [x[0]])[0][0],
+    "explain": lambda x: x[0] * explain(x[0] * x[0], x[0]).total,
+    "partials": lambda x: x[0] * (x[0] * x[0]).partials[0],
+    "backward": after_backward,
+    "repr": lambda x: x[0] * float(repr(x[0])[11:14]),
+    "a thread": lambda x: x[0] * in_a_thread(lambda: x[0].data),
+    "deepcopy": lambda x: x[0] * copy.deepcopy(x[1]),
+    "pickle": lambda x: x[0] * pickle.loads(pickle.dumps(x[1])),
+    "a parameter's data": lambda x: x[0] * W if W.data > 0 else x[0],
+    "a parameter's comparison": lambda x: x[0] * W if W > 0 else x[0],
+    "a net's weights": lambda x: NET(x) + float(NET.weights()[0].sum()),
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_number_that_is_read_is_refused(reader):
+    """The refusal names the line, the Value's operation or label, and a remedy."""
+    with pytest.raises(ValueError, match=r"reads a number .*test_record\.py, line \d+.*detach"):
+        compile(reader, 2)
+
+
+def test_the_refusal_names_value_and_code():
+    def function(x):
+        z = x[0] * x[1]
+        z.label = "z"
+        return z if z.data > 0 else -z
+
+    with pytest.raises(
+        ValueError, match=r"inputs: that of the Value 'z', the result of '\*'.*: return z if z\.data > 0"
+    ):
+        compile(function, 2)
+
+
+ALLOWED = {
+    "the number of a constant": lambda x: x[0] * Value(3.0).data,
+    "a parameter's detached number": lambda x: x[0] * W.detach(),
+    "derivatives as Values": lambda x: grad(x[0] ** 3, [x[0]], create_graph=True)[0],
+    "a compile of something else": lambda x: x[0] * compile(lambda y: y[0] * 2.0, 1)([[1.0]])[0],
+    "a generator": lambda x: (2.0 * x_j for x_j in x),
+}
+
+
+@pytest.mark.parametrize("function", ALLOWED.values(), ids=ALLOWED)
+def test_numbers_of_nothing_that_varies_may_be_read(function):
+    """Compiled values are the eager ones."""
+    fast = compile(function, 2)
+    for numbers in ([0.3, 0.7], [-2.0, 5.0]):
+        result = function([Value(number) for number in numbers])
+        eager = [result] if isinstance(result, Value) else list(result)
+        assert fast([numbers]).ravel() == pytest.approx([y.data for y in eager], rel=1e-15)
+
+
+def test_a_leaf_made_inside_is_a_constant():
+    """A first state of 0, say; it is no parameter, and another number at another call is refused."""
+    fast = compile(lambda x: (Value(0.5) + x[0]) * W, 1)
+    assert fast.parameters == [W]
+    assert fast([[1.0]]) == [3.0]
+    numbers = iter(range(10))
+    with pytest.raises(ValueError, match="another graph"):
+        compile(lambda x: Value(next(numbers)) + x[0], 1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x[0] - 4.5).sqrt() * random.random(),
+        lambda x: (x[0] - 1e6).log() * random.random(),
+        lambda x: (1.0 - x[0] * x[0]).sqrt() * random.random() if random.random() < 2 else None,
+    ],
+    ids=["above 4.5", "above a million", "between -1 and 1"],
+)
+def test_a_random_number_is_found_wherever_the_domain_lies(function):
+    """Two calls in the domain are always compared."""
+    with pytest.raises(ValueError, match=r"another graph|cannot take"):
+        compile(function, 1)
+
+
+def test_a_function_defined_at_one_point_is_refused():
+    def function(x):
+        return (-abs(x[0] - x[1])).sqrt()
+
+    with pytest.raises(ValueError, match="cannot take 'sqrt'"):
+        compile(function, 2)
+
+
+def test_nodes_made_by_hand_are_refused():
+    """Their derivatives are numbers."""
+    with pytest.raises(TypeError, match=r"ops\.row"):
+        compile(lambda x: Value(1.0, (x[0],), (2.0,)), 1)
+
+
+def test_readings_in_other_threads_are_their_own():
+    """Somebody who watches the parameters while another thread compiles."""
+    stop = threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            _ = W.data
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        for _ in range(20):
+            compile(lambda x: x[0] * W, 1)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_threads_record_at_once():
+    """Each gets its own program, or its own refusal."""
+    results = {}
+
+    def work(i):
+        if i % 2:
+            results[i] = compile(lambda x: x[0] * float(i) + W, 1)([[1.0]])[0]
+        else:
+            with pytest.raises(ValueError, match="reads a number"):
+                compile(lambda x: x[0] * x[0].data, 1)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {i: i + 2.0 for i in (1, 3, 5, 7)}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a matter of POSIX")
+def test_a_child_forked_while_another_thread_records_compiles():
+    """It has neither a lock that nobody will release nor the other's readings."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(x):
+        inside.set()
+        go_on.wait(10)
+        return x[0] * W
+
+    thread = threading.Thread(target=compile, args=(slow, 1))
+    thread.start()
+    inside.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        os._exit(0 if compile(lambda x: x[0] * W, 1)([[3.0]])[0] == 6.0 else 1)
+    _, status = os.waitpid(child, 0)
+    go_on.set()
+    thread.join()
+    assert status == 0
+
+
+def test_recording_leaves_the_arguments_alone():
+    """Parameters keep their numbers and gradients."""
+    before = W.data, W.grad
+    compile(lambda x: x[0] * W, 1).value_and_grad(np.ones((3, 1)))
+    assert (W.data, W.grad) == before
