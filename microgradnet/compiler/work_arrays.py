@@ -134,7 +134,7 @@ def is_slice(take: Array) -> bool:
         return False
     columns = source.shape.columns
     in_rows: bool = slots[0] % columns == 0 == len(slots) % columns
-    return in_rows and slots == tuple(range(slots[0], slots[0] + len(slots)))  # type: ignore[no-any-return]
+    return in_rows and slots == tuple(range(slots[0], slots[0] + len(slots)))
 
 
 def is_view(node: Array) -> bool:
