@@ -6,7 +6,6 @@ rounding error made there times the derivative of the result by it.
 
 import inspect
 import math
-import re
 
 import numpy as np
 import pytest
@@ -594,9 +593,7 @@ def test_weight_decay_is_computed_once_not_once_a_sample():
     """What depends on parameters alone has one column: no work array of it grows with the batch."""
     p = values(50)
     fast = m.compile(lambda x: dot(p, p) * x[0], 1)
-    sizes = re.findall(r"empty\(\((\d+), (K|1)\)", for_batches(fast))
-    assert all(int(rows) < 50 for rows, columns in sizes if columns == "K")
-    assert any(int(rows) >= 50 for rows, columns in sizes)
+    assert fast._slots < 50  # numbers per sample in all work arrays
 
 
 def test_layer_used_twice_is_tied():

@@ -97,12 +97,11 @@ class Program:
             return
         out = self.elsewhere.get(node) or self._view(node)
         statement = self._call(node, out)
-        if node.op == arrays.take and node.shape.columns > 1:
+        name = self._name(node, number)
+        if node.op == arrays.take and node.shape.columns > 1:  # it is written in another shape than it is read in
             self.lines.append(statement)
             statement = out
-        name = self._name(node, number)
-        self.lines.append(f"{name} = {statement}")
-        self._text[node] = name
+        self._bind(node, name, statement)
 
     def _call(self, node: Array, out: str) -> str:
         op = node.op
@@ -134,9 +133,13 @@ class Program:
                 shape = part.shape._replace(columns=node.shape.columns, varies=node.shape.varies)
                 self.lines.append(f"{self._view_of(Run(run.work, run.start + start, shape))}[...] = {self.text(part)}")
             start += part.shape.rows * node.shape.columns
-        name = self._name(node, number)
-        self.lines.append(f"{name} = {self._view(node)}")
-        self._text[node] = name
+        self._bind(node, self._name(node, number), self._view(node))
+
+    def _bind(self, node: Array, name: str, statement: str) -> None:
+        """Have a node go by a name; what has none goes by that of the view it lies in."""
+        if name:
+            self.lines.append(f"{name} = {statement}")
+        self._text[node] = name or statement
 
     # Expressions.
 
@@ -214,6 +217,8 @@ class Program:
         name = self.names.of.get(node, "")
         holder = self._holder.get(name, node)
         if not name or (holder is not node and self._readers.get(holder, -1) > number):
+            if node.op == arrays.stack or (node.op == arrays.take and node.shape.columns > 1):
+                return ""
             self._temporaries += 1
             return f"t{self._temporaries}"
         self._holder[name] = node
@@ -242,35 +247,39 @@ class Program:
 
     def definition(self, name: str, arguments: str) -> str:
         """The source of both functions."""
-        made = []
-        for number, (slots, varies) in enumerate(self.work.sizes):
-            made.append(f"w{number} = empty(({slots}, {'K' if varies else 1}), dtype)")
-        for run, text in self.work.fixed:
-            made.append(f"w{run.work}[{run.start}:{run.start + run.shape.slots}] = {literal(float(text))}")
-        for run, view in self._views.items():
-            slots, _ = self.work.sizes[run.work]
-            whole = run.start == 0 and run.shape.slots == slots
-            if view != f"w{run.work}":
-                rows = f"w{run.work}" if whole else f"w{run.work}[{run.start}:{run.start + run.shape.slots}]"
-                shaped = rows if run.shape.columns == 1 else f"{rows}.reshape({_numpy_shape(run.shape)})"
-                made.append(f"{view} = {shaped}")
-        used = list(self._views.values())
-        body = list(self.lines)
-        if used:
-            body.insert(0, f"({' '.join([f'{view},' for view in used])}) = work")
-        first = f"{self.names.inputs[0]}.shape[1]" if self.names.inputs else "1"
+        views = "".join([f"{view}, " for view in self._views.values()]).rstrip()
+        body = [f"({views}) = work"] if views else []
         if "K" in self._scalars:
-            body.insert(0, f"K = {first}")
+            body.append(f"K = {self.names.inputs[0]}.shape[1]" if self.names.inputs else "K = 1")
         if "share" in self._scalars:
-            body.insert(1, "share = K * inv_K")
-        work = [
-            f"def {name}_work(K, dtype):",
-            *_indented(made),
-            f"    return ({' '.join([f'{view},' for view in used])})",
-            "",
-        ]
-        code = [f"def {name}({', '.join([arguments, *self.names.inputs])}):", *_indented(body), ""]
-        return "\n".join([*(work if used else [f"def {name}_work(K, dtype):", "    return ()", ""]), "", *code])
+            body.append("share = K * inv_K")
+        work = [f"def {name}_work(K, dtype):", *_indented([*self._work_lines(), f"return ({views})"]), "", ""]
+        code = [f"def {name}({', '.join([arguments, *self.names.inputs])}):", *_indented([*body, *self.lines]), ""]
+        return "\n".join(work + code)
+
+    def _work_lines(self) -> list[str]:
+        """Statements that make the work arrays and the views of them."""
+        lines = []
+        for samples in ("K", "1"):
+            sizes = {f"w{i}": n for i, (n, varies) in enumerate(self.work.sizes) if varies == (samples == "K")}
+            if len(sizes) == 1:
+                ((work, size),) = sizes.items()
+                lines.append(f"{work} = empty(({size}, {samples}), dtype)")
+            elif sizes:
+                lines.append(f"{', '.join(sizes)} = [empty((n, {samples}), dtype) for n in {[*sizes.values()]}]")
+        for run, text in self.work.fixed:
+            lines.append(f"{self._rows(run)} = {literal(float(text))}")
+        views: dict[int, list[tuple[str, str]]] = {}
+        for run, view in self._views.items():
+            if view != f"w{run.work}":
+                columns = "" if run.shape.columns == 1 else f".reshape({_numpy_shape(run.shape)})"
+                views.setdefault(run.work, []).append((view, f"{self._rows(run)}{columns}"))
+        return lines + [" = ".join(map(", ".join, zip(*made, strict=True))) for made in views.values()]
+
+    def _rows(self, run: Run) -> str:
+        slots, _ = self.work.sizes[run.work]
+        whole = run.start == 0 and run.shape.slots == slots
+        return f"w{run.work}" if whole else f"w{run.work}[{run.start}:{run.start + run.shape.slots}]"
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

@@ -25,8 +25,8 @@ from .work_arrays import is_computed
 class Passes:
     """All that the passes made of a recording, each from what comes before it; made to be printed and tested.
 
-    form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `source`: of the
-    programs, which refers to `tables`; `statements`: of each. few_values, few: up to which number of samples plain floats
+    form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `sources`: of the
+    programs, by name, which refer to `tables`; `statements`: of each; `slots`: numbers per sample in the work arrays. few_values, few: up to which number of samples plain floats
     are faster.
     """
 
@@ -48,13 +48,14 @@ class Passes:
         self.forward, cost, *noted = [layers[root] for root in roots]
         self.names = Names(len(recording.inputs))
         self.statements: list[int] = []
+        self.slots = 0
         self.names.name_layers(depth_first([self.forward], attrgetter("parents")))
-        programs = [self._values()]
+        self.sources = {"values": self._values()}
         if len(recording.outputs) == 1 + watched:
-            programs.append(self._gradient(differentiate(self.graph, cost, assembly.theta), noted, assembly.theta))
-        self.source = "\n\n".join(programs)
+            gradient = differentiate(self.graph, cost, assembly.theta)
+            self.sources["gradient"] = self._gradient(gradient, noted, assembly.theta)
         self.few_values = worthwhile(self.form, self.statements[0], gradient=False)
-        self.few = worthwhile(self.form, self.statements[1], gradient=True) if len(programs) > 1 else 0
+        self.few = worthwhile(self.form, self.statements[1], gradient=True) if len(self.sources) > 1 else 0
 
     def _values(self) -> str:
         now = Rewriting(self.graph, [self.forward], PROGRAM)
@@ -62,8 +63,12 @@ class Passes:
         for number, node in enumerate(program.order):
             program.compute(number, node)
         program.lines.append(f"out[...] = {program.text(now[self.forward])}")
-        self.statements.append(len(program.lines))
+        self._count(program)
         return program.definition("values", "work, theta, out")
+
+    def _count(self, program: Program) -> None:
+        self.statements.append(len(program.lines))
+        self.slots = max(self.slots, sum([slots for slots, varies in program.work.sizes if varies]))
 
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
         """The program that computes the mean and its gradient, and notes the other outputs."""
@@ -103,7 +108,7 @@ class Passes:
         total = f"vdot({total}, {total})" if squared else f"add.reduce({total}, axis=None)"
         scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
         program.lines.append(f"return {scale} * float({total})")
-        self.statements.append(len(program.lines))
+        self._count(program)
         return program.definition("gradient", "work, theta, gradient, watched, inv_K")
 
 

@@ -83,17 +83,18 @@ class Compiled:
         self._recording, self._watched = recording, watched
         passes = Passes(recording, leaves(parameters), watched)
         self.parameters = passes.form.parameters
-        self._source, self._names = passes.source, passes.names.inputs
+        self._sources, self._names = passes.sources, passes.names.inputs
         single = self.dtype == np.float32  # in which plain floats do not compute
         self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
+        self._slots = passes.slots
         self._start()
 
     def _start(self) -> None:
         """Make the source run; what this sets is not pickled."""
         self._widths = [len(values) for values in self._recording.inputs]
         self._one_sample: OneSample | None = None
-        self.programs = Programs(self._source, self._tables, self._functions, self.dtype)
+        self.programs = Programs(self._sources, self._tables, self._functions, self._slots, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: part for name, part in vars(self).items() if name not in ("programs", "_widths", "_one_sample")}
@@ -106,10 +107,11 @@ class Compiled:
     def source(self) -> str:
         """The source of all programs, and for which batches each is run."""
         few = max(self._few, self._few_values)
+        source = "\n\n".join(self._sources.values())
         if not few:
-            return self._source
+            return source
         batches = "one sample" if few == 1 else f"up to {few} samples, one by one"
-        return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{self._source}"
+        return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{source}"
 
     def _by_sample(self) -> OneSample:
         if self._one_sample is None:

@@ -35,7 +35,7 @@ class WorkArrays:
         self.fixed: list[tuple[Run, str]] = []
         self._run: dict[Array, Run] = {}
         self._stacked: dict[Array, tuple[Array, int]] = {}  # what is computed in its rows of a stack
-        self._free: dict[tuple[int, bool], list[int]] = {}
+        self._free: dict[bool, list[int]] = {True: [], False: []}  # work arrays, by whether they vary
         self._parts: Counter[Array] = Counter()  # of a stack that are computed in it
         self._users: Counter[int] = Counter()  # arrays in a work array that are still to be read
         self._kept: set[int] = set()  # work arrays with fixed rows are not handed on
@@ -46,13 +46,15 @@ class WorkArrays:
             if node.op == arrays.stack:
                 self._place_parts(node)
         for node in order:
-            in_place = is_elementwise(node) and node not in self._stacked
-            if in_place:  # it may overwrite an operand that nobody reads afterwards
-                self._release(node)
+            last = [owner for owner in owners(node) if self._is_last_reader(owner)]
+            if is_elementwise(node):  # it may overwrite an operand of its size that nobody reads afterwards
+                for owner in [owner for owner in last if owner.shape == node.shape]:
+                    self._release(owner)
+                    last.remove(owner)
             if node not in elsewhere and node not in self._run:
                 self._allocate(node)
-            if not in_place:
-                self._release(node)
+            for owner in last:
+                self._release(owner)
 
     def run(self, array: Array) -> Run | None:
         """Where it lies; None for what is in no work array."""
@@ -89,14 +91,9 @@ class WorkArrays:
                 self._allocate(stack)
             self._run[node] = Run(self._run[stack].work, start, node.shape)
             return
-        size = node.shape.slots, node.shape.varies
-        free = self._free.setdefault(size, [])
         number = self._fixed_rows(node)
         if number is None:
-            if not free:
-                free.append(len(self.sizes))
-                self.sizes.append(size)
-            number = free.pop()
+            number = self._free_one(node.shape.slots, node.shape.varies)
         self._run[node] = Run(number, 0, node.shape)
         self._users[number] = 1 + self._parts[node]
 
@@ -117,14 +114,30 @@ class WorkArrays:
             start += rows * columns
         return number
 
-    def _release(self, node: Array) -> None:
-        for owner in owners(node):
-            self.readers[owner] -= 1
-            if self.readers[owner] == 0 and owner in self._run:
-                number = self._run[owner].work
-                self._users[number] -= 1
-                if self._users[number] == 0 and number not in self._kept:
-                    self._free[self.sizes[number]].append(number)
+    def _free_one(self, slots: int, varies: bool) -> int:
+        """The smallest free work array that is large enough, or else the largest one, made larger, or a new one."""
+        free = self._free[varies]
+        if not free:
+            free.append(len(self.sizes))
+            self.sizes.append((slots, varies))
+        sizes = {
+            number: self.sizes[number][0] for number in reversed(free)
+        }  # of equal ones the latest: it is in the cache
+        enough = [number for number in sizes if sizes[number] >= slots]
+        number = min(enough, key=sizes.__getitem__) if enough else max(sizes, key=sizes.__getitem__)
+        free.remove(number)
+        self.sizes[number] = max(slots, sizes[number]), varies
+        return number
+
+    def _is_last_reader(self, owner: Array) -> bool:
+        self.readers[owner] -= 1
+        return self.readers[owner] == 0 and owner in self._run
+
+    def _release(self, owner: Array) -> None:
+        number = self._run[owner].work
+        self._users[number] -= 1
+        if self._users[number] == 0 and number not in self._kept:
+            self._free[owner.shape.varies].append(number)
 
 
 def is_slice(take: Array) -> bool:

@@ -24,7 +24,8 @@ Numbers: TypeAlias = npt.NDArray[Any]
 
 _NUMPY = ("add", "maximum", "minimum", "matmul", "vdot", "broadcast_to", "empty")
 _OURS = ("exp_minus", "logistic", "first_largest", "first_smallest")
-_CHUNK = 1000  # samples computed at a time: what is computed with stays in the cache
+_CHUNK, _LEAST = 1000, 32  # samples computed at a time, at the most and at the least
+_CACHE = 2e6  # bytes of work arrays that a chunk may take, so that they stay in the cache
 _SIZES = 4  # of batches whose work arrays are kept
 FAST, BOUNDED, SILENT = "fast", "bounded", "silent"
 _RAISING: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
@@ -34,27 +35,32 @@ _SILENT: Any = {"all": "ignore"}
 class Programs:
     """The functions that a source defines, ready to be called.
 
-    source: of `values` and perhaps `gradient`, as `numpy_source` writes it. tables, functions: what it refers to.
+    sources: of `values` and perhaps `gradient`, as `numpy_source` writes them, each compiled when it is first called. tables, functions: what it refers to. slots: numbers per sample in
+    its work arrays. `chunk`: samples that are computed at a time.
     """
 
     def __init__(
-        self, source: str, tables: dict[str, Numbers], functions: dict[str, str], dtype: np.dtype[Any]
+        self,
+        sources: dict[str, str],
+        tables: dict[str, Numbers],
+        functions: dict[str, str],
+        slots: int,
+        dtype: np.dtype[Any],
     ) -> None:
         self._dtype = dtype
+        self.chunk = int(min(_CHUNK, max(_LEAST, _CACHE / (max(1, slots) * dtype.itemsize))))
         namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY} | {"view": _view}
         namespace |= {name: getattr(kernels, name) for name in _OURS}
         namespace |= {name: ops.named(op).array for name, op in functions.items()}
         namespace |= {name: table.astype(dtype) if table.dtype.kind == "f" else table for name, table in tables.items()}
         bounded = {**namespace, "exp_minus": kernels.exp_minus_bounded}
+        self._sources, self._defined = sources, set[str]()
         self._namespaces = {FAST: namespace, BOUNDED: bounded, SILENT: bounded}
-        code = compile(source, "<compiled by microgradnet>", "exec")
-        exec(code, namespace)
-        exec(code, bounded)
         self._workers: dict[tuple[str, int, str], list[_Worker]] = {}
 
     def values(self, columns: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:
         """Put all recorded outputs, one per row, into `out`. columns: the inputs, a sample per column."""
-        for part in _chunks(K):
+        for part in self._chunks(K):
             xs = [x[:, part] for x in columns]
             self._run("values", part.stop - part.start, mode, theta, out[:, part], *xs)
 
@@ -68,16 +74,20 @@ class Programs:
         mode: str = FAST,
     ) -> float:
         """The mean of the first output over all samples; its gradient is put into `gradient`, other outputs into `watched`."""
-        if K <= _CHUNK:
+        if self.chunk >= K:
             return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *columns)  # type: ignore[no-any-return]
         total, share = 0.0, np.empty_like(gradient)
         gradient[...] = 0.0
-        for part in _chunks(K):
+        for part in self._chunks(K):
             xs = [x[:, part] for x in columns]
             noted = None if watched is None else watched[:, part]
             total += self._run("gradient", part.stop - part.start, mode, theta, share, noted, 1.0 / K, *xs)
             np.add(gradient, share, out=gradient)
         return total
+
+    def _chunks(self, K: int) -> Iterator[slice]:
+        for start in range(0, K, self.chunk):
+            yield slice(start, min(start + self.chunk, K))
 
     def _run(self, program: str, K: int, mode: str, *arguments: Any) -> Any:
         workers = self._workers.get((program, K, mode))
@@ -86,11 +96,19 @@ class Programs:
         try:
             worker = workers.pop()
         except IndexError:  # checking first would race with other threads
+            self._define(program)
             worker = _Worker(self._namespaces[mode], program, K, self._dtype, _SILENT if mode == SILENT else _RAISING)
         try:
             return worker.run(worker.function, worker.work, *arguments)
         finally:
             workers.append(worker)
+
+    def _define(self, program: str) -> None:
+        if program not in self._defined:
+            code = compile(self._sources[program], "<compiled by microgradnet>", "exec")
+            exec(code, self._namespaces[FAST])
+            exec(code, self._namespaces[BOUNDED])
+            self._defined.add(program)
 
     def _new_size(self, program: str, K: int, mode: str) -> list[_Worker]:
         while len(self._workers) >= 2 * _SIZES:  # the oldest ones go
@@ -109,11 +127,6 @@ class _Worker:
         context: Context = copy_context()
         context.run(np.seterr, **errors)
         self.run = context.run
-
-
-def _chunks(K: int) -> Iterator[slice]:
-    for start in range(0, K, _CHUNK):
-        yield slice(start, min(start + _CHUNK, K))
 
 
 def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numbers:
