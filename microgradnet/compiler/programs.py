@@ -21,12 +21,17 @@ from .record import Recording
 from .rewrites import LAYERS, PROGRAM, Rewriting
 from .work_arrays import is_computed
 
+_MOST = 1000  # samples computed at a time
+_CACHE = 2e6  # bytes of work arrays that a chunk may take, so that they stay in the cache
+_NUMBERS = 4000  # that a statement should compute on the average, to be worth the call
+
 
 class Passes:
     """All that the passes made of a recording, each from what comes before it; made to be printed and tested.
 
     form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `sources`: of the
-    programs, by name, which refer to `tables`; `statements`: of each; `slots`: numbers per sample in the work arrays. few_values, few: up to which number of samples plain floats
+    programs, by name, which refer to `tables`; `statements`: of each; `chunk`: how many samples
+    are best computed at a time. few_values, few: up to which number of samples plain floats
     are faster.
     """
 
@@ -48,7 +53,7 @@ class Passes:
         self.forward, cost, *noted = [layers[root] for root in roots]
         self.names = Names(len(recording.inputs))
         self.statements: list[int] = []
-        self.slots = 0
+        self.chunk = _MOST
         self.names.name_layers(depth_first([self.forward], attrgetter("parents")))
         self.sources = {"values": self._values()}
         if len(recording.outputs) == 1 + watched:
@@ -68,7 +73,11 @@ class Passes:
 
     def _count(self, program: Program) -> None:
         self.statements.append(len(program.lines))
-        self.slots = max(self.slots, sum([slots for slots, varies in program.work.sizes if varies]))
+        slots = sum([slots for slots, varies in program.work.sizes if varies])
+        computed = [node.shape.slots for node in program.order if node.shape.varies]
+        in_cache = _CACHE / (8 * max(1, slots))
+        worth_a_call = _NUMBERS * len(computed) / max(1, sum(computed))
+        self.chunk = min(self.chunk, max(1, int(max(in_cache, worth_a_call))))
 
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
         """The program that computes the mean and its gradient, and notes the other outputs."""

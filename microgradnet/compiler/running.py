@@ -87,14 +87,14 @@ class Compiled:
         single = self.dtype == np.float32  # in which plain floats do not compute
         self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
-        self._slots = passes.slots
+        self._chunk = passes.chunk
         self._start()
 
     def _start(self) -> None:
         """Make the source run; what this sets is not pickled."""
         self._widths = [len(values) for values in self._recording.inputs]
         self._one_sample: OneSample | None = None
-        self.programs = Programs(self._sources, self._tables, self._functions, self._slots, self.dtype)
+        self.programs = Programs(self._sources, self._tables, self._functions, self._chunk, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: part for name, part in vars(self).items() if name not in ("programs", "_widths", "_one_sample")}

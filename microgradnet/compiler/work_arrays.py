@@ -6,6 +6,7 @@ stacked is computed where it belongs, and what only looks at another array (a sl
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Container, Sequence
 from typing import NamedTuple
@@ -35,7 +36,7 @@ class WorkArrays:
         self.fixed: list[tuple[Run, str]] = []
         self._run: dict[Array, Run] = {}
         self._stacked: dict[Array, tuple[Array, int]] = {}  # what is computed in its rows of a stack
-        self._free: dict[bool, list[int]] = {True: [], False: []}  # work arrays, by whether they vary
+        self._free: dict[bool, dict[int, list[int]]] = {True: {}, False: {}}  # by whether they vary, and slots
         self._parts: Counter[Array] = Counter()  # of a stack that are computed in it
         self._users: Counter[int] = Counter()  # arrays in a work array that are still to be read
         self._kept: set[int] = set()  # work arrays with fixed rows are not handed on
@@ -117,16 +118,15 @@ class WorkArrays:
     def _free_one(self, slots: int, varies: bool) -> int:
         """The smallest free work array that is large enough, or else the largest one, made larger, or a new one."""
         free = self._free[varies]
-        if not free:
-            free.append(len(self.sizes))
+        sizes = sorted(free)
+        if not sizes:
             self.sizes.append((slots, varies))
-        sizes = {
-            number: self.sizes[number][0] for number in reversed(free)
-        }  # of equal ones the latest: it is in the cache
-        enough = [number for number in sizes if sizes[number] >= slots]
-        number = min(enough, key=sizes.__getitem__) if enough else max(sizes, key=sizes.__getitem__)
-        free.remove(number)
-        self.sizes[number] = max(slots, sizes[number]), varies
+            return len(self.sizes) - 1
+        size = sizes[min(bisect_left(sizes, slots), len(sizes) - 1)]
+        number = free[size].pop()  # the latest: it is in the cache
+        if not free[size]:
+            del free[size]
+        self.sizes[number] = max(slots, size), varies
         return number
 
     def _is_last_reader(self, owner: Array) -> bool:
@@ -137,7 +137,8 @@ class WorkArrays:
         number = self._run[owner].work
         self._users[number] -= 1
         if self._users[number] == 0 and number not in self._kept:
-            self._free[owner.shape.varies].append(number)
+            slots, varies = self.sizes[number]
+            self._free[varies].setdefault(slots, []).append(number)
 
 
 def is_slice(take: Array) -> bool:

@@ -24,8 +24,6 @@ Numbers: TypeAlias = npt.NDArray[Any]
 
 _NUMPY = ("add", "maximum", "minimum", "matmul", "vdot", "broadcast_to", "empty")
 _OURS = ("exp_minus", "logistic", "first_largest", "first_smallest")
-_CHUNK, _LEAST = 1000, 32  # samples computed at a time, at the most and at the least
-_CACHE = 2e6  # bytes of work arrays that a chunk may take, so that they stay in the cache
 _SIZES = 4  # of batches whose work arrays are kept
 FAST, BOUNDED, SILENT = "fast", "bounded", "silent"
 _RAISING: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
@@ -35,8 +33,8 @@ _SILENT: Any = {"all": "ignore"}
 class Programs:
     """The functions that a source defines, ready to be called.
 
-    sources: of `values` and perhaps `gradient`, as `numpy_source` writes them, each compiled when it is first called. tables, functions: what it refers to. slots: numbers per sample in
-    its work arrays. `chunk`: samples that are computed at a time.
+    sources: of `values` and perhaps `gradient`, as `numpy_source` writes them, each compiled when it is first called. tables, functions: what they refer to. chunk: samples that are computed at a
+    time.
     """
 
     def __init__(
@@ -44,11 +42,10 @@ class Programs:
         sources: dict[str, str],
         tables: dict[str, Numbers],
         functions: dict[str, str],
-        slots: int,
+        chunk: int,
         dtype: np.dtype[Any],
     ) -> None:
-        self._dtype = dtype
-        self.chunk = int(min(_CHUNK, max(_LEAST, _CACHE / (max(1, slots) * dtype.itemsize))))
+        self._dtype, self.chunk = dtype, chunk
         namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY} | {"view": _view}
         namespace |= {name: getattr(kernels, name) for name in _OURS}
         namespace |= {name: ops.named(op).array for name, op in functions.items()}
