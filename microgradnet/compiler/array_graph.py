@@ -175,7 +175,8 @@ class ArrayGraph:
             a, b = b, a
         if is_scalar(a):
             if is_scalar(b):
-                return self._scaled(a, b)
+                both = self._scaled(a, b)
+                return self.node(ops.mul, (a, b), stretched((a, b))) if both is None else both
             if _is(b, ops.mul) and is_scalar(b.args[0]):
                 both = self._scaled(a, b.args[0])
                 if both is not None:
