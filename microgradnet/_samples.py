@@ -8,9 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ._validation import as_table
+from ._validation import Floats, as_table
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Judge: TypeAlias = Callable[[Floats, Floats], float]
 
 

@@ -25,9 +25,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ._validation import as_number, describe
+from ._validation import Floats, as_number, describe
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Rate: TypeAlias = float | Callable[[int], float]
 
 

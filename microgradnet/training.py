@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from . import ops
 from ._readings import active, note
-from ._samples import Floats, Judge, as_samples, extremes, judge
-from ._validation import describe
+from ._samples import Judge, as_samples, extremes, judge
+from ._validation import Floats, describe
 from .compiler.record import Recording, record, same_program
 from .compiler.replay import recorded_again
 from .compiler.running import Compiled
