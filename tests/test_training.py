@@ -623,7 +623,7 @@ def test_a_signal_at_any_moment_leaves_the_last_finished_step(make, compiled):
             steps = [np.array(state(net))]
             epochs = train(net, XOR, ODD, optimizer=optimizer, epochs=10**9, batch_size=2, seed=0, compiled=compiled)
             with pytest.raises(KeyboardInterrupt):
-                until_interrupted(epochs, moments.uniform(0.0005, 0.005))
+                until_interrupted(epochs, moments.uniform(0.0005, 0.003))
             signal.setitimer(signal.ITIMER_REAL, 0)
             held = len(steps) - 1 - [(state(net) == step).all() for step in steps[::-1]].index(True)
             assert held >= len(steps) - 2
