@@ -250,24 +250,25 @@ EDITS = {
     "a weight": lambda net, settings: net.layers[0].neurons[0].w.__setitem__(1, Value(0.5)),
     "a layer": lambda net, settings: net.layers.append(Layer(1, 1, seed=3)),
     "the cost": lambda net, settings: settings.update(factor=3.0),
+    "the cost, by a node": lambda net, settings: settings.update(factor=1.0 + sum(p**2 for p in net.parameters())),
 }
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_what_is_edited_between_epochs_counts_from_the_next_one_on(edit, compiled):
     """As in a new training that starts there."""
-    settings = {"factor": 1.0}
+    settings, net = {"factor": 1.0}, MLP(2, [2, 1], seed=1)
 
     def cost(y, r):
         return quadratic(y, r) * settings["factor"]
 
-    net = MLP(2, [2, 1], seed=1)
     epochs = train(net, XOR, ODD, cost, epochs=3, compiled=compiled)
     next(epochs)
     edit(net, settings)
-    twin = pickle.loads(pickle.dumps(net))
+    twin, settings_of_twin = pickle.loads(pickle.dumps((net, settings)))
     list(epochs)
-    list(train(twin, XOR, ODD, cost, epochs=2, compiled=False))
+    settings = settings_of_twin
+    list(train(twin, XOR, ODD, cost, epochs=2, compiled=not compiled))
     close(state(net), state(twin))
 
 
