@@ -391,6 +391,7 @@ class _CompiledCost:
         self._compile()
 
     def _compile(self) -> None:
+        self.listed = self.net.parameters()  # perhaps with one twice
         self.parameters = _parameters(self.net)
         recording = record(lambda x, r: _run(self.net, x, r, self.cost), (self.net.nin, self.net.nout))
         self.recording = recording._replace(several=False)
@@ -404,7 +405,8 @@ class _CompiledCost:
         self.fixed = _numbers(self.program.parameters[len(self.parameters) :])
 
     def _is_unchanged(self) -> bool:
-        if not (len(now := self.net.parameters()) == len(self.parameters) and all(map(is_, now, self.parameters))):
+        listed = self.net.parameters()
+        if len(listed) != len(self.listed) or not all(map(is_, listed, self.listed)):
             return False
         x, r = ([Value(number) for number in numbers.tolist()] for numbers in self.sample)
         try:
