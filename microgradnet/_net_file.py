@@ -11,18 +11,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ._validation import Floats
 
 if TYPE_CHECKING:
     import zipfile
     from pathlib import Path
 
 # The functions import what only they need: it would double the time of `import microgradnet`.
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 _FORMAT = "microgradnet MLP, version 1"
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would change the ends of lines

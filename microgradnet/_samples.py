@@ -8,9 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ._validation import as_table
+from ._validation import Floats, as_table
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Judge: TypeAlias = Callable[[Floats, Floats], float]
 
 
@@ -70,12 +69,12 @@ def judge(R: Floats) -> Judge | None:
     if R.shape[1] > 1:
         if not (np.sum(R.max(axis=1, keepdims=True) == R, axis=1) == 1).all():
             return None
-        return lambda y, r: float(np.mean(y.argmax(axis=0) == r.argmax(axis=1)))
+        return lambda y, r: int(np.count_nonzero(y.argmax(axis=0) == r.argmax(axis=1))) / len(r)
     targets = np.unique(R)
     if len(targets) > 2:
         return None
     middle = 0.5 if len(targets) == 1 else float(targets.mean())
-    return lambda y, r: float(np.mean((y[0] >= middle) == (r[:, 0] >= middle)))
+    return lambda y, r: int(np.count_nonzero((y[0] >= middle) == (r[:, 0] >= middle))) / len(r)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -6,9 +6,12 @@ Everything else is refused with an error that says what arrived, what was wanted
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 _HINTS = {
     "Value": "a Value holds one number, not a Value: use it as it is, or take its .data",

@@ -7,13 +7,14 @@ its attributes, so it can be pickled, and a training can go on with it later.
 A step never writes into an array but makes a new one, and remembers its results last, by one assignment. So a step that
 is interrupted has not happened, and a copy of `vars(optimizer)` is its whole state at that moment.
 
-    >>> import numpy as np
-    >>> optimizer = Descent(0.1, momentum=0.5)
-    >>> theta = np.array([1.0])
-    >>> for _ in range(3):
-    ...     theta = optimizer.step(theta, gradient=2.0 * theta)  # of θ²
-    >>> theta.round(3).tolist(), optimizer.steps
-    ([0.302], 3)
+    >>> from microgradnet import Adam, Value, compile
+    >>> x, y = Value(-1.0), Value(1.0)
+    >>> valley = compile(lambda: (1 - x) ** 2 + 10 * (y - x**2) ** 2)
+    >>> theta, adam = valley.theta(), Adam(0.05)
+    >>> for _ in range(2000):
+    ...     theta = adam.step(theta, valley.value_and_grad(theta=theta)[1])
+    >>> theta.round(6).tolist(), adam.steps
+    ([1.0, 1.0], 2000)
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ._validation import as_number, describe
+from ._validation import Floats, as_number, describe
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Rate: TypeAlias = float | Callable[[int], float]
 
 

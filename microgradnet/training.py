@@ -14,6 +14,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter, is_
@@ -24,8 +25,8 @@ import numpy.typing as npt
 
 from . import ops
 from ._readings import active, note
-from ._samples import Floats, Judge, as_samples, extremes, judge
-from ._validation import describe
+from ._samples import Judge, as_samples, extremes, judge
+from ._validation import Floats, describe
 from .compiler.record import Recording, record, same_program
 from .compiler.replay import recorded_again
 from .compiler.running import Compiled
@@ -326,19 +327,24 @@ def _measured(
 class _RecordedCost:
     """The cost, recorded anew for each sample.
 
-    What it uses of nodes recorded outside of it, such as a penalty on the weights that was written down once, holds old
-    numbers as soon as the weights have changed. Then each recording is computed again from its leaves.
+    Nodes that the cost uses and that were recorded outside of it, such as a penalty on the weights that was written down
+    once, hold old numbers as soon as the weights have changed. Two recordings have them in common. From then on, each
+    recording is computed again from its leaves.
     """
 
     def __init__(self, net: Any, cost: Cost, x: Floats, r: Floats) -> None:
         self.net, self.cost = net, cost
-        recordings = [set(topological_order(*_run(net, x, r, cost))) for _ in range(2)]
-        self.has_old_nodes = bool(set.intersection(*recordings))
+        self.has_old_nodes = False
+        self.last_nodes: set[Value] = set()
         self.refresh()
+        with suppress(ArithmeticError):  # of the net as it is now; training will tell
+            for _ in range(2):
+                self._recorded(x, r)
 
     def refresh(self) -> None:
         """Take the net as it now is."""
         self.parameters = _parameters(self.net)
+        self.to_compare = 2  # recordings, each with the one before
 
     def gradient(self, X: Floats, R: Floats, theta: Floats, gradient: Floats, outputs: Floats) -> float:
         """The mean cost; its gradient, and the outputs, shape (outputs, samples), are written into arrays."""
@@ -363,6 +369,11 @@ class _RecordedCost:
 
     def _recorded(self, x: Floats, r: Floats) -> list[Value]:
         values = _run(self.net, x, r, self.cost)
+        if self.to_compare and not self.has_old_nodes:
+            inner_nodes = set(topological_order(*values))
+            self.has_old_nodes = not inner_nodes.isdisjoint(self.last_nodes)
+            self.last_nodes = inner_nodes
+            self.to_compare -= 1
         if not self.has_old_nodes:
             return values
         now: dict[Value, Value] = {}
@@ -380,6 +391,7 @@ class _CompiledCost:
         self._compile()
 
     def _compile(self) -> None:
+        self.listed = self.net.parameters()  # perhaps with one twice
         self.parameters = _parameters(self.net)
         recording = record(lambda x, r: _run(self.net, x, r, self.cost), (self.net.nin, self.net.nout))
         self.recording = recording._replace(several=False)
@@ -393,7 +405,8 @@ class _CompiledCost:
         self.fixed = _numbers(self.program.parameters[len(self.parameters) :])
 
     def _is_unchanged(self) -> bool:
-        if not (len(now := self.net.parameters()) == len(self.parameters) and all(map(is_, now, self.parameters))):
+        listed = self.net.parameters()
+        if len(listed) != len(self.listed) or not all(map(is_, listed, self.listed)):
             return False
         x, r = ([Value(number) for number in numbers.tolist()] for numbers in self.sample)
         try:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradnet import Value, compile
 from microgradnet.optimizers import Adam, Descent
 
 numbers = st.floats(-100, 100)
@@ -119,13 +118,3 @@ def test_an_optimizer_belongs_to_one_net():
         with pytest.raises(ValueError, match=r"3 parameters.* 4"):
             optimizer.step(np.ones(4), np.ones(4))
         assert optimizer.steps == 1
-
-
-def test_a_function_without_data_is_minimised_in_five_lines():
-    """Rosenbrock's valley, by `compile` and Adam."""
-    x, y = Value(-1.0), Value(1.0)
-    valley = compile(lambda: (1 - x) ** 2 + 10 * (y - x**2) ** 2)
-    theta, adam = valley.theta(), Adam(0.05)
-    for _ in range(2000):
-        theta = adam.step(theta, valley.value_and_grad(theta=theta)[1])
-    np.testing.assert_allclose(theta, [1.0, 1.0], atol=1e-6)
