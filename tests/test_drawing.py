@@ -28,7 +28,21 @@ from hypothesis import strategies as st
 from pictures import SVG, points_on, random_graph, read, texts, tooltips
 from PIL import Image
 
-from microgradnet import MLP, Layer, Neuron, Perceptron, Value, cross_entropy, dot, draw, formulas, maximum, quadratic
+from microgradnet import (
+    MLP,
+    Layer,
+    Neuron,
+    Perceptron,
+    Value,
+    cross_entropy,
+    dot,
+    draw,
+    formulas,
+    grad,
+    maximum,
+    nodes,
+    quadratic,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -462,6 +476,16 @@ def test_a_slide_shows_the_lectures_numbers(cost, edges):
     widths = [float(attributes["penwidth"]) for *_, attributes in drawn.edges]
     np.testing.assert_allclose(widths, 0.5 + 3.0 * abs(by) / abs(by).max(), atol=0.006)
     assert not any(parameter.grad for parameter in net.parameters())
+
+
+def test_each_use_of_a_layer_has_its_own_delta():
+    """Also where a net has the same one twice."""
+    net = MLP(1, [1, 1], seed=1)
+    net.layers[1] = net.layers[0]
+    cost = quadratic(net([1.0]), 0.0)
+    z = [node for node in nodes(cost) if node.op == "dot"]
+    shown_delta = re.findall(r'label="δ (.*?)"', draw(net, x=[1.0], r=[0.0]).source)
+    assert [f"{delta:.3g}" for delta in grad(cost, z)] == shown_delta
 
 
 def test_a_slide_fits_a_screen():

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .. import ops
 from ..derivatives import grad
-from ..graph import dot_parts, nodes
+from ..graph import dot_parts
 from ..nn import MLP, Layer, Neuron
 from ..perceptron import Perceptron
 from ..value import Value
@@ -46,9 +46,8 @@ def run(net: Net, x: Sequence[Any], r: Any, cost: Cost) -> Sample:
     y: list[Any] = [x]
     for layer in layers:
         y.append(_listed(layer(y[-1])))
-    dots = {dot_parts(node)[2]: node for node in nodes(*y[-1]) if node.op is ops.dot}
     neurons = [[layer] if isinstance(layer, Neuron) else layer.neurons for layer in layers]
-    z = [dots[neuron.b] for layer in neurons for neuron in layer]
+    z = [_z_of(y_i) for outputs in y[1:] for y_i in outputs]
     inputs = _numbers(dot_parts(z[0])[1])
     activations = [_numbers(layer) for layer in y[1:]]
     if r is None:
@@ -59,6 +58,13 @@ def run(net: Net, x: Sequence[Any], r: Any, cost: Cost) -> Sample:
     deltas = [[next(derivatives) for _ in layer] for layer in neurons]
     gradients = [[[next(derivatives) for _ in neuron.w] for neuron in layer] for layer in neurons]
     return Sample(inputs, activations, _numbers(r), result.data, deltas, gradients)
+
+
+def _z_of(y: Value) -> Value:
+    """The `dot` that an activation was computed from."""
+    while y.op is not ops.dot:
+        y = next(parent for parent in y.parents if parent.parents)
+    return y
 
 
 def _listed(numbers: Any) -> list[Any]:
