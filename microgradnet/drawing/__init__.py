@@ -104,4 +104,4 @@ def _values(values: Any) -> list[Value]:
         return [values]
     if isinstance(values, (list, tuple)) and values and all(isinstance(value, Value) for value in values):
         return list(values)
-    raise TypeError(f"{describe(values)} arrived where something to draw was wanted: a Value, a list of them, or a net")
+    raise TypeError(f"{describe(values)} cannot be drawn: give a Value, a list of Values, or a net")

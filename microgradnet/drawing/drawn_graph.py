@@ -116,7 +116,7 @@ def missing_derivative(node: Value) -> Exception | None:
 
 def _follows_from_operands(node: Value) -> bool:
     """Whether recording it again, on its operands' present numbers, gives the numbers that it has."""
-    if node.op == "custom":
+    if node.op is ops.custom:
         return True  # made by hand: nothing computes it
     try:
         if node.op is ops.dot:

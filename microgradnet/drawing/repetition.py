@@ -41,11 +41,11 @@ def find_repetition(graph: DrawnGraph, limit: int) -> Repetition | None:
     """The longest one, if without what lies between at most `limit` nodes are left, else None."""
     codes: dict[tuple[str, ...], int] = {}
     signs = np.array([codes.setdefault((n.op, *[p.op for p in n.parents]), len(codes)) for n in graph.order])
-    best, covered = None, 0.0
+    best, covered = None, 0
     for period in range(1, min(limit, len(signs) // _FEWEST) + 1):
         low, high = _longest_run(signs[period:] == signs[:-period])
         length = high - low + period
-        if length >= _FEWEST * period and length > 1.1 * covered:  # a multiple of a period covers little more
+        if length >= _FEWEST * period and length > covered:  # a multiple of a period covers no more than it
             times = length // period
             best, covered = Repetition(high + period - times * period, period, times), length
     if best is None or len(graph.nodes) - len(best.between(graph)) > limit:

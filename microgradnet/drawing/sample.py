@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .. import ops
 from ..derivatives import grad
-from ..graph import dot_parts, nodes
+from ..graph import dot_parts
 from ..nn import MLP, Layer, Neuron
 from ..perceptron import Perceptron
 from ..value import Value
@@ -40,17 +40,16 @@ def run(net: Net, x: Sequence[Any], r: Any, cost: Cost) -> Sample:
     if isinstance(net, Perceptron):
         if r is not None:
             raise ValueError("a perceptron has derivatives of 0 and δ = 0: leave out r, or draw a Neuron")
-        inputs = [float(x_j) for x_j in x]
+        inputs = _numbers(x)
         return Sample(inputs, [[float(net(inputs))]])
     layers = [*net.layers] if isinstance(net, MLP) else [net]
     y: list[Any] = [x]
     for layer in layers:
         y.append(_listed(layer(y[-1])))
-    dots = {dot_parts(node)[2]: node for node in nodes(*y[-1]) if node.op is ops.dot}
     neurons = [[layer] if isinstance(layer, Neuron) else layer.neurons for layer in layers]
-    z = [dots[neuron.b] for layer in neurons for neuron in layer]
-    inputs = [x_j.data for x_j in dot_parts(z[0])[1]]
-    activations = [[y_i.data for y_i in layer] for layer in y[1:]]
+    z = [_z_of(y_i) for outputs in y[1:] for y_i in outputs]
+    inputs = _numbers(dot_parts(z[0])[1])
+    activations = [_numbers(layer) for layer in y[1:]]
     if r is None:
         return Sample(inputs, activations)
     result = cost(y[-1], r)
@@ -58,9 +57,19 @@ def run(net: Net, x: Sequence[Any], r: Any, cost: Cost) -> Sample:
     derivatives = iter(grad(result, z + weights))
     deltas = [[next(derivatives) for _ in layer] for layer in neurons]
     gradients = [[[next(derivatives) for _ in neuron.w] for neuron in layer] for layer in neurons]
-    targets = [float(r_i.data if isinstance(r_i, Value) else r_i) for r_i in _listed(r)]
-    return Sample(inputs, activations, targets, result.data, deltas, gradients)
+    return Sample(inputs, activations, _numbers(r), result.data, deltas, gradients)
+
+
+def _z_of(y: Value) -> Value:
+    """The `dot` that an activation was computed from."""
+    while y.op is not ops.dot:
+        y = next(parent for parent in y.parents if parent.parents)
+    return y
 
 
 def _listed(numbers: Any) -> list[Any]:
     return [*numbers] if hasattr(numbers, "__len__") else [numbers]
+
+
+def _numbers(values: Any) -> list[float]:
+    return [value.data if isinstance(value, Value) else float(value) for value in _listed(values)]

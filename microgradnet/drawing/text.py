@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 
 _NARROW = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾₀₁₂₃₄₅₆₇₈₉,.:;|!'()[]ijl ")
+_WIDE = frozenset("−+=×≈…%@MWmw")
 _JOINERS = "\u200c\u200d"  # invisible, but many scripts and emoji are wrong without them
 
 
@@ -94,6 +95,8 @@ def width(text: str, size: float) -> float:
         if unicodedata.combining(c)
         else 0.4
         if c in _NARROW
+        else 0.9
+        if c in _WIDE
         else 1.0
         if unicodedata.east_asian_width(c) in "WF"
         else 0.62
