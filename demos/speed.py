@@ -260,7 +260,8 @@ def programs(quick: bool, how: Measuring) -> None:
     X, R = pendulum.made_up_samples(K)
     hand = partial(pendulum.value_and_grad_by_numpy, steps)
     row = program_row(f"pendulum, {steps} steps, K = {K:,}", {"ours": fast.value_and_grad}, hand, X, R, fast.theta(), 5)
-    section("Programs", notes, ["ours", "products", "NumPy by hand", "PyTorch"], [*rows, row], how)
+    names = ["ours", "products", "NumPy by hand", *(["PyTorch"] if importlib.util.find_spec("torch") else [])]
+    section("Programs", notes, names, [*rows, row], how)
 
 
 def program_row(

@@ -37,8 +37,8 @@ def test_without_peers_every_section_runs(capsys, monkeypatch):
         "an epoch in batches of 10",
     ):
         assert re.match(rf"{FIGURE} +{FIGURE} +{RATIO} ", rows[work])
-    assert re.match(rf"({FIGURE} +){{3}}- +{RATIO} +{RATIO} +- ", rows["transformer, 2 positions, K = 2"])
-    assert re.match(rf"{FIGURE} +- +{FIGURE} +- +- +{RATIO} +- ", rows["convolution, K = 2"])
+    assert re.match(rf"({FIGURE} +){{3}}{RATIO} +{RATIO} ", rows["transformer, 2 positions, K = 2"])
+    assert re.match(rf"{FIGURE} +- +{FIGURE} +- +{RATIO} ", rows["convolution, K = 2"])
     assert re.match(rf"{FIGURE} +{FIGURE} +{RATIO} +≤ 1\.25$", rows["import, in a fresh interpreter"])
 
 
