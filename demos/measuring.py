@@ -11,9 +11,18 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
-# A contestant does a piece of work once and says what it took: seconds, or bytes.
-Contestant = Callable[[], float]
+Clock = Callable[[], float]  # time.perf_counter, or time.process_time, which leaves out what others do on the machine
+# A contestant does a piece of work once and says what it took: seconds by the clock, or bytes.
+Contestant = Callable[[Clock], float]
 BUDGET = 60.0  # seconds for a row; a slow one gets fewer rounds, but three
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How it is measured: how often each contestant takes its turn, and by which clock."""
+
+    rounds: int
+    clock: Clock = time.perf_counter
 
 
 @dataclass
@@ -25,22 +34,22 @@ class Row:
     target: str = ""
     shown: Callable[[float], str] = lambda t: seconds(t)
 
-    def run(self, rounds: int) -> dict[str, float]:
+    def run(self, how: Measuring) -> dict[str, float]:
         """Medians over the rounds, the contestants taking turns; the first round warms up and does not count."""
         taken: dict[str, list[float]] = {name: [] for name in self.contestants}
         turns = list(self.contestants.items())
         start = time.perf_counter()
-        for done in range(rounds + 1):
+        for done in range(how.rounds + 1):
             if done > 3 and time.perf_counter() - start > BUDGET:
                 break
             for name, contestant in turns:
                 gc.collect()  # nobody pays for another's garbage
-                taken[name].append(contestant())
+                taken[name].append(contestant(how.clock))
             turns = [*turns[1:], turns[0]]  # nor always for what the same one left in the caches
         return {name: median(figures[1:]) for name, figures in taken.items()}
 
 
-def section(title: str, notes: Sequence[str], names: Sequence[str], rows: Sequence[Row], rounds: int) -> None:
+def section(title: str, notes: Sequence[str], names: Sequence[str], rows: Sequence[Row], how: Measuring) -> None:
     """Run the rows and print one line each, as soon as it is known: a column per name, ours over each peer, targets."""
     ours, *peers = names
     print(f"\n{title}")
@@ -51,20 +60,20 @@ def section(title: str, notes: Sequence[str], names: Sequence[str], rows: Sequen
     line = f"  {{:<50}}{''.join(f'  {{:>{width}}}' for width in widths)}   {{}}"
     print(line.format("work", *heads, "target").rstrip())
     for row in rows:
-        figures = row.run(rounds)
+        figures = row.run(how)
         cells = [row.shown(figures[name]) if name in figures else "-" for name in names]
         cells += [ratio(figures[ours] / figures[peer]) if peer in figures else "-" for peer in peers]
         print(line.format(row.work, *cells, row.target).rstrip(), flush=True)
 
 
 def timed(work: Callable[[], object], repeats: int = 1) -> Contestant:
-    """A contestant that takes the mean of so many repetitions, in seconds of the processor: others may use it, too."""
+    """A contestant that takes the mean of so many repetitions."""
 
-    def contestant() -> float:
-        start = time.process_time()
+    def contestant(clock: Clock) -> float:
+        start = clock()
         for _ in range(repeats):
             work()
-        return (time.process_time() - start) / repeats
+        return (clock() - start) / repeats
 
     return contestant
 

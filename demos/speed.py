@@ -1,11 +1,11 @@
 """How fast: microgradnet beside its peers, in one run.
 
-    python demos/speed.py [--quick] [--rounds N] [SECTION …]
+    python demos/speed.py [--quick] [--rounds N] [--cpu-time] [SECTION …]
 
 Every row is one piece of work, done by each contestant in turn (ours, theirs, ours, …) for a number of rounds; printed
-are the medians over the rounds, in seconds of the processor, and our median over each peer's. One thread, float64;
-before times are compared, the contestants are checked to compute the same. Who is not installed is left out; the extra
-`peers` brings them all.
+are the medians over the rounds, and our median over each peer's. One thread, float64; before times are compared, the
+contestants are checked to compute the same. Who is not installed is left out; the extra `peers` brings them all. On a busy
+machine, `--cpu-time` counts the seconds of the processor instead (which flatters JAX: it waits for a thread of its own).
 
 Sections: `eager`, the engine beside other engines of scalars (`scalar_peers.py`); `sample`, one sample compiled beside
 the same by the engine; `batches`, a step of training on a batch (`matrix_peers.py`); `programs`, what was written number
@@ -24,8 +24,10 @@ import os
 import platform
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,7 @@ import numpy as np
 import pendulum
 import transformer
 from matrix_peers import RATE, Ours, OursNaively, Tuned, contestants
-from measuring import Contestant, Row, check_same, section, timed
+from measuring import Clock, Contestant, Measuring, Row, check_same, section, timed
 from scalar_peers import (
     MicrogptValue,
     find_micrograd,
@@ -57,7 +59,7 @@ from microgradnet import MLP, Value, compile, dot, quadratic, train
 # -- Eager: forward + backward of one sample, and a long chain -----------------------------------------------------------
 
 
-def eager(quick: bool, rounds: int) -> None:
+def eager(quick: bool, how: Measuring) -> None:
     """The engine beside other engines of scalars."""
     micrograd = find_micrograd()
     notes = [
@@ -73,7 +75,7 @@ def eager(quick: bool, rounds: int) -> None:
         *net_rows([6, 4, 3, 1], 2 if quick else 200, {"MLP": "≤ 1/5"}),
         *chain_rows(1_000 if quick else 100_000),
     ]
-    section("Eager", notes, ["ours", "microgpt", *(["micrograd"] if micrograd else [])], rows, rounds)
+    section("Eager", notes, ["ours", "microgpt", *(["micrograd"] if micrograd else [])], rows, how)
 
 
 def net_rows(sizes: Sequence[int], repeats: int, targets: dict[str, str]) -> list[Row]:
@@ -154,20 +156,26 @@ def chain_rows(length: int) -> list[Row]:
         return taken
 
     times: dict[str, Contestant] = {"ours": timed(lambda: work(Value))}
-    sizes: dict[str, Contestant] = {"ours": cache(lambda: size(Value))}  # once: it is the same in every round
+    size = cache(size)  # once: it is the same in every round
+    sizes: dict[str, Contestant] = {"ours": lambda clock: size(Value)}
     for name, value, _ in engines():
-        times[name] = partial(in_deep_thread, timed(partial(work, value)), 2 * length + 1_000)
-        sizes[name] = cache(partial(size, value))
+        times[name] = partial(deeply_timed, timed(partial(work, value)), 2 * length + 1_000)
+        sizes[name] = partial(lambda value, clock: size(value), value)
     return [
         Row(f"chain of {length:,} + and ×", times, "≤ 0.5"),
         Row("the same chain as built, memory a node", sizes, "ours ≤ 200 bytes", lambda n: f"{n:,.0f} B"),
     ]
 
 
+def deeply_timed(contestant: Contestant, depth: int, clock: Clock) -> float:
+    """What a contestant takes that recurses so deep."""
+    return in_deep_thread(partial(contestant, clock), depth)
+
+
 # -- One sample: the compiled program beside the engine ------------------------------------------------------------------
 
 
-def sample(quick: bool, rounds: int) -> None:
+def sample(quick: bool, how: Measuring) -> None:
     """Value and gradient of a single sample."""
     net = MLP(6, [4, 3, 1], seed=1)
     X, R = np.random.default_rng(0).random((1, 6)), np.ones((1, 1))
@@ -177,7 +185,7 @@ def sample(quick: bool, rounds: int) -> None:
         name = f"pendulum, {steps:,} Euler steps"
         cost = partial(started_from_values, model)
         rows.append(sample_row(name, cost, model.parameters(), *pendulum.made_up_samples(1), "≤ 1/8", quick))
-    section("One sample: compiled beside the engine itself", [], ["compiled", "eager"], rows, rounds)
+    section("One sample: compiled beside the engine itself", [], ["compiled", "eager"], rows, how)
 
 
 def started_from_values(model: pendulum.Pendulum, x: Sequence[Any], r: Sequence[Any]) -> Value:
@@ -207,7 +215,7 @@ def sample_row(
 # -- Batches: one gradient and update ------------------------------------------------------------------------------------
 
 
-def batches(quick: bool, rounds: int) -> None:
+def batches(quick: bool, how: Measuring) -> None:
     """A step of training, by everybody."""
     notes = [
         "The same step by all: mean quadratic cost of a sigmoid net, its gradient, θ ← θ − Δt ∇C.",
@@ -216,7 +224,7 @@ def batches(quick: bool, rounds: int) -> None:
     small, large = (64, 30, 10), (784, 30, 10)
     work = [(small, 50)] if quick else [(small, 1_000), (large, 10), (large, 100), (large, 10_000)]
     rows = [batch_row(sizes, K, quick) for sizes, K in work]
-    section("Batches", notes, list(contestants()), rows, rounds)
+    section("Batches", notes, list(contestants()), rows, how)
 
 
 def batch_row(sizes: tuple[int, int, int], K: int, quick: bool) -> Row:
@@ -236,7 +244,7 @@ def batch_row(sizes: tuple[int, int, int], K: int, quick: bool) -> Row:
 # -- Programs: written number by number ----------------------------------------------------------------------------------
 
 
-def programs(quick: bool, rounds: int) -> None:
+def programs(quick: bool, how: Measuring) -> None:
     """The transformer, the convolution and the pendulum."""
     notes = [
         "Value and gradient of the mean cost of K samples. 'products': Σ_j w_j x_j as a sum of products instead of `dot`.",
@@ -252,7 +260,8 @@ def programs(quick: bool, rounds: int) -> None:
     X, R = pendulum.made_up_samples(K)
     hand = partial(pendulum.value_and_grad_by_numpy, steps)
     row = program_row(f"pendulum, {steps} steps, K = {K:,}", {"ours": fast.value_and_grad}, hand, X, R, fast.theta(), 5)
-    section("Programs", notes, ["ours", "products", "NumPy by hand", "PyTorch"], [*rows, row], rounds)
+    names = ["ours", "products", "NumPy by hand", *(["PyTorch"] if importlib.util.find_spec("torch") else [])]
+    section("Programs", notes, names, [*rows, row], how)
 
 
 def program_row(
@@ -329,9 +338,9 @@ def compiled_convolution(inner: Callable[..., Value]) -> Any:
 # -- Compiling -----------------------------------------------------------------------------------------------------------
 
 
-def compiling(quick: bool, rounds: int) -> None:
+def compiling(quick: bool, how: Measuring) -> None:
     """Seconds to record and compile, and lines of source."""
-    rounds = min(rounds, 3)
+    how = replace(how, rounds=min(how.rounds, 3))
     sizes = (64, 30, 10) if quick else (784, 30, 10)
     theta = np.zeros(sizes[1] * (sizes[0] + 1) + sizes[2] * (sizes[1] + 1))
     nets = {"ours": timed(lambda: Ours(sizes, theta)), "products": timed(lambda: OursNaively(sizes, theta))}
@@ -345,11 +354,11 @@ def compiling(quick: bool, rounds: int) -> None:
         length = len(make(dot).source.splitlines())
         ways = {"ours": timed(partial(make, dot)), "products": timed(partial(make, sum_of_products))}
         rows.append(Row(f"{name}: {length:,} lines", ways, target))
-    section("Compiling", ["'products': every product and sum a node."], ["ours", "products"], rows, rounds)
+    section("Compiling", ["'products': every product and sum a node."], ["ours", "products"], rows, how)
     steps = 10 if quick else 1_000
     growing = {f"{n:,}": timed(partial(compiled_pendulum, n)) for n in (10 * steps, steps)}
     row = Row("pendulum, by Euler steps", growing, "≤ 12")
-    section("Compiling ten times as much", [], list(growing), [row], rounds)
+    section("Compiling ten times as much", [], list(growing), [row], how)
 
 
 def compiled_pendulum(steps: int) -> Any:
@@ -361,7 +370,7 @@ def compiled_pendulum(steps: int) -> Any:
 # -- Training ------------------------------------------------------------------------------------------------------------
 
 
-def training(quick: bool, rounds: int) -> None:
+def training(quick: bool, how: Measuring) -> None:
     """An epoch of `train`."""
     K = 200 if quick else 60_000
     notes = [
@@ -370,7 +379,7 @@ def training(quick: bool, rounds: int) -> None:
     rng = np.random.default_rng(0)
     X, R = rng.random((K, 784)), np.eye(10)[rng.integers(0, 10, K)]
     rows = [epoch_row(X, R, size) for size in (10, 100)]
-    section("Training", notes, ["train", "NumPy by hand"], rows, rounds)
+    section("Training", notes, ["train", "NumPy by hand"], rows, how)
 
 
 def epoch_row(X: Any, R: Any, batch_size: int) -> Row:
@@ -396,17 +405,17 @@ def epoch_row(X: Any, R: Any, batch_size: int) -> Row:
 # -- Import --------------------------------------------------------------------------------------------------------------
 
 
-def imports(quick: bool, rounds: int) -> None:
+def imports(quick: bool, how: Measuring) -> None:
     """`import microgradnet`, in a fresh interpreter."""
     row = Row(
         "import, in a fresh interpreter", {m: partial(import_time, m) for m in ("microgradnet", "numpy")}, "≤ 1.25"
     )
-    section("Import", [], list(row.contestants), [row], rounds)
+    section("Import", [], list(row.contestants), [row], how)
 
 
-def import_time(module: str) -> float:
+def import_time(module: str, clock: Clock) -> float:
     """Seconds that a fresh interpreter takes for `import module`, its own start left out."""
-    script = f"import time; start = time.process_time(); import {module}; print(time.process_time() - start)"
+    script = f"from time import {clock.__name__} as clock; start = clock(); import {module}; print(clock() - start)"
     folder = Path(microgradnet.__file__).parents[1]  # so that it finds what we found
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
@@ -447,6 +456,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--quick", action="store_true", help="little work, two rounds: shows that it runs, not how fast"
     )
     parser.add_argument("--rounds", type=int, help="how often each takes its turn (9); fewer where a row takes minutes")
+    parser.add_argument("--cpu-time", action="store_true", help="count the processor's seconds: for a busy machine")
     options = parser.parse_args(argv)
     rounds = options.rounds if options.rounds is not None else 2 if options.quick else 9
     if rounds < 1:
@@ -459,7 +469,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     for name, show in SECTIONS.items():
         if name in options.sections or not options.sections:
-            show(options.quick, rounds)
+            show(options.quick, Measuring(rounds, time.process_time if options.cpu_time else time.perf_counter))
 
 
 if __name__ == "__main__":
