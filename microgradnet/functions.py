@@ -1,11 +1,14 @@
-"""Functions of several Values: `dot`, `maximum`, `minimum`.
+"""Functions of several Values: `dot`, `maximum`, `minimum`, `softmax`, `logsumexp`.
 
-What they compute is stated in `ops`; here are their arguments, and how a `dot` is recorded.
+What the first three compute is stated in `ops`; here are their arguments, and how a `dot` is recorded. The other two
+are written with operations of the table, so what follows from a row holds for them as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 from . import ops
@@ -40,6 +43,66 @@ def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0
     23.5
     """
     return dot_node(flat(weights), bias, *dot_inputs(flat(inputs)))
+
+
+# Both below subtract the largest number first, so that no exponential overflows. At any z_j, the rounding of that difference
+# costs what rounding z_j itself did.
+
+
+def softmax(values: Sequence[Operand]) -> list[Value]:
+    """The shares e^{z_j} / Σ_i e^{z_i}, one per number: positive, with the sum 1.
+
+    values: a flat sequence of at least one number or Value, of any size; a ValueError if it is empty. −∞ beside a finite number
+    is a mask: its share is 0. With +∞, or −∞ alone, all is NaN, as ∞ − ∞ is.
+
+    Derivatives are right entry by entry where one share is nearly 1: that of p_j is p_j (1 − p_j) down to the smallest
+    floats.
+
+    >>> [p.data for p in softmax([Value(1000.0), Value(1000.0), -1000.0])]
+    [0.5, 0.5, 0.0]
+    """
+    z = _some(values, "softmax")
+    largest = reduce(maximum, z)  # not detached: 1 − p_j of the largest is then the sum of the others, with nothing cancelled
+    powers = [(z_j - largest).exp() for z_j in z]
+    total = reduce(add, powers)
+    return [power / total for power in powers]
+
+
+def logsumexp(values: Sequence[Operand]) -> Value:
+    """ln Σ_j e^{z_j}, the smooth maximum, whose gradient is the softmax.
+
+    values: as for `softmax`. ln(1 + small) keeps the digits of what is small: logsumexp of 0 and −50 is 1.9e-22.
+
+    >>> z = Value(-50.0)
+    >>> soft = logsumexp([0.0, z])
+    >>> soft.backward()
+    >>> soft.data, z.grad  # e⁻⁵⁰ both
+    (1.9287498479639178e-22, 1.9287498479639178e-22)
+    >>> logsumexp([1000.0, 1000.0]).data  # 1000 + ln 2
+    1000.6931471805599
+    """
+    z = _some(values, "logsumexp")
+    largest = reduce(maximum, z).detach()  # it is subtracted and added: its derivative is 0
+    return largest + log_of_powers([z_j - largest for z_j in z])
+
+
+def log_of_powers(d: Sequence[Value]) -> Value:
+    """ln Σ_j e^{d_j} for numbers of which none is positive and the largest is 0.
+
+    The number k of those that are 0 is taken out of the sum: ln k + ln(1 + (Σ − k) / k). Each e⁰ is taken out by
+    itself, for a difference of sums would have lost what is small beside 1.
+    """
+    zeros = [d_j.step() for d_j in d]
+    k = reduce(add, zeros)
+    rest = reduce(add, [d_j.exp() - zero for d_j, zero in zip(d, zeros, strict=True)])
+    return k.log() + ops.xlog1my(1.0, -rest / k)  # type: ignore[no-any-return]
+
+
+def _some(values: Sequence[Operand], name: str) -> tuple[Value, ...]:
+    z = as_values(values)
+    if not z:
+        raise ValueError(f"no number arrived in {name}: give it one at least")
+    return z
 
 
 _FLOATS, _VALUES = {float}, {Value}
