@@ -75,6 +75,12 @@ class Array:
     def __neg__(self) -> Any:
         return ops.neg(self)
 
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return ops.abs_(self)
+
     def __pow__(self, exponent: Any) -> Any:
         return ops.pow_(self, exponent) if isinstance(exponent, Array) else ops.power(exponent)(self)
 
