@@ -36,7 +36,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.tables: dict[str, npt.NDArray[Any]] = {}
-        self.functions: dict[str, str] = {}  # name in the source → operation
+        self.functions: dict[str, ops.Op] = {}  # name in the source → operation
         self._known: dict[Any, str] = {}
 
     def table(self, numbers: Any, shape: tuple[int, ...]) -> str:
@@ -49,12 +49,12 @@ class Tables:
         return self._known[key]
 
     def function(self, op: ops.Op) -> str:
-        """The name of an operation's array form: NumPy's or ours, or a number for one that has no such name."""
+        """The name of an operation's array form: NumPy's or ours for the table's own, a number for others."""
         name = getattr(op.array, "__name__", "")
-        if op.array not in (getattr(np, name, None), getattr(kernels, name, None)):
-            known = [name for name, known in self.functions.items() if known == op]
+        if not ops.is_built_in(op) or op.array not in (getattr(np, name, None), getattr(kernels, name, None)):
+            known = [name for name, known in self.functions.items() if known is op]
             name = known[0] if known else f"op{len(self.functions) + 1}"
-        self.functions[name] = str(op)
+        self.functions[name] = op
         return name
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import ops
 from .._readings import active, note
 from ..value import Value
 from .batches import as_rows, as_theta, refuse_nan
@@ -88,6 +90,8 @@ class Compiled:
         self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
         self._chunk = passes.chunk
+        rows = [op for op in passes.form.operations.values() if not ops.is_built_in(op)]
+        self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # of a user's own
         self._start()
 
     def _start(self) -> None:
@@ -101,6 +105,9 @@ class Compiled:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        for op, found in self._rows.items():
+            if ops.sample(op, _operands(op)) != found:
+                raise ValueError(f"the row {str(op)!r} has changed since this function was compiled: compile it again")
         self._start()
 
     @property
@@ -267,6 +274,10 @@ class Compiled:
         except FloatingPointError:
             return True
         return False
+
+
+def _operands(op: ops.Op) -> int:
+    return len(signature(op.partials).parameters) - 1
 
 
 def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
