@@ -202,7 +202,7 @@ class ArrayGraph:
         if len(shares) == 2:
             return None
         factor = math.prod([x.detail[0] if isinstance(x, Array) else x for x in (a, b)])
-        if not _SMALL <= abs(factor) <= _LARGE:
+        if not in_range(factor):
             return None
         return self.uniform(shares[0].shape, factor, shares[0].detail[1]) if shares else factor
 
@@ -362,6 +362,11 @@ class ArrayGraph:
 
 
 _SMALL, _LARGE = 2.0**-120, 2.0**120  # numbers that are multiplied beforehand: their product is exact enough in float32
+
+
+def in_range(factor: float) -> bool:
+    """Whether a product of numbers is as good as they are one by one."""
+    return _SMALL <= abs(factor) <= _LARGE
 
 
 def _by_number(coming: list[list[int]]) -> list[list[int]]:

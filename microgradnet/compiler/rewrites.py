@@ -122,7 +122,7 @@ def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
     while True:
         if cost.op in (arrays.sum_rows, arrays.regroup):
             (cost,) = cost.args
-        elif cost.op == ops.mul and isinstance(cost.args[0], float):
+        elif cost.op == ops.mul and isinstance(cost.args[0], float) and arrays.in_range(factor * cost.args[0]):
             factor, cost = factor * cost.args[0], cost.args[1]
         else:
             break
