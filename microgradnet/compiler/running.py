@@ -89,7 +89,7 @@ class Compiled:
         single = self.dtype == np.float32  # in which plain floats do not compute
         self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
-        self._chunk = passes.chunk
+        self._chunk, self._summary = passes.chunk, passes.summary()
         rows = [op for op in passes.form.operations.values() if not ops.is_built_in(op)]
         self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # of a user's own
         self._start()
@@ -219,6 +219,10 @@ class Compiled:
         if not np.isfinite(numbers).all():
             raise ValueError("theta holds NaN or infinite numbers: parameters must be finite")
         assign(self.parameters, numbers.tolist())
+
+    def __str__(self) -> str:
+        """What the compiler found: products, statements, which program serves which batches, work arrays."""
+        return f"{self!r}\n{self._summary}"
 
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self._widths))
