@@ -139,7 +139,7 @@ def test_a_pickled_program_does_not_meet_another_row(table):
     mine = double(table)
     pickled = pickle.dumps(compile(lambda x: mine(W * x[0]), 1))
     triple(table)
-    with pytest.raises(ValueError, match="'mine' has changed.*compile it again"):
+    with pytest.raises(ValueError, match=r"'mine' has changed.*compile it again"):
         pickle.loads(pickled)
     double(table)
     assert pickle.loads(pickled)([[1.0]]) == [2.0]

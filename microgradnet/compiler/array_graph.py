@@ -494,27 +494,32 @@ def stretched(args: Iterable[Any]) -> Shape:
 
 
 def _aligned(graph: ArrayGraph, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Operands whose shapes NumPy stretches; where one has several columns without samples, all get one column."""
-    shape = stretched(args)
-    if not shape.varies or shape.columns == 1:
+    """Operands whose shapes NumPy stretches; where columns of slots and of samples would clash, all get one column.
+
+    NumPy sees rows × (columns · K), so it cannot repeat one column of what varies, nor give each sample its share of
+    several columns that do not.
+    """
+    shapes = [arg.shape for arg in args if isinstance(arg, Array) and arg.op != uniform]
+    columns = max([shape.columns for shape in shapes], default=1)
+    varies = any(shape.varies for shape in shapes)
+    if (
+        columns == 1
+        or not varies
+        or all(s.columns == (columns if s.varies else 1) or (s.slots == 1 and not s.varies) for s in shapes)
+    ):
         return args
-    clash = any(
-        isinstance(arg, Array)
-        and arg.shape.columns != (shape.columns if arg.shape.varies else 1)
-        and not _is(arg, uniform)
-        for arg in args
-    )
-    if not clash:
-        return args
-    slots = shape.slots
-    return tuple(
-        [
-            graph.regroup(graph.stretch(arg, arg.shape._replace(rows=shape.rows, columns=shape.columns)), slots, 1)
-            if isinstance(arg, Array) and arg.shape.slots > 1
-            else arg
-            for arg in args
-        ]
-    )
+    most = max(shape.slots for shape in shapes)
+    rows = max(shape.rows for shape in shapes if shape.columns == columns)
+    slots = max(most, rows * columns)
+
+    def flattened(arg: Any) -> Any:
+        if not isinstance(arg, Array) or arg.shape.slots == 1:
+            return arg
+        if arg.shape.slots < slots:
+            arg = graph.stretch(arg, arg.shape._replace(rows=slots // columns, columns=columns))
+        return graph.regroup(arg, slots, 1)
+
+    return tuple(map(flattened, args))
 
 
 def _is(a: Any, op: Op) -> bool:
