@@ -62,7 +62,9 @@ def softmax(values: Sequence[Operand]) -> list[Value]:
     [0.5, 0.5, 0.0]
     """
     z = _some(values, "softmax")
-    largest = reduce(maximum, z)  # not detached: 1 − p_j of the largest is then the sum of the others, with nothing cancelled
+    largest = reduce(
+        maximum, z
+    )  # not detached: 1 − p_j of the largest is then the sum of the others, with nothing cancelled
     powers = [(z_j - largest).exp() for z_j in z]
     total = reduce(add, powers)
     return [power / total for power in powers]
