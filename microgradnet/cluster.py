@@ -41,6 +41,7 @@ import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -49,7 +50,8 @@ import numpy.typing as npt
 from ._validation import describe
 from .compiler import Compiled
 from .compiler.batches import as_rows, as_theta
-from .training import DivergenceError, Optimizer
+from .optimizers import Optimizer
+from .training import DivergenceError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -58,16 +60,16 @@ Numbers: TypeAlias = npt.NDArray[Any]
 Shard: TypeAlias = Sequence[npt.ArrayLike] | Callable[[], Sequence[npt.ArrayLike]]
 
 PATIENCE = 30.0  # seconds without an answer before asking whether there are workers
-ATTEMPTS = 4  # as often as distributed tries a task whose worker dies
+ATTEMPTS = 4  # at an answer, if workers keep dying
 
 
 class Sharded:
     """A compiled function of data that lie, shard by shard, on the workers of a cluster.
 
-    client: a `distributed.Client`. fast: what `compile` gave. shards: for each shard, an array per input, shape (samples, size), or
-    a function without arguments that gives them and is called on a worker, also again if that worker dies. The data move
-    once; after that only theta, gradients and values travel. `counts`: the number of samples of each shard. Samples
-    are numbered through all shards, in their order.
+    client: a `distributed.Client`. fast: what `compile` gave. shards: for each shard, an array per input, shape
+    (samples, size), or a function without arguments that gives them; it is called on a worker, and again if that worker
+    dies. The data move once; after that only theta, gradients and values travel. `counts`: the number of samples of each
+    shard. Samples are numbered through all shards, in their order.
 
     The same shards give the same bits, on however many workers and whichever of them die. A ValueError or a TypeError for
     shards that do not fit the function, with a note that names the shard; a RuntimeError for a closed client or a cluster
@@ -83,22 +85,22 @@ class Sharded:
         self._given = list(shards)
         if not self._given:
             raise ValueError(
-                "no shards arrived: give at least one, with an array per input or a function that loads them"
+                "no shards arrived: give at least one, of an array per input or a function that loads them"
             )
-        self.counts: list[int] = []
-        self._program = self._send_program()
-        self._held = [self._place(i) for i in range(len(self._given))]
-        self.counts = list(self._ask(_count, dict.fromkeys(range(len(self._given)), ())))
+        self._seen = self._workers()
+        self._send_program()
+        self._held = [self._place(i, self._seen[i % len(self._seen)]) for i in range(len(self._given))]
+        self.counts: list[int] = self._ask(_count, range(len(self._given)))
 
     def value_and_grad(self, theta: npt.ArrayLike | None = None, rows: slice | None = None) -> tuple[float, Numbers]:
         """The mean of the function over all samples, and its gradient, as `Compiled.value_and_grad` gives them.
 
-        theta: numbers for the parameters, theirs by default. rows: which rows of every shard to take, for batches; all by
+        theta: numbers for the parameters, theirs by default. rows: which rows of every shard to take, as a batch; all by
         default.
         """
         numbers, parts = self._theta(theta), self._parts(rows)
         total, value, gradient = sum(map(len, parts.values())), 0.0, np.zeros_like(numbers)
-        shares = self._ask(_value_and_grad, dict.fromkeys(parts, (numbers, rows)), parts)
+        shares = self._ask(_value_and_grad, parts, numbers, rows)
         for part, (mean, share) in zip(parts.values(), shares, strict=True):
             weight = len(part) / total
             value += weight * mean
@@ -108,18 +110,17 @@ class Sharded:
     def values(self, theta: npt.ArrayLike | None = None, rows: slice | None = None) -> Numbers:
         """The function's values, as a call of `Compiled` gives them: a row per sample, through all shards."""
         numbers, parts = self._theta(theta), self._parts(rows)
-        return np.concatenate(list(self._ask(_values, dict.fromkeys(parts, (numbers, rows)), parts)))
+        return np.concatenate(self._ask(_values, parts, numbers, rows))
 
     def train(self, optimizer: Optimizer, steps: int, rows_per_step: int | None = None) -> Iterator[float]:
         """Take steps with an optimizer, such as Descent(0.5), and write each into the parameters of `fast`.
 
-        rows_per_step: how many rows of every shard a step takes, one after the other; all by default. Shuffle the samples
-        before they are sharded. Gives the mean before each step. A DivergenceError when it or the parameters leave the
-        finite numbers; the parameters then hold the last finished step.
+        rows_per_step: how many rows of every shard a step takes, in their order and from the start again; all by default.
+        Shuffle the samples before they are sharded. Gives the mean before each step. A DivergenceError when it or the
+        parameters leave the finite numbers; the parameters then hold the last finished step.
         """
-        longest = max(self.counts)
-        size = rows_per_step or longest
-        starts = range(0, longest, size)
+        size = rows_per_step or max(self.counts)
+        starts = range(0, max(self.counts), size)
         for number in range(steps):
             start = starts[number % len(starts)]
             theta = self.fast.theta()
@@ -130,7 +131,8 @@ class Sharded:
                 self.fast.assign(optimizer.step(theta, gradient))
             except (ArithmeticError, ValueError) as error:
                 raise DivergenceError(
-                    f"step {number + 1} failed ({error}); the parameters hold the one before"
+                    f"training diverged in step {number + 1} ({error}); the parameters hold the step before. Try a "
+                    "smaller learning rate; if this is the very first step, look at the cost and the data"
                 ) from error
             yield value
 
@@ -138,65 +140,102 @@ class Sharded:
         return self.fast.theta() if theta is None else as_theta(theta, len(self.fast.parameters), self.fast.dtype)
 
     def _parts(self, rows: slice | None) -> dict[int, range]:
-        """For each shard that has such rows, their numbers in all the data."""
-        parts, start = {}, 0
-        for i, count in enumerate(self.counts):
-            part = range(start, start + count)[slice(None) if rows is None else rows]
-            if part:
-                parts[i] = part
-            start += count
-        if not parts:
-            raise ValueError(f"{rows} holds no row of any shard: the longest has {max(self.counts)} rows")
-        return parts
+        """Which samples, by their numbers in all the data, these rows of each shard are; shards without any are left out."""
+        ends = accumulate(self.counts)
+        parts = [range(end - count, end)[rows or slice(None)] for count, end in zip(self.counts, ends, strict=True)]
+        if not any(parts):
+            raise ValueError(f"{rows} takes no row of any shard: the longest has {max(self.counts)}")
+        return {i: part for i, part in enumerate(parts) if part}
+
+    # What lies where.
 
     def _workers(self) -> list[str]:
         if self.client.status != "running":
             raise RuntimeError(f"the client is {self.client.status}: make a new Client, and with it a new Sharded")
         workers = sorted(self.client.nthreads())
         if not workers:
-            raise RuntimeError(
-                f"the cluster at {self.client.scheduler.address} has no workers: start some, and client.wait_for_workers(n)"
-            )
+            raise RuntimeError("the cluster has no workers: start some, and wait with client.wait_for_workers(1)")
         return workers
 
-    def _send_program(self) -> Any:
-        return self.client.submit(pickle.loads, pickle.dumps(self.fast), pure=False)
+    def _send_program(self) -> None:
+        self._program = self.client.submit(pickle.loads, pickle.dumps(self.fast), pure=False)
 
-    def _place(self, i: int) -> Any:
-        """Shard i on a worker, of which each gets as many."""
-        workers, shard = self._workers(), self._given[i]
-        there = workers[i % len(workers)]
+    def _place(self, i: int, worker: str) -> Any:
+        """Shard i there; if that worker dies and the shard has a loader, the scheduler sees to it that it is loaded elsewhere."""
+        shard = self._given[i]
         if not callable(shard):
-            (shard,) = self.client.scatter([tuple(shard)], workers=[there], hash=False)
-        return self.client.submit(_hold, self._program, shard, workers=[there], allow_other_workers=True, pure=False)
+            shard = self.client.scatter([tuple(shard)], workers=[worker], hash=False)[0]
+        return self.client.submit(_hold, self._program, shard, workers=[worker], allow_other_workers=True, pure=False)
 
-    def _ask(
-        self, work: Callable[..., Any], arguments: dict[int, tuple[Any, ...]], parts: dict[int, range] | None = None
-    ) -> Iterator[Any]:
-        """What `work` gives for each of these shards, in their order. parts: the numbers of the samples it is about."""
-        self._workers()
-        asked = {i: self.client.submit(work, self._held[i], *more, pure=False) for i, more in arguments.items()}
-        for i, more in arguments.items():
-            for _ in range(ATTEMPTS):
-                try:
-                    yield self._answer(asked.pop(i))
-                    break
-                except CancelledError:  # data that were sent are gone with their worker
-                    if self._program.cancelled():
-                        self._program = self._send_program()
-                    self._held[i] = self._place(i)
-                    asked[i] = self.client.submit(work, self._held[i], *more, pure=False)
-                except Exception as error:
-                    raise _named(error, i, parts) from error
+    def _spread(self) -> None:
+        """Give workers that have come since, such as one restarted after it died, their part of the shards."""
+        workers = self._workers()
+        if workers == self._seen:
+            return
+        self._seen = workers
+        places = self.client.who_has(self._held)
+        held = {
+            worker: [i for i, shard in enumerate(self._held) if worker in places[shard.key][:1]] for worker in workers
+        }
+        while True:
+            most, least = (pick(workers, key=lambda worker: len(held[worker])) for pick in (max, min))
+            if len(held[most]) <= len(held[least]) + 1:
+                return
+            i = held[most].pop()
+            self._held[i] = self._place(i, least)
+            held[least].append(i)
 
-    def _answer(self, future: Any) -> Any:
+    # Questions and answers.
+
+    def _ask(self, work: Callable[..., Any], shards: Iterable[int], *arguments: Any) -> list[Any]:
+        """What `work` gives for each of these shards, in their order."""
+        self._spread()
+        answers = self._submit(work, shards, arguments)
+        for _ in range(ATTEMPTS):
+            self._wait(answers.values())
+            for i, answer in answers.items():
+                if answer.status == "error":
+                    raise self._named(answer.exception(), i, arguments)
+            try:
+                return self.client.gather(list(answers.values()))
+            except CancelledError:  # data that were sent are gone with their worker
+                if self._program.cancelled():
+                    self._send_program()
+                workers = self._workers()
+                lost = [i for i, answer in answers.items() if answer.cancelled()]
+                for i in lost:
+                    self._held[i] = self._place(i, workers[i % len(workers)])
+                answers |= self._submit(work, lost, arguments)
+        raise RuntimeError(
+            f"workers died in each of {ATTEMPTS} attempts: look into their logs, perhaps for lack of memory"
+        )
+
+    def _submit(self, work: Callable[..., Any], shards: Iterable[int], arguments: Sequence[Any]) -> dict[int, Any]:
+        shards = list(shards)
+        same = [[argument] * len(shards) for argument in arguments]
+        futures = self.client.map(work, [self._held[i] for i in shards], *same, pure=False)
+        return dict(zip(shards, futures, strict=True))
+
+    def _wait(self, answers: Iterable[Any]) -> None:
+        from distributed import wait
+
         while True:
             try:
-                return future.result(timeout=PATIENCE)
+                wait(list(answers), timeout=PATIENCE)
+                return
+            except CancelledError:
+                return  # gathering tells which
             except TimeoutError:
-                if future.status != "pending":
-                    raise
-                self._workers()
+                self._workers()  # none left is an error
+
+    def _named(self, error: Exception, i: int, arguments: Sequence[Any]) -> Exception:
+        """The error with the number that its sample has in all the data, or with a note about its shard."""
+        sample = re.match(r"sample (\d+)", str(error))
+        if arguments and sample:
+            number = self._parts(arguments[-1])[i][int(sample[1])]
+            return type(error)(f"sample {number}{str(error)[sample.end() :]}")
+        error.add_note(f"(in shard {i}, counted from 0)")
+        return error
 
 
 class _Shard:
@@ -240,12 +279,3 @@ def _value_and_grad(shard: _Shard, theta: Numbers, rows: slice | None) -> tuple[
 def _values(shard: _Shard, theta: Numbers, rows: slice | None) -> Numbers:
     batch = shard.rows if rows is None else [x[rows] for x in shard.rows]
     return shard.fast(*batch, theta=_aligned(theta))
-
-
-def _named(error: Exception, i: int, parts: dict[int, range] | None) -> Exception:
-    """The error with the number that its sample has in all the data, or with a note about its shard."""
-    sample = re.match(r"sample (\d+)", str(error))
-    if parts and sample:
-        return type(error)(f"sample {parts[i][int(sample[1])]}{str(error)[sample.end() :]}")
-    error.add_note(f"(in shard {i}, counted from 0)")
-    return error
