@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from ..graph import depth_first
 from ..value import Value
-from . import array_graph as arrays
+from . import array_ops
 from .array_graph import Array, ArrayGraph
 from .assembly import Assembly
 from .derivative import Gradient, differentiate
@@ -32,7 +32,7 @@ class Passes:
 
     form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `sources`: of the
     programs, by name, which refer to `tables`; `statements`: of each; `chunk`: how many samples
-    are best computed at a time; `slots`: numbers per sample in the work arrays. few_values, few: up to which number of samples plain floats
+    are best computed at a time; `slots`: numbers per sample in the work array_ops. few_values, few: up to which number of samples plain floats
     are faster.
     """
 
@@ -73,7 +73,7 @@ class Passes:
         """What was found, in a few lines."""
         products = []
         for q, z in enumerate(self.names.layers, 1):
-            product = z if z.op == arrays.matmul else z.args[0]
+            product = z if z.op == array_ops.matmul else z.args[0]
             (rows, width, _), columns = product.args[0].shape, product.shape.columns
             together = f", for {columns} vectors together" if columns > 1 else ""
             products.append(f"  layer {q}: {rows} × {width}{together}")
@@ -118,7 +118,7 @@ class Passes:
         names = self.names.rewritten(now)
         for matrix, name in list(names.of.items()):  # A1 in theta has its dA1 in the gradient
             for slots, array in parts:
-                if matrix.op == arrays.take and matrix.args[0] is theta and matrix.detail == slots:
+                if matrix.op == array_ops.take and matrix.args[0] is theta and matrix.detail == slots:
                     names.of.setdefault(array, f"d{name}")
         roots = [*mean.args, *noted, *[array for _, array in parts]]
         elsewhere = _written_directly(parts, theta.shape.rows, roots)
@@ -142,7 +142,7 @@ class Passes:
         for output in noted:
             program.lines.append(f"watched[...] = {program.text(output)}")
         total = program.full(mean.args[0])
-        squared = mean.op == arrays.squared_length
+        squared = mean.op == array_ops.squared_length
         total = f"vdot({total}, {total})" if squared else f"add.reduce({total}, axis=None)"
         scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
         program.lines.append(f"return {scale} * float({total})")
@@ -162,7 +162,7 @@ def _written_directly(
     for slots, array in parts:
         view = lattice("gradient", size, slots, array.shape[:2])
         alone = all([counted[slot] == 1 for slot in slots])
-        one_statement = is_computed(array) and array.op not in (arrays.stack, arrays.take)
+        one_statement = is_computed(array) and array.op not in (array_ops.stack, array_ops.take)
         if view and alone and read[array] == 1 and one_statement:
             written[array] = view
     return written
