@@ -1,4 +1,4 @@
-"""Data as a compiled function wants it: one array per input, of its dtype, with a sample per row."""
+"""Data for a compiled function: one array per input, of its dtype, with a sample per row."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`compile`: a scalar function, recorded once, as straight-line NumPy over a whole batch.
+"""`compile`: a scalar function becomes a NumPy program for whole batches.
 
-This module puts the passes together and looks after calls: data, threads, errors that name the sample.
+This module runs the passes and handles calls: data, parameters, and errors that name the sample.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def compile(
     dtype: npt.DTypeLike = np.float64,
     parameters: Value | Sequence[Value] = (),
 ) -> Compiled:
-    """Record a function of Values once and make it a NumPy program for batches.
+    """Record a function of Values once, and make it a NumPy program for batches.
 
-    function: takes one list of Values per size, and gives a Value (a cost, say) or a sequence of them (a net's
-    outputs). sizes: how many numbers a sample has in each input. dtype: numpy.float64 or numpy.float32. parameters: the
-    first ones, in this order, whether the function uses them or not; by default in the order in which it meets them,
-    which for what a net computes is that of `net.parameters()`, but for what `grad` recorded may be any.
+    function: takes one list of Values per size, and gives a Value (a cost, say) or a sequence of Values (a net's outputs).
+    sizes: how many numbers a sample has in each input. dtype: numpy.float64 or numpy.float32. parameters: Values that come
+    first among the parameters, in this order, even if the function does not use them. Without it, the parameters are in the
+    order in which the recorded graph meets them; for a net that is the order of `net.parameters()`.
 
-    Leaves that are not inputs are the parameters. The recorded operations are what is run on every sample: a
-    function that looks at the numbers of its inputs (an `if`, a comparison, a `.data`) is refused with a ValueError,
-    for its graph would depend on them. What a cost refuses by itself, as `cross_entropy` does targets outside [0, 1], it
-    refuses when it is recorded, not on every batch; `train` has it look at the extreme targets first.
+    All leaves that the function did not make itself are inputs or parameters. The recorded operations run on every sample,
+    so a function that reads the number of an input or a parameter (with an `if`, a comparison, a `.data`) raises a
+    ValueError that names the line: its graph would depend on that number. `.detach()` is the remedy where a number is meant
+    without its derivative. A function that records another graph when it is called again raises a ValueError, too.
 
     >>> w = Value(2.0)
     >>> fast = compile(lambda x: w * x[0] + x[1].sin(), 2)
@@ -86,12 +86,12 @@ class Compiled:
         passes = Passes(recording, leaves(parameters), watched)
         self.parameters = passes.form.parameters
         self._sources, self._names = passes.sources, passes.names.inputs
-        single = self.dtype == np.float32  # in which plain floats do not compute
+        single = self.dtype == np.float32  # plain floats would compute in double precision
         self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
         self._chunk, self._summary = passes.chunk, passes.summary()
         rows = [op for op in passes.form.operations.values() if not ops.is_built_in(op)]
-        self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # of a user's own
+        self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # rows added by a user
         self._start()
 
     def _start(self) -> None:
@@ -176,7 +176,7 @@ class Compiled:
     def mean_into(
         self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None = None
     ) -> float:
-        """As `value_and_grad`, of data that are checked already and into given arrays: for training loops.
+        """Like `value_and_grad`, for data that have been checked, into given arrays: for training loops.
 
         gradient: shape (parameters,). rows: an array of this dtype per input, shape (K, size). theta: an array like
         `theta()`. watched: shape (watched outputs, K), for the outputs beside the first.
@@ -244,7 +244,7 @@ class Compiled:
     def _again(
         self, compute: Callable[[str], Any], columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
     ) -> Any:
-        """After a floating-point error: once more with exponentials bounded; if that fails, too, tell why it does.
+        """Compute again after a floating-point error, with bounded exponentials; if that fails too, raise its cause.
 
         An infinity that plain floats allow is a result.
         """
