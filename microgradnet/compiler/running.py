@@ -179,7 +179,8 @@ class Compiled:
         """Like `value_and_grad`, for data that have been checked, into given arrays: for training loops.
 
         gradient: shape (parameters,). rows: an array of this dtype per input, shape (K, size). theta: an array like
-        `theta()`. watched: shape (watched outputs, K), for the outputs beside the first.
+        `theta()`. watched: shape (watched outputs, K), for the outputs beside the first. Raises a FloatingPointError if the
+        gradient is not finite.
         """
         K = len(rows[0])
         if self._few >= K:
@@ -188,11 +189,18 @@ class Compiled:
                 mean, gradient[...], others = found
                 if watched is not None:
                     watched[...] = others
+                _refuse_infinite(gradient)
                 return mean
-        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched)
+        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched, finite=True)
 
     def _mean_into(
-        self, gradient: Numbers, columns: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None
+        self,
+        gradient: Numbers,
+        columns: Sequence[Numbers],
+        K: int,
+        theta: Numbers,
+        watched: Numbers | None,
+        finite: bool = False,
     ) -> float:
         if watched is None and self._watched:
             watched = np.empty((self._watched, K), self.dtype)
@@ -202,6 +210,8 @@ class Compiled:
             mean = self._again(
                 lambda mode: self.programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
             )
+            if finite:  # where nothing overflowed it is
+                _refuse_infinite(gradient)
         if math.isnan(mean):
             refuse_nan(columns)
         return mean
@@ -278,6 +288,11 @@ class Compiled:
         except FloatingPointError:
             return True
         return False
+
+
+def _refuse_infinite(gradient: Numbers) -> None:
+    if not np.isfinite(gradient).all():
+        raise FloatingPointError("the gradient is not finite")
 
 
 def _operands(op: ops.Op) -> int:
