@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 from digit_data import STRIP, InputError
 from matplotlib.figure import Figure
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from microgradnet import MLP, Compiled, DivergenceError, compile, cross_entropy, quadratic, train
 
