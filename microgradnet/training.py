@@ -83,9 +83,9 @@ class Epoch:
     def _repr_html_(self) -> str:
         cells = {
             "epoch": str(self.number),
-            "cost": f"{self.cost:.6g}",
+            "cost": f"{self.cost:.4g}",
             "accuracy": _percent(self.accuracy),
-            "validation cost": "" if self.validation_cost is None else f"{self.validation_cost:.6g}",
+            "validation cost": "" if self.validation_cost is None else f"{self.validation_cost:.4g}",
             "validation accuracy": _percent(self.validation_accuracy),
             "seconds": f"{self.seconds:.3g}",
         }
