@@ -26,6 +26,7 @@ import numpy.typing as npt
 from . import ops
 from ._readings import active, note
 from ._samples import Judge, as_samples, extremes, judge
+from ._tables import html_table
 from ._validation import Floats, describe
 from .compiler.record import Recording, record, same_program
 from .compiler.replay import recorded_again
@@ -57,7 +58,7 @@ class DivergenceError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass through the training data.
+    """One pass through the training data; in a notebook, a table of one row.
 
     number: from 1. cost, accuracy: means over the epoch's samples, each measured just before the step that used it.
     seconds: spent on training so far, without validation and without what the caller does between epochs.
@@ -78,6 +79,22 @@ class Epoch:
     seconds: float
     validation_cost: float | None = None
     validation_accuracy: float | None = None
+
+    def _repr_html_(self) -> str:
+        cells = {
+            "epoch": str(self.number),
+            "cost": f"{self.cost:.4g}",
+            "accuracy": _percent(self.accuracy),
+            "validation cost": "" if self.validation_cost is None else f"{self.validation_cost:.4g}",
+            "validation accuracy": _percent(self.validation_accuracy),
+            "seconds": f"{self.seconds:.3g}",
+        }
+        known = {name: cell for name, cell in cells.items() if cell}
+        return html_table([*known], [[*known.values()]])
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{fraction:.1%}"
 
 
 def train(
