@@ -29,9 +29,7 @@ _LINE = 14.0  # points from line to line of a node's label
 LIVE_LINE = 12.0  # on the live page
 
 
-def draw_graph(
-    graph: DrawnGraph, direction: str, play: Callable[[], str] | None = None, live: bool = False
-) -> Picture:
+def draw_graph(graph: DrawnGraph, direction: str, play: Callable[[], str] | None = None, live: bool = False) -> Picture:
     """The picture of all nodes of a graph. play: see `Picture`; live: the live page's, with room for any number."""
     if live:
         sizes = {node: _live_size(graph, node) for node in graph.nodes}
@@ -112,9 +110,11 @@ def _slope(graph: DrawnGraph, edge: Edge) -> str:
 def _live_size(graph: DrawnGraph, node: Value) -> Size:
     """A line each for operation, name, number and gradient, which may become any number."""
     lines = [line for line in (str(node.op) if node.parents else "", graph.name(node)) if line]
-    lines += ["−0.0001234"] + (["δ −0.0001234"] if node in graph.gradients else [])
-    w, h = max(width(line, 11.0) for line in lines) + 4.0, len(lines) * LIVE_LINE + 4.0
-    return (w + 12.0, h + 12.0) if graph.kind(node) in ("input", "variable") else (w, h)
+    lines += ["−0.001234"] + (["δ −0.001234"] if node in graph.gradients else [])
+    w, h = max(width(line, 11.0) for line in lines) + 3.0, len(lines) * LIVE_LINE + 4.0
+    rim = 8.0 if graph.is_result(node) else 0.0
+    rim += 12.0 if graph.kind(node) in ("input", "variable") else 0.0
+    return w + rim, h + rim
 
 
 def _size(kind: str, lines: list[str]) -> Size:

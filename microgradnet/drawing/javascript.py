@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .. import ops
@@ -19,7 +18,7 @@ from ..symbols import Expression
 from ..value import Value
 from .text import short, subscript, superscript
 
-_VALUES: dict[Callable[..., Any], str] = {  # by the row's value on floats, so that a user's row may have it, too
+_VALUES: dict[Any, str] = {  # by the row's value on floats, so that a user's row may have it, too
     float: "{}",
     operator.add: "({} + {})",
     operator.sub: "({} - {})",
@@ -42,7 +41,28 @@ _VALUES: dict[Callable[..., Any], str] = {  # by the row's value on floats, so t
     ops.cross_entropy.value: "crossEntropy({}, {})",
 } | {
     getattr(math, name): f"checked(Math.{name}, {{}})"
-    for name in "exp expm1 log log1p log2 log10 sqrt cbrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh".split()
+    for name in [
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "sqrt",
+        "cbrt",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+    ]
     if hasattr(math, name)
 }
 _DOT = "exactDot" if hasattr(math, "sumprod") else "dot"  # as the table's own sum of products

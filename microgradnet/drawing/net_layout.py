@@ -17,8 +17,8 @@ from .text import short, width
 Place: TypeAlias = tuple[float, float]
 
 _LABEL = 46.0  # along an edge, for its label
-_TIGHT = 8.0  # for none
-_TIGHT_BEND = 24.0
+_TIGHT = 20.0  # for one of four digits at most
+_TIGHT_BEND = 18.0
 _ARROW = 6.0
 
 
@@ -33,7 +33,7 @@ class Frame:
 class NetLayout:
     """Places of nodes, edges and frames, as attributes of the DOT source.
 
-    sizes: width and height of each node; direction: "LR" or "TB"; tight: with edges that have no label, as on the live page.
+    sizes: width and height of each node; direction: "LR" or "TB"; tight: with room for the shortest labels alone, and none on edges into a z, as on the live page.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class NetLayout:
     ) -> None:
         self.attributes = {"layout": "nop2"}
         self._down = direction == "LR"
+        self._tight = tight
         self._label = _TIGHT if tight else _LABEL if self._down else 20.0
         self._bend = _TIGHT_BEND if tight else BEND
         turned = {node: size if self._down else size[::-1] for node, size in sizes.items()}
@@ -123,6 +124,8 @@ class NetLayout:
     def _beside(self, edge: Edge, start: Place, end: Place, twin: bool) -> Place:
         """Where the label of an edge stands that follows no row: near its head if there is room between the edges."""
         parents, size = len(edge.head.parents), self._columns.sizes[edge.head][1]
+        if self._tight and self._down:
+            return (start[0] + end[0] + _ARROW) / 2, (start[1] + end[1]) / 2
         if parents <= 2 and not self._down:
             return end[0] - (3.0 if parents == 2 else 10.0), end[1]
         if parents <= 2 and size > 16.0:

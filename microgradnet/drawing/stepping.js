@@ -110,7 +110,8 @@ function resultOf(sign, a, b, result) {  // with ≈ where the rounded numbers d
 // The three sweeps, in the engine's order.
 
 const {nodes: N, order, notes} = scene, root = N.findIndex(node => node.result);
-const leaves = [...N.keys()].filter(i => !N[i].op), recorded = N.map(node => Number(node.data));
+const leaves = [...N.keys()].filter(i => !N[i].op).sort((i, j) => N[i].at[0] - N[j].at[0] || N[i].at[1] - N[j].at[1]);
+const recorded = N.map(node => Number(node.data));
 const trained = leaves.filter(i => N[i].trained), wanted = leaves.filter(i => N[i].grad);
 let data, partials, failure, undefinedAt, flows, grads, tangents, movements;
 let chosen = trained[0] ?? leaves[0];
@@ -225,14 +226,14 @@ const boxes = N.map((node, i) => {
   } else {
     const box = by => ({class: "shape", x: x - w / 2 + by, y: y - h / 2 + by, width: w - 2 * by, height: h - 2 * by,
                         rx: node.kind === "parameter" ? 9 : 0});
-    if (node.result) make(group, "rect", box(-4));
     make(group, "rect", box(0));
+    if (node.result) make(group, "rect", box(4));
   }
   const lines = [["op", node.op], ["name", node.name], ["data", "?"], ["grad", node.grad]].filter(([, text]) => text);
   const texts = Object.fromEntries(lines.map(([line, text], k) =>
     [line, make(group, "text", {class: line, x, y: y + 4 + 12 * (k - (lines.length - 1) / 2)}, text)]));
   if (!node.op) group.addEventListener("click", () => choose(i));
-  return {group, texts, title: make(group, "title"), room: w - 4};
+  return {group, texts, title: make(group, "title"), room: w - (node.result ? 12 : 4)};
 });
 
 scene.edges.forEach((edge, e) => {  // above the nodes, for a narrow gap
@@ -274,7 +275,7 @@ function plan() {
   find("slider").max = steps.length - 1;
 }
 
-const named = i => N[i].name ? `${N[i].name} = ${number(i)}` : number(i);
+const named = i => N[i].name ? `${N[i].name} = ${number(i)}` : N[i].op ? `‘${N[i].op}’ = ${number(i)}` : number(i);
 const number = i => short(data[i]) + (N[i].stale ? " †" : "");
 const list = (items, most = 5) => items.slice(0, most).join(", ") + (items.length > most ? ", …" : "");
 const vector = some => `(${list(some.map(short), 8)})`;
@@ -284,6 +285,9 @@ function slope(i, place) {  // "∂tanh/∂x = 4 σ(2 x) σ(−2 x)"
   return words ? `∂/∂${words.operands[place]} of ${node.op} = ${words.formulas[place]}` : `∂/∂ of ${node.op}, as recorded`;
 }
 
+const slopeName = i => N[i].grad === "δ" ? "δ" : "gradient";
+const rule = (i, place, partial) => N[i].op === "dot" ? "" : `${slope(i, place)} = ${short(partial)}; `;
+
 function story(now) {  // the sentence, and its lines
   const [i] = now.nodes;
   if (now.kind === "start") return ["The leaves have their numbers. Nothing is computed yet.", notes];
@@ -291,8 +295,8 @@ function story(now) {  // the sentence, and its lines
   if (now.kind === "seed" && inForwardMode)
     return [`The tangent of ${named(i)} is 1, that of every other leaf 0. It flows forward: each operation passes on Σ local derivative × tangent.`, []];
   if (now.kind === "seed")
-    return [`The gradient of the result with respect to itself is 1: ${named(i)}, ∂ = 1.`, []];
-  if (byLayer) return ["", layerLines(now)];
+    return [`The gradient of the result with respect to itself is 1: ${named(i)}, gradient = 1.`, []];
+  if (byLayer) return (([formula, ...lines]) => [formula, lines])(layerLines(now));
   if (now.kind === "forward") {
     const said = N[i].operation < 0 ? ", as recorded" : "";
     const lines = N[i].op === "dot" || !partials[i].length ? [] :
@@ -301,13 +305,13 @@ function story(now) {  // the sentence, and its lines
   }
   if (now.kind === "backward") {
     const lines = flows[i].map(({place, parent, partial, term, before, after}) =>
-      `to ${named(parent)}: ${N[i].op === "dot" ? "" : slope(i, place) + "; "}${resultOf("×", partial, grads[i], term)}, ` +
-      `so its ${N[parent].grad} becomes ${resultOf("+", before, term, after)}`);
-    return [lines.length ? `${named(i)} hands its ${N[i].grad} = ${short(grads[i])} to its operands, times the local derivative:`
+      `to ${named(parent)}: ${rule(i, place, partial)}${resultOf("×", partial, grads[i], term)}` +
+      (before === 0 ? "" : `, so its ${slopeName(parent)} becomes ${resultOf("+", before, term, after)}`));
+    return [lines.length ? `${named(i)} hands its ${slopeName(i)} = ${short(grads[i])} to its operands, times the local derivative:`
                          : `${named(i)} has only constants below it.`, lines];
   }
   const lines = movements[i].map(({place, parent, partial, term}) =>
-    `from ${named(parent)}: ${N[i].op === "dot" ? "" : slope(i, place) + "; "}${resultOf("×", partial, tangents[parent], term)}`);
+    `from ${named(parent)}: ${rule(i, place, partial)}${resultOf("×", partial, tangents[parent], term)}`);
   return [lines.length ? `The tangent of ${named(i)} is ${short(tangents[i])}: the sum of what its operands pass on.`
                        : `Nothing below ${named(i)} moves: its tangent is 0.`, lines];
 }
@@ -393,7 +397,7 @@ function show(step) {
     const node = N[i], there = known.has(i);
     const tangent = sweeping && inForwardMode && (done.has(i) || !node.op) ? tangents[i] ?? 0 : undefined;
     write(box, "data", there ? number(i) : "?");
-    write(box, "grad", tangent !== undefined ? `→ ${short(tangent)}` : sums[i] !== undefined ? `${node.grad} ${short(sums[i])}` : "");
+    write(box, "grad", tangent !== undefined ? `→ ${short(tangent)}` : sums[i] !== undefined ? `${node.grad === "δ" ? "δ" : "∂"} ${short(sums[i])}` : "");
     box.texts.grad?.setAttribute("class", tangent === undefined ? "grad" : "tangent");
     box.title.textContent = [
       node.label || node.name || node.op, there ? `data = ${exact(data[i])}` : "not computed yet",
@@ -418,9 +422,10 @@ function show(step) {
   find("phase").textContent = now.phase;
   const [sentence, lines] = story(now);
   find("story").firstElementChild.textContent = sentence;
-  find("story").lastElementChild.replaceChildren(...lines.map((line, k) =>
-    Object.assign(document.createElement("li"), {textContent: line,
-      className: now.kind === "start" ? "note" : byLayer && now.layer && k === 0 ? "lecture" : ""})));
+  find("story").firstElementChild.className = byLayer && now.layer ? "lecture" : "";
+  find("story").lastElementChild.className = lines.length > 7 ? "many" : "";
+  find("story").lastElementChild.replaceChildren(...lines.map(line =>
+    Object.assign(document.createElement("li"), {textContent: line, className: now.kind === "start" ? "note" : ""})));
   count(done);
   find("slider").value = current;
   for (const id of ["first", "back"]) find(id).disabled = current === 0;

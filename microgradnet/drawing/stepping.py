@@ -100,7 +100,9 @@ def _notes(graph: DrawnGraph, operations: Operations) -> list[str]:
     """What a reader must know from the start."""
     notes = []
     if graph.stale:
-        notes.append("A leaf was assigned after the graph was recorded: all is computed again from the leaves' present numbers.")
+        notes.append(
+            "A leaf was assigned after the graph was recorded: all is computed again from the leaves' present numbers."
+        )
     if operations.locked:
         names = list(dict.fromkeys(str(node.op) for node in operations.locked))
         notes.append(
@@ -188,9 +190,7 @@ def _trained(graph: DrawnGraph) -> set[Value]:
     return {node for node, kind in kinds.items() if kind == wanted}
 
 
-def _node(
-    graph: DrawnGraph, node: Value, thing: dict[str, str], top: float, operations: Operations
-) -> dict[str, Any]:
+def _node(graph: DrawnGraph, node: Value, thing: dict[str, str], top: float, operations: Operations) -> dict[str, Any]:
     told: dict[str, Any] = {
         "at": _point(thing["pos"].rstrip("!"), top),
         "size": [round(72 * float(thing["width"]), 1), round(72 * float(thing["height"]), 1)],
@@ -224,7 +224,7 @@ def _edge(graph: DrawnGraph, edge: Edge, thing: dict[str, str], top: float) -> d
         "place": edge.place,
         "path": [_point(point, top) for point in points],
         "tip": _point(tip.removeprefix("e,"), top),
-        "label": _point(thing["lp"], top) if "lp" in thing else None,
+        "label": None if graph.layers and edge.head.op is ops.dot else _point(thing["lp"], top),
     }
 
 
