@@ -191,7 +191,8 @@ function make(parent, tag, attributes = {}, text = null) {
   return element;
 }
 
-const [width, height] = scene.size;
+const [width, height] = scene.size, tight = scene.frames.length > 0;
+svg.classList.toggle("tight", tight);
 svg.setAttribute("viewBox", `-6 -6 ${width + 12} ${height + 12}`);
 svg.setAttribute("width", Math.round(1.25 * (width + 12)));
 svg.setAttribute("height", Math.round(1.25 * (height + 12)));
@@ -240,7 +241,7 @@ scene.edges.forEach((edge, e) => {  // above the nodes, for a narrow gap
   if (!edge.label) return;
   const [x, y] = edge.label, label = make(svg, "g");
   edges[e].label = label;
-  edges[e].text = make(label, "text", {x, y: y + 3.5});
+  edges[e].text = make(label, "text", {x, y: y + 3.5, lengthAdjust: "spacingAndGlyphs"});
 });
 
 function write(box, line, text) {
@@ -325,7 +326,7 @@ function layerLines(now) {
     if (now.kind === "forward mode") return now.nodes.map(i => `tangent of ${named(i)}: ${short(tangents[i] ?? 0)}`).slice(0, 5);
     const below = [...new Set(now.nodes.flatMap(i => flows[i].map(flow => flow.parent)))].filter(p => !now.nodes.includes(p));
     return [`Through ${now.nodes.toReversed().map(i => `‘${N[i].op}’`).join(", ")}:`,
-            ...below.map(p => `∂C/∂ of ${named(p)} is ${short(grads[p])}`).slice(0, 5)];
+            ...below.map(p => `∂${N[root].name || "result"}/∂${N[p].name || `‘${N[p].op}’`} = ${short(grads[p])}`).slice(0, 5)];
   }
   if (now.kind === "forward")
     return [now.forward, `z${q} = ${vector(z.map(i => data[i]))}`, ...(y.length ? [`y${q} = ${vector(y.map(i => data[i]))}`] : [])];
@@ -416,14 +417,16 @@ function show(step) {
     title.textContent = there ? `${slope(head, place)} = ${exact(partials[head][place])}` : "";
     if (!label) return;
     label.setAttribute("class", "edge" + (on ? ` ${way}` : ""));
-    const arrow = backwards ? (scene.across ? "← " : "↑ ") : scene.across ? "→ " : "↓ ";
+    const arrow = tight ? "" : backwards ? (scene.across ? "← " : "↑ ") : scene.across ? "→ " : "↓ ";
     text.textContent = flow ? arrow + short(flow.term) : there ? short(partials[head][place]) : "";
+    text.toggleAttribute("textLength", false);
+    if (tight && text.textContent.length > 7) text.setAttribute("textLength", 42);
   });
   find("phase").textContent = now.phase;
   const [sentence, lines] = story(now);
   find("story").firstElementChild.textContent = sentence;
   find("story").firstElementChild.className = byLayer && now.layer ? "lecture" : "";
-  find("story").lastElementChild.className = lines.length > 7 ? "many" : "";
+  find("story").lastElementChild.className = lines.length > 6 ? "many" : "";
   find("story").lastElementChild.replaceChildren(...lines.map(line =>
     Object.assign(document.createElement("li"), {textContent: line, className: now.kind === "start" ? "note" : ""})));
   count(done);
@@ -617,7 +620,7 @@ find("number").addEventListener("input", () => set(chosen, find("number").value.
 find("number").addEventListener("blur", () => { find("number").setAttribute("aria-invalid", false); renew(); });
 addEventListener("hashchange", () => show(Number(location.hash.slice(1)) || 0));
 
-find("layers").hidden = scene.frames.length === 0;
+find("layers").hidden = !tight;
 document.querySelector("h1").textContent = document.title = scene.title;
 data = [...recorded];
 reset();
