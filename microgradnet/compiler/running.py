@@ -16,6 +16,7 @@ import numpy.typing as npt
 from .. import ops
 from .._readings import active, note
 from ..value import Value
+from .array_graph import Array
 from .batches import as_rows, as_theta, refuse_nan
 from .one_sample import OneSample
 from .programs import Passes
@@ -215,6 +216,11 @@ class Compiled:
         if math.isnan(mean):
             refuse_nan(columns)
         return mean
+
+    def array_graph(self) -> tuple[Array, dict[Array, str], list[Value]]:
+        """What the compiler found, for pictures: the array of the outputs, the arrays' names, and the recorded outputs."""
+        passes = Passes(self._recording, self.parameters, self._watched)
+        return passes.forward, passes.names.of, self._recording.outputs
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""
