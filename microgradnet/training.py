@@ -439,6 +439,8 @@ def _parameters(net: Any) -> list[Value]:
     """The net's parameters, each once, which must be leaves."""
     parameters: list[Value] = list(dict.fromkeys(net.parameters()))
     for p in parameters:
+        if not isinstance(p, Value):
+            raise TypeError(f"{describe(p)} is among the net's parameters: make it a Value, Value({p!r})")
         if p.op != ops.leaf:
             raise TypeError(f"{describe(p)} is a parameter that was computed: train takes parameters made by Value(…)")
     return parameters

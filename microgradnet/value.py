@@ -8,7 +8,7 @@ in `ops`, how gradients travel in `graph`, and `recorders` writes the functions 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast, final, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, final, overload
 
 import numpy as np
 
@@ -305,6 +305,22 @@ class Value:
         return bool(self.data)
 
     __hash__ = object.__hash__
+
+    if not TYPE_CHECKING:  # type checkers refuse both by themselves
+
+        def __float__(self) -> float:
+            raise TypeError(
+                "a Value does not convert to a float, which would have no derivative: write x.exp() in the place of "
+                "math.exp(x); the number alone is x.data"
+            )
+
+        def __int__(self) -> int:
+            raise TypeError(
+                "a Value does not convert to an int, for no derivative flows through an index: give a one-hot input, whose "
+                "dot with the numbers to choose from is the chosen one; where no function is compiled, int(x.data) will do"
+            )
+
+        __index__ = __int__
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""

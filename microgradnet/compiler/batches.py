@@ -59,6 +59,8 @@ def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
     """Numbers for all parameters as one flat array; a TypeError or ValueError for what does not fit."""
     if type(theta) is np.ndarray and theta.dtype == dtype and theta.shape == (count,) and theta.flags.c_contiguous:
         return theta
+    if isinstance(theta, np.ma.MaskedArray):
+        raise TypeError("theta is a masked array: fill in its masked numbers")
     numbers = np.asarray(theta)
     if numbers.dtype.kind not in "fiu" and numbers.size > 0:
         raise TypeError(f"theta holds {numbers.dtype}: convert it to numbers with .astype(float)")

@@ -232,15 +232,13 @@ def _heights(form: NormalForm, keys: Sequence[object]) -> list[int]:
         lowest, highest = height[number], min([chosen[operand] for operand in taken[number]], default=_FAR) - 1
         if highest > lowest:
             counts = crowd[key]
-            levels = range(lowest, highest + 1) if highest - lowest < _LEVELS else counts
-            chosen[number] = max(
-                [level for level in levels if lowest <= level <= highest], key=lambda level: (counts[level], -level)
-            )
+            levels = range(lowest, min(highest, lowest + _LEVELS) + 1)
+            chosen[number] = max(levels, key=lambda level: (counts[level], -level))
     return chosen
 
 
 _FAR = 10**9  # the height of leaves
-_LEVELS = 100  # that are looked at one by one
+_LEVELS = 100  # by how many a term may be moved: looking at more would take long
 
 
 def _all_operands(term: Term) -> Sequence[int]:

@@ -37,7 +37,7 @@ class NormalForm:
     meets them.
 
     `terms`; `varies`: per term, whether it depends on an input; `outputs`: the terms of the outputs; `parameters`:
-    the Values; `sizes`: of the inputs.
+    the Values; `sizes`: of the inputs; `operations`: by name.
     """
 
     def __init__(self, recording: Recording, parameters: Sequence[Value] = ()) -> None:
@@ -46,6 +46,7 @@ class NormalForm:
         self.varies: list[bool] = []
         self.parameters: list[Value] = []
         self.sizes = [len(values) for values in inputs]
+        self.operations: dict[str, Op] = {}
         self._known: dict[Term, int] = {}
         self._number: dict[Value, int] = {}
         self._vectors: dict[int, tuple[int, ...]] = {}
@@ -63,6 +64,10 @@ class NormalForm:
         number = self._number
         absorbed = _absorbed(order, outputs)
         for node in order:
+            if self.operations.setdefault(str(node.op), node.op) is not node.op and node.op.exponent is None:
+                raise ValueError(
+                    f"the row {str(node.op)!r} was replaced while this graph was recorded: record the whole graph again"
+                )
             if node in absorbed and (node.op != ops.mul or self._is_product(node)):
                 continue  # computed as a part of its sum
             if node.op == ops.dot:

@@ -17,18 +17,18 @@ import numpy.typing as npt
 
 from .. import kernels, ops
 from ..graph import depth_first
-from . import array_graph as arrays
+from . import array_ops
 from .array_graph import Array, Shape
 from .names import Names
 from .work_arrays import Run, WorkArrays, is_computed, owner_of
 
 _KERNELS = {
-    arrays.minus_exponential: "exp_minus",
-    arrays.logistic: "logistic",
-    arrays.first_largest: "first_largest",
-    arrays.first_smallest: "first_smallest",
+    array_ops.minus_exponential: "exp_minus",
+    array_ops.logistic: "logistic",
+    array_ops.first_largest: "first_largest",
+    array_ops.first_smallest: "first_smallest",
 }
-_REDUCTIONS = {arrays.sum_rows: "add", arrays.max_rows: "maximum", arrays.min_rows: "minimum"}
+_REDUCTIONS = {array_ops.sum_rows: "add", array_ops.max_rows: "maximum", array_ops.min_rows: "minimum"}
 
 
 class Tables:
@@ -36,7 +36,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.tables: dict[str, npt.NDArray[Any]] = {}
-        self.functions: dict[str, str] = {}  # name in the source → operation
+        self.functions: dict[str, ops.Op] = {}  # name in the source → operation
         self._known: dict[Any, str] = {}
 
     def table(self, numbers: Any, shape: tuple[int, ...]) -> str:
@@ -49,12 +49,12 @@ class Tables:
         return self._known[key]
 
     def function(self, op: ops.Op) -> str:
-        """The name of an operation's array form: NumPy's or ours, or a number for one that has no such name."""
+        """The name of an operation's array form: NumPy's or ours for the table's own, a number for others."""
         name = getattr(op.array, "__name__", "")
-        if op.array not in (getattr(np, name, None), getattr(kernels, name, None)):
-            known = [name for name, known in self.functions.items() if known == op]
+        if not ops.is_built_in(op) or op.array not in (getattr(np, name, None), getattr(kernels, name, None)):
+            known = [name for name, known in self.functions.items() if known is op]
             name = known[0] if known else f"op{len(self.functions) + 1}"
-        self.functions[name] = str(op)
+        self.functions[name] = op
         return name
 
 
@@ -92,30 +92,30 @@ class Program:
         """The statement for a node, the one with this number in the order."""
         if node in self.names.comments:
             self.lines.append(f"# {self.names.comments[node]}")
-        if node.op == arrays.stack:
+        if node.op == array_ops.stack:
             self._stack(number, node)
             return
         out = self.elsewhere.get(node) or self._view(node)
         statement = self._call(node, out)
         name = self._name(node, number)
-        if node.op == arrays.take and node.shape.columns > 1:  # it is written in another shape than it is read in
+        if node.op == array_ops.take and node.shape.columns > 1:  # it is written in another shape than it is read in
             self.lines.append(statement)
             statement = out
         self._bind(node, name, statement)
 
     def _call(self, node: Array, out: str) -> str:
         op = node.op
-        if op == arrays.matmul:
+        if op == array_ops.matmul:
             a, b = map(self.full, node.args)
             return f"matmul({a}, {b}, out={out})"
-        if op == arrays.outer:
+        if op == array_ops.outer:
             a, b = map(self.full, node.args)
             return f"matmul({a}, {b}.T, out={out})"
-        if op == arrays.sum_columns:
+        if op == array_ops.sum_columns:
             return f"add.reduce({self.full(node.args[0])}, axis=1, keepdims=True, out={out})"
         if op in _REDUCTIONS:
             return f"{_REDUCTIONS[op]}.reduce({self.full(node.args[0])}, axis=0, keepdims=True, out={out})"
-        if op == arrays.take:
+        if op == array_ops.take:
             source, slots = node.args[0], node.detail
             out = self._view(node, Shape(len(slots), 1, node.shape.varies))
             source = source.graph.regroup(source, source.shape.slots, 1)
@@ -150,30 +150,30 @@ class Program:
         known = self._text.get(a)
         if known is None:
             known = self._new_text(a)
-            if a.op not in (arrays.stretch, arrays.uniform):
+            if a.op not in (array_ops.stretch, array_ops.uniform):
                 self._text[a] = known
         return known
 
     def _new_text(self, a: Array) -> str:
-        if a.op == arrays.uniform:
+        if a.op == array_ops.uniform:
             number, shared = a.detail
             return self.scaled(number, shared)
-        if a.op == arrays.given:
+        if a.op == array_ops.given:
             return str(self.names.inputs[a.detail])
-        if a.op == arrays.constants:
+        if a.op == array_ops.constants:
             if len(a.detail) == 1:
                 return literal(float(a.detail[0]))
             return self.tables.table([float(text) for text in a.detail], a.shape[:2])
-        if a.op == arrays.stretch:
+        if a.op == array_ops.stretch:
             return self.text(a.args[0])
-        if a.op == arrays.transpose:
+        if a.op == array_ops.transpose:
             return f"{self.full(a.args[0])}.T"
-        if a.op == arrays.take and a.args[0].op == arrays.flat:
+        if a.op == array_ops.take and a.args[0].op == array_ops.flat:
             return self._parameters(a)
         run = self.work.run(a)
         if run is not None:
             return self._view_of(run, self.text(owner_of(a)))
-        if a.op == arrays.regroup:
+        if a.op == array_ops.regroup:
             return f"{self.full(a.args[0])}.reshape({self._numpy_shape(a.shape)})"
         source = a.args[0]
         columns = source.shape.columns
@@ -183,9 +183,9 @@ class Program:
     def full(self, a: Array) -> str:
         """As `text`, but of the array's own shape, for what does not broadcast."""
         inner = a
-        while inner.op == arrays.stretch:
+        while inner.op == array_ops.stretch:
             (inner,) = inner.args
-        if inner is not a or a.op == arrays.uniform or (a.op == arrays.constants and len(a.detail) == 1):
+        if inner is not a or a.op == array_ops.uniform or (a.op == array_ops.constants and len(a.detail) == 1):
             return f"broadcast_to({self.text(inner)}, ({self._numpy_shape(a.shape)}))"
         return self.text(a)
 
@@ -217,7 +217,7 @@ class Program:
         name = self.names.of.get(node, "")
         holder = self._holder.get(name, node)
         if not name or (holder is not node and self._readers.get(holder, -1) > number):
-            if node.op == arrays.stack or (node.op == arrays.take and node.shape.columns > 1):
+            if node.op == array_ops.stack or (node.op == array_ops.take and node.shape.columns > 1):
                 return ""
             self._temporaries += 1
             return f"t{self._temporaries}"

@@ -12,8 +12,8 @@ from typing import Any
 
 from .. import ops
 from ..graph import depth_first
-from . import array_graph as arrays
-from .array_graph import Array, ArrayGraph, is_number
+from . import array_ops
+from .array_graph import Array, ArrayGraph, in_range, is_number
 
 Rule = Callable[["Rewriting", Array], "Array | None"]
 
@@ -55,12 +55,12 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
     if node.op != ops.add or not all(isinstance(arg, Array) for arg in node.args):
         return None
     product, bias = map(now.of, node.args)
-    if product.op != arrays.matmul or not all(a.op == arrays.take for a in (product.args[0], bias)):
+    if product.op != array_ops.matmul or not all(a.op == array_ops.take for a in (product.args[0], bias)):
         return None
     matrix, y = product.args
     rows, width, _ = matrix.shape
     flat = matrix.args[0]
-    if flat.op != arrays.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not _computed(y):
+    if flat.op != array_ops.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not _computed(y):
         return None
     slots = [slot for r in range(rows) for slot in (*matrix.detail[r * width : (r + 1) * width], bias.detail[r])]
     if slots != [slots[0] + step for step in range(len(slots))]:
@@ -83,8 +83,8 @@ def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
 
 
 def _sigmoid(now: Rewriting, x: Array) -> Array:
-    e = now.graph.node(arrays.minus_exponential, (x,), x.shape)
-    return now.graph.node(arrays.logistic, (e,), x.shape)
+    e = now.graph.node(array_ops.minus_exponential, (x,), x.shape)
+    return now.graph.node(array_ops.logistic, (e,), x.shape)
 
 
 def detached(now: Rewriting, node: Array) -> Array | None:
@@ -104,7 +104,7 @@ def difference(now: Rewriting, node: Array) -> Array | None:
 
 def sign_behind_the_sum(now: Rewriting, node: Array) -> Array | None:
     """The sum of −1 · a as −1 times the sum of a, which has fewer numbers."""
-    if node.op != arrays.sum_rows or not _is_negative(now[node.args[0]]):
+    if node.op != array_ops.sum_rows or not _is_negative(now[node.args[0]]):
         return None
     total = now.graph.node(node.op, (now[node.args[0]].args[1],), node.shape)
     return now.graph.node(ops.mul, (-1.0, total), node.shape)
@@ -116,19 +116,19 @@ def _is_negative(a: Any) -> bool:
 
 def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
     """What is added up in the end need not be added up before, nor scaled number by number."""
-    if node.op != arrays.total:
+    if node.op != array_ops.total:
         return None
     (cost,), factor = map(now.of, node.args), node.detail
     while True:
-        if cost.op in (arrays.sum_rows, arrays.regroup):
+        if cost.op in (array_ops.sum_rows, array_ops.regroup):
             (cost,) = cost.args
-        elif cost.op == ops.mul and isinstance(cost.args[0], float):
+        elif cost.op == ops.mul and isinstance(cost.args[0], float) and in_range(factor * cost.args[0]):
             factor, cost = factor * cost.args[0], cost.args[1]
         else:
             break
     if cost.op == "**2":
-        return now.graph.node(arrays.squared_length, cost.args, node.shape, factor)
-    return now.graph.node(arrays.total, (cost,), node.shape, factor)
+        return now.graph.node(array_ops.squared_length, cost.args, node.shape, factor)
+    return now.graph.node(array_ops.total, (cost,), node.shape, factor)
 
 
 LAYERS: tuple[Rule, ...] = (bias_in_the_product,)
@@ -137,6 +137,6 @@ PROGRAM: tuple[Rule, ...] = (detached, sigmoid_in_halves, difference, sign_behin
 
 def _computed(a: Array) -> bool:
     """Whether a statement computes it, so that it can be computed where it is wanted."""
-    while a.op == arrays.regroup:
+    while a.op == array_ops.regroup:
         (a,) = a.args
-    return (bool(a.parents) and a.op not in (arrays.take, arrays.stretch)) or a.op == arrays.stack
+    return (bool(a.parents) and a.op not in (array_ops.take, array_ops.stretch)) or a.op == array_ops.stack

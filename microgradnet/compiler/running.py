@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import ops
 from .._readings import active, note
 from ..value import Value
 from .batches import as_rows, as_theta, refuse_nan
@@ -87,7 +89,9 @@ class Compiled:
         single = self.dtype == np.float32  # in which plain floats do not compute
         self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
-        self._chunk = passes.chunk
+        self._chunk, self._summary = passes.chunk, passes.summary()
+        rows = [op for op in passes.form.operations.values() if not ops.is_built_in(op)]
+        self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # of a user's own
         self._start()
 
     def _start(self) -> None:
@@ -101,6 +105,9 @@ class Compiled:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        for op, found in self._rows.items():
+            if ops.sample(op, _operands(op)) != found:
+                raise ValueError(f"the row {str(op)!r} has changed since this function was compiled: compile it again")
         self._start()
 
     @property
@@ -213,6 +220,10 @@ class Compiled:
             raise ValueError("theta holds NaN or infinite numbers: parameters must be finite")
         assign(self.parameters, numbers.tolist())
 
+    def __str__(self) -> str:
+        """What the compiler found: products, statements, which program serves which batches, work arrays."""
+        return f"{self!r}\n{self._summary}"
+
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self._widths))
         return f"<compiled function of ({sizes}) inputs and {len(self.parameters)} parameters>"
@@ -267,6 +278,10 @@ class Compiled:
         except FloatingPointError:
             return True
         return False
+
+
+def _operands(op: ops.Op) -> int:
+    return len(signature(op.partials).parameters) - 1
 
 
 def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:

@@ -247,7 +247,7 @@ class Python:
         if op.exponent is not None and op.exponent.is_integer():
             return f"({operands[0]} ** {python_number(op.exponent)})"
         name = next((name for name, known in self.functions.items() if known is op), f"f{len(self.functions) + 1}")
-        if op in ops.TABLE and str(op).isidentifier() and op.value.__module__ in ("math", ops.__name__):
+        if ops.is_built_in(op) and str(op).isidentifier():
             name = str(op)
         self.functions[name] = op
         return f"{name}({', '.join(operands)})"

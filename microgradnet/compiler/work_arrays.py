@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from . import array_graph as arrays
+from . import array_ops
 from .array_graph import Array, Shape
 
 
@@ -44,7 +44,7 @@ class WorkArrays:
         self.readers = Counter([owner for node in order for owner in owners(node)])
         self.readers.update(map(owner_of, roots))
         for node in order:
-            if node.op == arrays.stack:
+            if node.op == array_ops.stack:
                 self._place_parts(node)
         for node in order:
             last = [owner for owner in owners(node) if self._is_last_reader(owner)]
@@ -60,8 +60,8 @@ class WorkArrays:
     def run(self, array: Array) -> Run | None:
         """Where it lies; None for what is in no work array."""
         start, shape = 0, array.shape
-        while array.op in (arrays.regroup, arrays.take):
-            if array.op == arrays.take:
+        while array.op in (array_ops.regroup, array_ops.take):
+            if array.op == array_ops.take:
                 if not is_slice(array):
                     break
                 start += array.detail[0]
@@ -72,14 +72,14 @@ class WorkArrays:
     def is_in_place(self, stack: Array, part: Array, start: int) -> bool:
         """Whether a part of a stack was computed where it belongs, or is a number that is there for good."""
         inner = _inner(part)
-        return self._stacked.get(inner) == (stack, start) or part.op == arrays.constants
+        return self._stacked.get(inner) == (stack, start) or part.op == array_ops.constants
 
     def _place_parts(self, stack: Array) -> None:
         start = 0
         for part in stack.args:
             inner = _inner(part)
             fits = part.shape.columns == stack.shape.columns and part.shape.varies == stack.shape.varies
-            free = inner.op != arrays.stack and inner not in self._stacked and inner not in self._elsewhere
+            free = inner.op != array_ops.stack and inner not in self._stacked and inner not in self._elsewhere
             if fits and free and is_computed(inner):
                 self._stacked[inner] = stack, start
                 self._parts[stack] += 1
@@ -100,14 +100,14 @@ class WorkArrays:
 
     def _fixed_rows(self, node: Array) -> int | None:
         """For a stack with rows of a number, a work array of its own in which they stay."""
-        if node.op != arrays.stack or not any(part.op == arrays.constants for part in node.args):
+        if node.op != array_ops.stack or not any(part.op == array_ops.constants for part in node.args):
             return None
         number, start, columns = len(self.sizes), 0, node.shape.columns
         self.sizes.append((node.shape.slots, node.shape.varies))
         self._kept.add(number)
         for part in node.args:
             rows = part.shape.rows
-            if part.op == arrays.constants:
+            if part.op == array_ops.constants:
                 shape = Shape(1, columns, node.shape.varies)
                 for r in range(rows):
                     text = part.detail[r * part.shape.columns] if len(part.detail) > 1 else part.detail[0]
@@ -144,7 +144,7 @@ class WorkArrays:
 def is_slice(take: Array) -> bool:
     """Whether the slots of a `take` are neighbours in whole rows, so that it is a view; never of all parameters."""
     source, slots = take.args[0], take.detail
-    if source.op == arrays.flat:
+    if source.op == array_ops.flat:
         return False
     columns = source.shape.columns
     in_rows: bool = slots[0] % columns == 0 == len(slots) % columns
@@ -153,19 +153,23 @@ def is_slice(take: Array) -> bool:
 
 def is_view(node: Array) -> bool:
     """Whether no statement computes it, for it only looks at its operand."""
-    if node.op == arrays.take:
+    if node.op == array_ops.take:
         return is_slice(node)
-    return node.op in (arrays.regroup, arrays.transpose, arrays.stretch)
+    return node.op in (array_ops.regroup, array_ops.transpose, array_ops.stretch)
 
 
 def is_computed(node: Array) -> bool:
     """Whether a statement computes it."""
-    return bool(node.parents) and not is_view(node) and not (node.op == arrays.take and node.args[0].op == arrays.flat)
+    return (
+        bool(node.parents)
+        and not is_view(node)
+        and not (node.op == array_ops.take and node.args[0].op == array_ops.flat)
+    )
 
 
 def is_elementwise(node: Array) -> bool:
     """Whether it is computed number by number from numbers in the same place."""
-    return not arrays.is_structural(node.op) or node.op in (arrays.minus_exponential, arrays.logistic)
+    return not array_ops.is_structural(node.op) or node.op in (array_ops.minus_exponential, array_ops.logistic)
 
 
 def owner_of(node: Array) -> Array:
@@ -181,6 +185,6 @@ def owners(node: Array) -> list[Array]:
 
 
 def _inner(part: Array) -> Array:
-    while part.op == arrays.regroup:
+    while part.op == array_ops.regroup:
         (part,) = part.args
     return part

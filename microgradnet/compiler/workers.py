@@ -41,14 +41,14 @@ class Programs:
         self,
         sources: dict[str, str],
         tables: dict[str, Numbers],
-        functions: dict[str, str],
+        functions: dict[str, ops.Op],
         chunk: int,
         dtype: np.dtype[Any],
     ) -> None:
         self._dtype, self.chunk = dtype, chunk
         namespace: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY} | {"view": _view}
         namespace |= {name: getattr(kernels, name) for name in _OURS}
-        namespace |= {name: ops.named(op).array for name, op in functions.items()}
+        namespace |= {name: op.array for name, op in functions.items()}
         namespace |= {name: table.astype(dtype) if table.dtype.kind == "f" else table for name, table in tables.items()}
         bounded = {**namespace, "exp_minus": kernels.exp_minus_bounded}
         self._sources, self._defined = sources, set[str]()
