@@ -139,7 +139,7 @@ class Assembly:
             (source,) = sources.keys() - {_PADDED}
             array = self._source(source)
             size = array.shape.slots
-            padded = self.graph.stack([self.graph.regroup(array, size, 1), self.graph.row_of(neutral)])
+            padded = self.graph.stack([self.graph.take(array, range(size), size, 1), self.graph.row_of(neutral)])
             where = [self.likeness.slot[n][1] if n >= 0 else size for n in numbers]
             return self.graph.take(padded, where, rows, columns)
         parts, start, starts = [], 0, {}
