@@ -135,7 +135,7 @@ class Assembly:
                 known = [self._number(number) for number in numbers]
                 return self.graph.numbers(known, rows, columns)  # type: ignore[arg-type]
             return self.graph.take(self._source(source), [self.likeness.slot[n][1] for n in numbers], rows, columns)
-        if _PADDED in sources and len(sources) == 2:  # one array and the padding behind it
+        if _PADDED in sources and len(sources) == 2 and NUMBERS not in sources:  # one array and the padding behind it
             (source,) = sources.keys() - {_PADDED}
             array = self._source(source)
             size = array.shape.slots
