@@ -125,8 +125,11 @@ def demonstrate(
 
     check_same("one process", alone(total)[1], cost.value_and_grad()[1])
     contestants: dict[str, Step] = {"one process": alone, "threads": lambda batch: alone(batch, pool.map)}
-    on_cluster: Step = lambda batch: cost.value_and_grad(rows=rows(batch))  # noqa: E731
-    batches = tuple(batch for batch in batches if batch < total) + (total,)
+
+    def on_cluster(batch: int) -> object:
+        return cost.value_and_grad(rows=rows(batch))
+
+    batches = (*(batch for batch in batches if batch < total), total)
     table: dict[str, list[float]] = {}
     if grow:
         table |= measured({"1 worker": on_cluster}, batches, rounds)
