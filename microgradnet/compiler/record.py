@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
-from .._readings import Reading, Readings
+from .._readings import Demand, Reading, Readings
 from .._validation import describe
 from ..graph import dot_parts, nodes, topological_order
 from ..value import Value
@@ -25,13 +25,15 @@ from ..value import Value
 class Recording(NamedTuple):
     """A recorded function: the leaves of each input, the outputs, and whether these came as a sequence.
 
-    constants: leaves that the function made itself, with the same number at each call.
+    constants: leaves that the function made itself, with the same number at each call. demands: ranges in which numbers of
+    the inputs must lie.
     """
 
     inputs: list[list[Value]]
     outputs: list[Value]
     several: bool
     constants: Sequence[Value] = ()
+    demands: Sequence[Demand] = ()
 
 
 class _Probe(NamedTuple):
@@ -118,7 +120,9 @@ def _try(
         return
     if not outputs or not all(isinstance(output, Value) for output in outputs):
         raise TypeError(f"the function gave {describe(result)}: it must give a Value, or a sequence of Values")
-    probes.append(_Probe(Recording(inputs, outputs, several), readings.all()))
+    own = {x for xs in inputs for x in xs}
+    demands = [one for one in readings.demands if one.value in own]
+    probes.append(_Probe(Recording(inputs, outputs, several, demands=demands), readings.all()))
 
 
 def _made_up(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]:

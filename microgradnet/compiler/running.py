@@ -17,7 +17,7 @@ from .. import ops
 from .._readings import active, note
 from ..value import Value
 from .array_graph import Array
-from .batches import as_rows, as_theta, refuse_nan
+from .batches import as_rows, as_theta, ranges, refuse_nan, refuse_outside
 from .one_sample import OneSample
 from .programs import Passes
 from .record import Recording, leaves, record
@@ -99,10 +99,15 @@ class Compiled:
         """Make the source run; what this sets is not pickled."""
         self._widths = [len(values) for values in self._recording.inputs]
         self._one_sample: OneSample | None = None
+        self._ranges = ranges(self._recording.inputs, self._recording.demands)
         self.programs = Programs(self._sources, self._tables, self._functions, self._chunk, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("programs", "_widths", "_one_sample")}
+        return {
+            name: part
+            for name, part in vars(self).items()
+            if name not in ("programs", "_widths", "_one_sample", "_ranges")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -141,6 +146,8 @@ class Compiled:
     def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
         rows, K = as_rows(batch, self._widths, self.dtype)
+        if self._ranges:
+            refuse_outside(rows, self._ranges)
         if self._few_values >= K:
             out = self._by_sample().values(rows, self._theta_list(theta))
             if out is not None and not np.isnan(out).any():
@@ -167,6 +174,8 @@ class Compiled:
                 f"the function gives {len(self._recording.outputs)} outputs, and only one has a gradient: compile a cost of them"
             )
         rows, K = as_rows(batch, self._widths, self.dtype)
+        if self._ranges:
+            refuse_outside(rows, self._ranges)
         if self._few >= K:
             found = self._by_sample().gradient(rows, self._theta_list(theta))
             if found is not None and math.isfinite(found[0]):
