@@ -87,7 +87,11 @@ def assert_as_eager(function, *sizes, X=None, gradient=True, single=False):
     X = batch(sizes, 3) if X is None else [np.asarray(x, dtype=float) for x in X]
     eager = Eager(function, X, fast.parameters, gradient)
     K = len(eager.runs)
-    repeated = [np.arange(K), *[[k] for k in range(K)], *([np.resize(np.arange(K), n) for n in (SOME, CHUNK)] if X else [])]
+    repeated = [
+        np.arange(K),
+        *[[k] for k in range(K)],
+        *([np.resize(np.arange(K), n) for n in (SOME, CHUNK)] if X else []),
+    ]
     for rows in repeated:
         assert_same(fast, X, eager, rows)
     copied = pickle.loads(pickle.dumps(fast))
@@ -167,7 +171,12 @@ def in_words(name, picked):
 def own_rows():
     """Two rows of a user's own, one with NumPy's help, under names that the source must not use."""
     before = dict(ops.TABLE)
-    ops.row("sin(x); y", lambda x: x * abs(x), lambda x, out=None: np.multiply(x, abs(x), out=out), lambda x, y: (2.0 * abs(x),))
+    ops.row(
+        "sin(x); y",
+        lambda x: x * abs(x),
+        lambda x, out=None: np.multiply(x, abs(x), out=out),
+        lambda x, y: (2.0 * abs(x),),
+    )
     ops.row("power_3", lambda a, b: a * a - b, None, lambda a, b, y: (2.0 * a, -1.0))
     yield
     ops.TABLE.clear()
