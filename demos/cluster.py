@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import digit_data as data
 import numpy as np
@@ -35,6 +35,9 @@ from measuring import check_same, seconds
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from microgradnet import MLP, Adam, Compiled, compile, cross_entropy
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Pair: TypeAlias = tuple[Array, Array]
 Loader: TypeAlias = Callable[[], Pair]
@@ -84,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def demonstrate(
-    client: object,
+    client: Client,
     fast: Compiled,
     training: Digits,
     workers: int,
@@ -95,7 +98,7 @@ def demonstrate(
     from microgradnet.cluster import Sharded
 
     plots = "" if importlib.util.find_spec("bokeh") else " (its plots need bokeh)"
-    print(f"dashboard: {client.dashboard_link}{plots}")  # type: ignore[attr-defined]
+    print(f"dashboard: {client.dashboard_link}{plots}")
     samples, batches, rounds, steps = (
         (QUICK_SAMPLES, QUICK_BATCHES, QUICK_ROUNDS, QUICK_STEPS)
         if options.quick
@@ -103,7 +106,7 @@ def demonstrate(
     )
     loaders = split(training, max(workers, 1), samples)
     start = time.perf_counter()
-    cost = Sharded(client, fast, loaders)  # type: ignore[arg-type]
+    cost = Sharded(client, fast, loaders)
     total = sum(cost.counts)
     print(
         f"{total:,} samples in {len(loaders)} shards, loaded on the workers in {seconds(time.perf_counter() - start)}"
@@ -129,16 +132,16 @@ def demonstrate(
     def on_cluster(batch: int) -> object:
         return cost.value_and_grad(rows=rows(batch))
 
-    batches = (*(batch for batch in batches if batch < total), total)
+    sizes = [batch for batch in batches if batch < total] + [total]
     table: dict[str, list[float]] = {}
     if grow:
-        table |= measured({"1 worker": on_cluster}, batches, rounds)
+        table |= measured({"1 worker": on_cluster}, sizes, rounds)
         grow()
         cost.value_and_grad()  # gives the new worker its part
     name = f"{workers} workers"
-    table |= measured({**contestants, name: on_cluster}, batches, rounds)
+    table |= measured({**contestants, name: on_cluster}, sizes, rounds)
     communication = measured({"": on_cluster}, (1,), 4 * rounds)[""][0]
-    show(table, batches, name, communication)
+    show(table, sizes, name, communication)
 
     size = -(-TRAINED_ON // len(shards))
     means = cost.train(Adam(0.01), steps, rows_per_step=size)
