@@ -45,7 +45,7 @@ Step: TypeAlias = Callable[[int], object]  # on a batch of so many samples
 
 SAMPLES, QUICK_SAMPLES = 600_000, 8_000
 BATCHES, QUICK_BATCHES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 600_000), (1_000, 8_000)
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 3, 2
 STEPS, QUICK_STEPS = 150, 10
 TRAINED_ON = 12_000  # samples a step
 WORKERS = 2
