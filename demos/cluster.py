@@ -68,8 +68,16 @@ def main(argv: list[str] | None = None) -> int:
     fast = compile(lambda x, r: cross_entropy(net(x), r), data.PIXELS, 10)
 
     if options.scheduler:
-        with Client(options.scheduler) as client:
+        try:
+            client = Client(options.scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            print(f"cluster.py: {options.scheduler} does not answer ({error}): is it a scheduler?", file=sys.stderr)
+            return 2
+        with client:
             workers = len(client.nthreads())
+            if not workers:
+                print(f"cluster.py: {options.scheduler} has no workers: start some with `dask worker`", file=sys.stderr)
+                return 2
             demonstrate(client, fast, training, workers, options)
             judge(net, held_out)
         return 0
@@ -105,7 +113,7 @@ def demonstrate(
         if options.quick
         else (SAMPLES, BATCHES, ROUNDS, STEPS)
     )
-    loaders = split(training, max(workers, 1), samples)
+    loaders = split(training, workers, samples)
     start = time.perf_counter()
     cost = Sharded(client, fast, loaders)
     total = sum(cost.counts)
