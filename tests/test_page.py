@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import browser as chromium
@@ -189,6 +190,18 @@ def test_each_operation_is_the_tables_in_the_tails_and_at_the_edges(browser, fol
             assert (theirs is None) == (found is None), (place, theirs, found)
             numbers = [float(x.replace("Infinity", "inf")) for x in found or []]
             assert all(map(close, numbers, theirs or [])), (place, theirs, numbers)
+
+
+def test_the_exact_sum_of_products_loses_nothing_to_cancellation(browser, folder):
+    """As `math.sumprod`, which the table uses where there is one; against fractions."""
+    browser.open(f"file://{page_of(expression(), folder)}")
+    rng = random.Random(3)
+    for _ in range(50):
+        w = [rng.uniform(-1, 1) * 10.0 ** rng.randint(-3, 3) for _ in range(6)]
+        x = [rng.uniform(-1, 1) for _ in range(6)]
+        w, x = [*w, *w, 1e-3], [*x, *[-x_j * (1.0 + 2.0**-40) for x_j in x], 1.0]  # cancels to twelve digits
+        exactly = float(sum(Fraction(a) * Fraction(b) for a, b in zip(w, x, strict=True)))
+        assert close(browser.ask(f"exactDot({w}, {x})"), exactly, 1)
 
 
 def test_numbers_are_written_as_python_writes_them(browser, folder):
