@@ -428,7 +428,7 @@ def test_outside_a_domain_the_page_says_where_it_stops(browser, folder):
     browser.open(f"file://{page_of(x.log() + 1, folder)}#9")
     browser.ask("set(chosen, -1)")
     assert browser.ask(PHASE) == "stopped"
-    assert "‘log’ at −1: x is positive" in text(browser, "#story")
+    assert "‘log’ has no value at −1: it is defined where x is positive" in text(browser, "#story")
     browser.ask("set(chosen, 3)")
     browser.press("End")
     assert browser.ask(PHASE) == "backward 2 of 2"
@@ -438,7 +438,7 @@ def test_without_a_derivative_there_is_no_backward_pass(browser, folder):
     """And the page says why."""
     browser.open(f"file://{page_of(Value(0.0, label='x').sqrt() + 1, folder)}")
     browser.press("End")
-    assert "no backward pass: there is no derivative of ‘sqrt’ at 0" in text(browser, "#story")
+    assert "no backward pass: ‘sqrt’ has no derivative at 0" in text(browser, "#story")
 
 
 def test_an_operation_of_a_users_own(browser, folder):

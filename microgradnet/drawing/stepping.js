@@ -127,18 +127,19 @@ function forward() {
       if (node.undefined) undefinedAt ??= {node: i, text: node.undefined};
       continue;
     }
-    const say = what => `${what}‘${node.op}’ at ${x.map(short).join(", ")}` +
-                        (node.label ? ` (${node.label})` : "") + `: ${scene.operations[node.operation].domain}`;
+    const {domain} = scene.operations[node.operation], name = node.label ? ` (${node.label})` : "";
+    const say = what => `‘${node.op}’${name} has no ${what} at ${x.map(short).join(", ")}` +
+                        (domain ? `: it is defined where ${domain}.` : ".");
     try {
       data[i] = operations[node.operation].value(...x);
     } catch {
-      failure = {node: i, text: say("There is no ")};
+      failure = {node: i, text: say("value")};
       return;
     }
     try {
       partials[i] = operations[node.operation].partials(...x, data[i]);
     } catch {
-      undefinedAt ??= {node: i, text: say("there is no derivative of ")};
+      undefinedAt ??= {node: i, text: say("derivative")};
     }
   }
 }
