@@ -9,11 +9,12 @@
 """
 
 from . import formulas
-from .compiler import Compiled, compile
-from .costs import cross_entropy, quadratic
-from .derivatives import grad, hessian, jvp
+from .compiler import Compiled
+from .compiler import compile as compile
+from .costs import cross_entropy, quadratic, softmax_cross_entropy
+from .derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from .drawing import draw
-from .functions import dot, maximum, minimum
+from .functions import dot, logsumexp, maximum, minimum, softmax
 from .graph import nodes
 from .nn import MLP, Layer, Neuron
 from .optimizers import Adam, Descent
@@ -27,22 +28,27 @@ __all__ = [
     "dot",
     "maximum",
     "minimum",
+    "softmax",
+    "logsumexp",
     "nodes",
     "grad",
+    "vjp",
     "jvp",
+    "jacobian",
     "hessian",
+    "hvp",
     "Neuron",
     "Layer",
     "MLP",
     "Perceptron",
     "quadratic",
     "cross_entropy",
+    "softmax_cross_entropy",
     "train",
     "Descent",
     "Adam",
     "Epoch",
     "DivergenceError",
-    "compile",
     "Compiled",
     "draw",
     "compare",

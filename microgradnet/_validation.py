@@ -61,6 +61,8 @@ def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np
     Raises a TypeError unless it holds numbers, and a ValueError for rows of different lengths, for no rows at all, and
     for NaN or infinite entries, of which it names the first.
     """
+    if isinstance(numbers, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array: fill in its masked numbers, or drop those samples")
     try:
         array = np.asarray(numbers)
     except ValueError:

@@ -174,14 +174,14 @@ def reverse(order: list[Any], adjoints: dict[Any, Any], partials: Callable[[Any]
 def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any], Any]) -> None:
     """Given ∂node/∂t for the first nodes, put ∂node/∂t for all nodes after them into `tangents`.
 
-    partials(node) gives one partial per parent.
+    partials(node) gives one partial per parent; None for a parent whose tangent makes no difference.
     """
     for node in order:
         if tangents.keys().isdisjoint(node.parents):
             continue  # nothing moves it
         for parent, partial in zip(node.parents, partials(node), strict=True):
             tangent = tangents.get(parent)
-            if tangent is not None:
+            if tangent is not None and partial is not None:
                 term = partial * tangent
                 tangents[node] = tangents[node] + term if node in tangents else term
 

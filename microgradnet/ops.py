@@ -190,7 +190,8 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     one partial derivative per operand, made with operators and operations of the table alone; it may be called once and
     its formula kept, so numbers it uses must not change. domain: where all this is defined, in words.
 
-    The row is tried at several points. Raises a ValueError for the name of a built-in operation, and a TypeError for a
+    What was recorded before a row was replaced, and what was compiled from it, keeps the row that it was recorded with. The
+    row is tried at several points. Raises a ValueError for the name of a built-in operation, and a TypeError for a
     row of another form. `gradcheck` tells whether its derivatives are right.
 
     >>> cbrt = row("cbrt", math.cbrt, np.cbrt, lambda x, y: (y / (3.0 * x),), "x is not 0")
@@ -201,9 +202,26 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
         raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
     check_row(name, value, array, partials)
     array = array or kernels.each(value)
-    op = TABLE.setdefault(name, Op(name, value, array, partials))
-    op.value, op.array, op.partials, op.domain = value, array, partials, domain
+    TABLE[name] = op = Op(name, value, array, partials, domain)
     return op
+
+
+def is_built_in(op: Op) -> bool:
+    """Whether it is an operation of the table's own, or a power."""
+    return op.exponent is not None or (op in _OWN and named(op) is op)
+
+
+def sample(op: Op, operands: int) -> list[str]:
+    """What an operation gives at some points, as text: rows that compute different things differ in it."""
+    found = []
+    for x in (0.5, 1.5, -0.5, 30.0, -2.25, 0.015625, 700.0):
+        point = [x, 0.75 * x][:operands]
+        try:
+            y = op.value(*point)
+            found.append(repr((y, op.partials(*point, y))))
+        except (ValueError, ArithmeticError) as error:
+            found.append(type(error).__name__)
+    return found
 
 
 _POWERS: dict[float, Callable[..., Any]] = {0.5: np.sqrt, 1.0: np.positive, 2.0: np.square, -1.0: np.reciprocal}

@@ -8,7 +8,7 @@ in `ops`, how gradients travel in `graph`, and `recorders` writes the functions 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast, final, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, final, overload
 
 import numpy as np
 
@@ -119,11 +119,22 @@ class Value:
     op: Op
     """The operation that made it, a str: "" for a leaf, "*", "dot", "sigmoid", …"""
     first: Any
+    """@private"""
     second: Any
+    """@private"""
     d_first: Any
+    """@private"""
     d_second: Any
+    """@private"""
 
-    m, v, velocity, momentum = _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere()
+    m = _KeptElsewhere()
+    """@private"""
+    v = _KeptElsewhere()
+    """@private"""
+    velocity = _KeptElsewhere()
+    """@private"""
+    momentum = _KeptElsewhere()
+    """@private"""
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Value takes no subclasses; a new operation is a row of the table: add it with `ops.row`")
@@ -305,6 +316,22 @@ class Value:
         return bool(self.data)
 
     __hash__ = object.__hash__
+
+    if not TYPE_CHECKING:  # type checkers refuse both by themselves
+
+        def __float__(self) -> float:
+            raise TypeError(
+                "a Value does not convert to a float, which would have no derivative: write x.exp() in the place of "
+                "math.exp(x); the number alone is x.data"
+            )
+
+        def __int__(self) -> int:
+            raise TypeError(
+                "a Value does not convert to an int, for no derivative flows through an index: give a one-hot input, whose "
+                "dot with the numbers to choose from is the chosen one; where no function is compiled, int(x.data) will do"
+            )
+
+        __index__ = __int__
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""

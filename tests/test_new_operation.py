@@ -54,7 +54,8 @@ def test_it_compiles_alone_and_inside_a_net(erf, monkeypatch, tmp_path):
     monkeypatch.setitem(nn.ACTIVATIONS, "erf", erf)
     net = MLP(2, [3, 1], activation="erf", seed=1)
     fast, wide = compile(net, 2), compile(MLP(2, [30, 1], activation="erf", seed=1), 2)
-    assert fast.source.count("erf") == wide.source.count("erf")  # a call for each layer, not for each neuron
+    statements = [len(f.source.split("# larger batches")[-1].splitlines()) for f in (fast, wide)]
+    assert statements[0] == statements[1]  # one for each layer, not for each neuron
     value, gradient = fast.value_and_grad(X)
     outputs = [net(x) for x in X]
     mean = sum(outputs) / len(X)
@@ -167,11 +168,11 @@ def test_a_row_of_another_form_is_refused(table, value, partials, words):
 )
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_rule_that_gives_another_number_of_partials_raises(table, derive, count):
-    """Where it does so only at some numbers, which the table cannot see when the row is added."""
-    odd = ops.row("odd", lambda a, b: a + b, None, lambda a, b, y: (1.0, 1.0) if a < 2.0 else (1.0,) * count)
+    """Where it does so only at some numbers, which the table does not see when the row is added."""
+    odd = ops.row("odd", lambda a, b: a + b, None, lambda a, b, y: (1.0, 1.0) if a != 2.125 else (1.0,) * count)
     derive(odd(Value(1.0), Value(1.0)))
     with pytest.raises((ValueError, TypeError)):
-        derive(odd(Value(3.0), Value(1.0)))
+        derive(odd(Value(2.125), Value(1.0)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -201,17 +202,16 @@ def test_gradcheck_finds_partials_that_are_right_for_numbers_alone(table, partia
 
 
 def test_a_row_of_ones_own_is_replaced(erf):
-    """As in a notebook whose cell runs again: the same operation, with the new columns, and old graphs stay right."""
+    """As in a notebook whose cell runs again: the name stands for the new row, and old graphs keep theirs."""
     x = Value(0.5)
-    before, cubed = erf(x), erf(x) ** 3
-    assert ops.row("erf", lambda x: 2.0 * x, None, lambda x, y: (2.0,), "everywhere") is erf
-    after = erf(x)
+    before = erf(x)
+    new = ops.row("erf", lambda x: 2.0 * x, None, lambda x, y: (2.0,), "everywhere")
+    after = new(x)
+    assert ops.named("erf") is new
     assert (after.data, grad(after, x), after.op.domain) == (1.0, [2.0], "everywhere")
+    assert compile(lambda x: new(x[0]), 1)([3.0]).tolist() == [6.0]
     assert grad(before, x) == [slope(0.5)]
-    assert grad(cubed, x) == pytest.approx([3.0 * math.erf(0.5) ** 2 * slope(0.5)])
-    assert compile(lambda x: erf(x[0]), 1)([3.0]).tolist() == [6.0]
-    with pytest.raises(RuntimeError, match="compute the output again"):
-        hessian(before, x)
+    assert hessian(before, x)[0] == pytest.approx([-2.0 * 0.5 * slope(0.5)])
 
 
 @pytest.mark.parametrize("thing", [np.ones(2), "0.5", [0.5], None])

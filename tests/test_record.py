@@ -192,11 +192,14 @@ def test_a_child_forked_while_another_thread_records_compiles():
 
     thread = threading.Thread(target=compile, args=(slow, 1))
     thread.start()
-    inside.wait(10)
+    assert inside.wait(10)
     child = os.fork()
     if child == 0:
-        signal.alarm(10)
-        os._exit(0 if compile(lambda x: x[0] * W, 1)([[3.0]])[0] == 6.0 else 1)
+        signal.alarm(60)
+        try:
+            os._exit(0 if compile(lambda x: x[0] * W, 1)([[3.0]])[0] == 6.0 else 1)
+        finally:
+            os._exit(2)
     _, status = os.waitpid(child, 0)
     go_on.set()
     thread.join()

@@ -31,6 +31,15 @@ _NO_FORMAT = (
 )
 
 
+class PathOfPage(str):
+    """Where a page was written; in a notebook, the page itself. It is copied into the notebook, so the file may go."""
+
+    def _repr_html_(self) -> str:
+        page = pathlib.Path(self).read_text(encoding="utf-8")
+        quoted = page.replace("&", "&amp;").replace("'", "&#39;")
+        return f"<div><iframe srcdoc='{quoted}' style='width: 100%; height: 34em; border: 0'></iframe></div>"
+
+
 class NoRendererError(graphviz.ExecutableNotFound):  # type: ignore[misc]
     """There is no Graphviz to render with, or none that makes the format. The picture's `.source` needs none."""
 
@@ -85,6 +94,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         a value that is an expression of the table's operations or a function of `math`; else the page keeps the
         recorded numbers there, and says so.
 
+        In a notebook, the path shows itself as the page.
+
         A ValueError for a net, for several results, and for a graph that was folded.
         """
         if self._play is None:
@@ -94,7 +105,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             )
         page = self._play()
         pathlib.Path(path).write_text(page, encoding="utf-8", newline="\n")
-        return os.fspath(path)
+        return PathOfPage(os.fspath(path))
 
     def copy(self) -> Any:
         """A copy, as of every `graphviz.Digraph`."""

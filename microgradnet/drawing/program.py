@@ -13,7 +13,7 @@ from html import escape
 from operator import attrgetter
 from typing import Any
 
-from ..compiler import Compiled, array_graph
+from ..compiler import Compiled, array_ops
 from ..compiler.array_graph import Array
 from ..graph import depth_first, topological_order
 from ..value import Value
@@ -95,12 +95,12 @@ def _meeting(product: Array) -> str:
 
 def _awaits_its_bias(a: Array, names: dict[Array, str], order: Sequence[Array]) -> bool:
     """Whether it is the product A y of a z = A y + b, which has the same name."""
-    return a.op is array_graph.matmul and any([a in z.parents and names.get(z) == names[a] for z in order])
+    return a.op is array_ops.matmul and any([a in z.parents and names.get(z) == names[a] for z in order])
 
 
 def _same_numbers(a: Array) -> Array:
     """The array whose numbers it has, in other rows and columns or repeated."""
-    while a.op in (array_graph.regroup, array_graph.stretch):
+    while a.op in (array_ops.regroup, array_ops.stretch):
         (a,) = a.args
     return a
 
@@ -110,25 +110,25 @@ def _one_number(a: Any) -> float | None:
     if isinstance(a, float):
         return a
     a = _same_numbers(a)
-    if a.op is array_graph.constants and len(a.detail) == 1:
+    if a.op is array_ops.constants and len(a.detail) == 1:
         return float(a.detail[0])
     return None
 
 
 def _is_drawn(a: Array) -> bool:
-    return a.op is not array_graph.flat and _same_numbers(a) is a and _one_number(a) is None
+    return a.op is not array_ops.flat and _same_numbers(a) is a and _one_number(a) is None
 
 
 def _kind(a: Array) -> str:
-    if a.op is array_graph.given:
+    if a.op is array_ops.given:
         return "input"
-    if a.op is array_graph.flat or (a.op is array_graph.take and a.args[0].op is array_graph.flat):
+    if a.op is array_ops.flat or (a.op is array_ops.take and a.args[0].op is array_ops.flat):
         return "parameters"
-    if a.op in (array_graph.constants, array_graph.uniform):
+    if a.op in (array_ops.constants, array_ops.uniform):
         return "numbers"
-    if a.op is array_graph.matmul:
+    if a.op is array_ops.matmul:
         return "product"
-    return "move" if array_graph.is_structural(a.op) and a.op in _MOVES else "operation"
+    return "move" if array_ops.is_structural(a.op) and a.op in _MOVES else "operation"
 
 
 def shape_of(a: Array) -> str:
@@ -162,7 +162,7 @@ def lines_of(a: Array, names: dict[Array, str]) -> list[str]:
         ]
     known = [short(number) for number in map(_one_number, a.args) if number is not None]
     if kind == "move":
-        more = f" {shape_of(a.args[0])}" if a.op is array_graph.take else f" with {known[0]}" if known else ""
+        more = f" {shape_of(a.args[0])}" if a.op is array_ops.take else f" with {known[0]}" if known else ""
         return [head, _MOVES[str(a.op)] + more]
     what = f"{a.op} {' '.join(known)}" if known else str(a.op)
     return [head, what, f"for {plural(_scalars(a), 'scalar')}"]
@@ -170,7 +170,7 @@ def lines_of(a: Array, names: dict[Array, str]) -> list[str]:
 
 def _scalars(a: Array) -> int:
     """How many scalar operations it stands for; a reduction of n rows takes n − 1 per column."""
-    if a.op in (array_graph.sum_rows, array_graph.max_rows, array_graph.min_rows):
+    if a.op in (array_ops.sum_rows, array_ops.max_rows, array_ops.min_rows):
         return int(a.shape.columns * max(1, a.args[0].shape.rows - 1))
     return int(a.shape.slots)
 

@@ -1,0 +1,209 @@
+"""What once went wrong without a word: right, or refused."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import microgradnet as m
+from microgradnet import MLP, Value, compile, cross_entropy, ops, quadratic, train
+
+W = Value(1.0, label="w")
+BATCHES = [1, 40]  # plain floats, and arrays
+
+
+# What a compiled program may reorder.
+
+
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize(
+    ("function", "numbers"),
+    [
+        (lambda x: (1e-200 * x[0]) * x[1], [1e200, 1e200]),
+        (lambda x: (1e200 * x[0]) * x[1], [1e-200, 1e-200]),
+        (lambda x: 1e200 * (1e200 * (W * x[0])), [1e-300, 0.0]),
+        (lambda x: (x[0] * 1e-300) * (x[1] * 1e300), [1e5, 1e-5]),
+        (lambda x: (x[0] / 1e200) / 1e200 * 1e300, [1e150, 1.0]),
+        (lambda x: 0.0 * x[0] + x[1], [1e300, 2.0]),
+        (lambda x: W * x[0] * 1e-300, [1.0, 2.0]),
+    ],
+)
+def test_factors_stay_where_they_are(function, numbers, K):
+    """Only together do they overflow or vanish: values and gradients are the eager ones."""
+    fast = compile(function, 2)
+    y = function([Value(number) for number in numbers])
+    assert fast([numbers] * K) == pytest.approx([y.data] * K, rel=1e-15)
+    if fast.parameters:
+        assert fast.value_and_grad([numbers] * K)[1] == pytest.approx(m.grad(y, W), rel=1e-13)
+
+
+def test_a_force_law_keeps_its_digits_in_float32():
+    """G m M / r² with masses and distances of planets: each intermediate result lies in float32's range."""
+
+    def force(x):
+        return (6.674e-11 * x[0]) * (x[1] / (x[2] * x[2]))
+
+    numbers = [5.972e24, 7.348e22, 3.844e8]
+    fast = compile(force, 3, dtype=np.float32)
+    assert fast([numbers] * 40) == pytest.approx([force(numbers)] * 40, rel=1e-6)
+
+
+def test_what_leaves_float32_is_named():
+    """exp(100) fits a float, and no float32."""
+    fast = compile(lambda x: x[0].exp() / (x[0].exp() + 1.0), 1, dtype=np.float32)
+    with pytest.raises(OverflowError, match=r"sample 1: 'exp' of 100\.0 .*float32.*float64"):
+        fast([[1.0], [100.0]])
+
+
+def test_assign_of_a_float32_program_keeps_what_it_is_given():
+    """The parameters are floats."""
+    w = Value(1.0)
+    compile(lambda x: w * x[0], 1, dtype=np.float32).assign([0.1])
+    assert w.data == 0.1
+
+
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize("names", [("power_3", "**3"), ("ﬁ", "fi"), ("class", "a b"), ("f1", "op1"), ("exp", None)])
+def test_rows_go_by_numbers_in_the_source(names, K):
+    """Names like ours, equal under NFKC, or no names at all run their own functions; the table's own are taken."""
+    rows = []
+    try:
+        for i, name in enumerate(names):
+            if name == "exp":
+                with pytest.raises(ValueError, match="choose another name"):
+                    ops.row(name, math.sinh, np.sinh, lambda x, y: (x,))
+            elif name and not name.startswith("**"):
+                rows.append(ops.row(name, *[(math.sinh, np.sinh), (math.cosh, np.cosh)][i], lambda x, y: (x * y,)))
+        fast = compile(lambda x: sum([row(x[0]) * (i + 2.0) for i, row in enumerate(rows)], x[0] ** 3 * W), 1)
+        expected = sum([row(0.7) * (i + 2.0) for i, row in enumerate(rows)], 0.7**3)
+        assert fast([[0.7]] * K) == pytest.approx([expected] * K, rel=1e-14)
+        assert math.isfinite(fast.value_and_grad([[0.7]] * K)[0])
+    finally:
+        for row in rows:
+            del ops.TABLE[row]
+
+
+def test_targets_beyond_0_and_1_are_refused_by_train():
+    """Those of the validation data, too; once a training, by the extremes."""
+    net = MLP(1, [1], seed=1)
+    good, bad = ([[0.0], [1.0]], [0.0, 1.0]), ([[0.0], [1.0]], [0.0, 1.5])
+    with pytest.raises(ValueError, match=r"1\.5"):
+        train(net, *bad, cost=cross_entropy)
+    with pytest.raises(ValueError, match=r"1\.5"):
+        train(net, *good, cost=cross_entropy, validation=bad)
+
+
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize(
+    "cost",
+    [
+        lambda x, r: cross_entropy([x[0].sigmoid(), x[1].sigmoid()], r),
+        lambda x, r: cross_entropy([0.5 * x[0], 0.5 * x[1]], r),
+        lambda x, r: m.softmax_cross_entropy(x, r),
+        lambda x, r: cross_entropy(x[0].sigmoid(), r[1]),
+    ],
+)
+@pytest.mark.parametrize("bad", [1.5, -0.25])
+def test_targets_beyond_0_and_1_do_not_reach_a_compiled_cost(cost, K, bad):
+    """The sample is named; good targets at the ends of the range are none the worse."""
+    fast = compile(cost, 2, 2)
+    X, R = np.full((K, 2), 0.5), np.tile([0.0, 1.0], (K, 1))
+    assert np.isfinite(fast(X, R)).all()
+    R[-1, 1] = bad
+    for call in (fast, fast.value_and_grad, pickle.loads(pickle.dumps(fast))):
+        with pytest.raises(ValueError, match=rf"sample {K - 1}: input 2 holds {bad} in column 1: targets lie between"):
+            call(X, R)
+
+
+# What is stale.
+
+
+@pytest.fixture
+def table():
+    before = dict(ops.TABLE)
+    yield ops.TABLE
+    ops.TABLE.clear()
+    ops.TABLE.update(before)
+
+
+def double(table):
+    return ops.row("mine", lambda x: 2.0 * x, lambda x, out=None: np.multiply(2.0, x, out=out), lambda x, y: (2.0,))
+
+
+def triple(table):
+    return ops.row("mine", lambda x: 3.0 * x, lambda x, out=None: np.multiply(3.0, x, out=out), lambda x, y: (3.0,))
+
+
+@pytest.mark.parametrize("K", BATCHES)
+def test_what_was_compiled_keeps_its_row(table, K):
+    """Value, gradient and errors: all by the row it was recorded with."""
+    mine = double(table)
+    fast = compile(lambda x: mine(W * x[0]), 1)
+    triple(table)
+    assert fast([[1.0]] * K).tolist() == [2.0] * K
+    value, gradient = fast.value_and_grad([[1.0]] * K)
+    assert (value, gradient.tolist()) == (2.0, [2.0])
+
+
+def test_what_was_recorded_keeps_its_row(table):
+    """A graph and its derivatives, first and second."""
+    mine = double(table)
+    x = Value(1.0)
+    y = mine(x) * x
+    triple(table)
+    assert m.grad(y, x) == [4.0]
+    assert m.hessian(y, x) == [[4.0]]
+
+
+def test_a_pickled_program_does_not_meet_another_row(table):
+    """With the same row again it goes on; with another one it is refused."""
+    mine = double(table)
+    pickled = pickle.dumps(compile(lambda x: mine(W * x[0]), 1))
+    triple(table)
+    with pytest.raises(ValueError, match=r"'mine' has changed.*compile it again"):
+        pickle.loads(pickled)
+    double(table)
+    assert pickle.loads(pickled)([[1.0]]) == [2.0]
+
+
+def test_a_graph_with_old_and_new_rows_is_not_compiled(table):
+    """One name would stand for two operations."""
+    old = double(table)(W)
+    new = triple(table)
+    with pytest.raises(ValueError, match="'mine' was replaced"):
+        compile(lambda x: new(x[0]) + old, 1)
+
+
+# What is accepted.
+
+
+@pytest.mark.parametrize("K", BATCHES)
+def test_minus_zero_is_not_zero(K):
+    """As a factor, as a leaf, and beside its opposite."""
+    fast = compile(lambda x: [x[0] * -0.0, Value(-0.0) * x[0], x[0] * 0.0], 1)
+    assert (np.signbit(fast([[2.0]] * K)) == [True, True, False]).all()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_plain_number_as_a_weight_is_not_trained(compiled):
+    """It cannot learn, and it must not be trained in one mode alone."""
+    net = MLP(2, [2, 1], seed=1)
+    neuron = net.layers[0].neurons[0]
+    neuron.w[0] = 0.5
+    with pytest.raises(TypeError, match=r"0\.5 is among the net's parameters"):
+        train(net, [[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0], compiled=compiled)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda masked: compile(lambda x: x[0] * W, 2)(masked),
+        lambda masked: compile(lambda x: quadratic(x, [0.0, W]), 2).value_and_grad([[1.0, 2.0]], theta=masked[0, :1]),
+        lambda masked: train(MLP(2, [1]), masked, [[1.0]]),
+    ],
+)
+def test_masked_numbers_are_not_used(call):
+    """What is hidden under a mask is no number."""
+    with pytest.raises(TypeError, match="masked array"):
+        call(np.ma.array([[1.0, 2.0]], mask=[[True, False]]))
