@@ -530,7 +530,7 @@ function update() {
   rises = data[root] > before ? rises + 1 : 0;
   const k = costs.length - 1;
   if (failure || !Number.isFinite(data[root]))
-    stop(`Diverged in update ${k}: ${failure ? failure.text : `${name} is ${short(data[root])}`}. Δt = ${short(dt)} is too large: Reset, and take a smaller one.`);
+    stop(`Diverged in update ${k}: ${failure ? failure.text : `${name} is ${short(data[root])}.`} Δt = ${short(dt)} is too large: Reset, and take a smaller one.`);
   else if (rises >= 10 || (rises && Math.abs(data[root]) > 1e6 * (1 + Math.abs(costs[0]))))
     stop(`It diverges: ${name} rose to ${short(data[root])} in ${rises} update${rises > 1 ? "s" : ""} running. Δt = ${short(dt)} is too large.`);
   else say(rises ? `${name} rose from ${short(before)} to ${short(data[root])}: Δt = ${short(dt)} is too large here.` : "");
