@@ -60,14 +60,22 @@ def reading(strip: Array, Y: Array) -> Figure:
     figure, axes = _mosaic([x.reshape(28, 28) for x in strip], columns=len(strip), cmap="Greys", below=22)
     for place, y in enumerate(Y):
         axes.text(place * 32 + 14, 30, f"{y.argmax()}", ha="center", va="top", fontsize=24, fontweight="bold")
-        axes.text(place * 32 + 14, 43, f"{y.max():.2f} sure", ha="center", va="top", fontsize=9, color="grey")
+        axes.text(
+            place * 32 + 14,
+            43,
+            f"{np.floor(100 * y.max()) / 100:.2f} sure",
+            ha="center",
+            va="top",
+            fontsize=9,
+            color="grey",
+        )
     return figure
 
 
 def misread(held_out: Digits, called: npt.NDArray[np.intp]) -> Figure:
-    """The first of the images that are read wrong, each with what it is and what it is read as."""
+    """Images that are read wrong, of all digits, each with what it is and what it is read as."""
     wrong = np.flatnonzero(called != held_out.labels)
-    shown = wrong[:MISREAD]
+    shown = wrong[np.linspace(0, len(wrong) - 1, min(MISREAD, len(wrong))).astype(int)]
     figure, axes = _mosaic(list(held_out.images[shown]), columns=10, cmap="Greys", below=12)
     for place, index in enumerate(shown):
         row, column = divmod(place, 10)

@@ -160,8 +160,8 @@ def test_the_pictures_show_what_they_say(ten):
     called, images = Y.argmax(axis=1), data.load(400)[1]
     wrong = [f"{a} as {b}" for a, b in zip(labels, called, strict=True) if a != b]
     shown = [text.get_text() for text in pictures.misread(images, called).axes[0].texts]
-    assert shown == wrong[: len(shown)]
     assert len(shown) == min(len(wrong), 40)
+    assert not Counter(shown) - Counter(wrong)
     A = MLP.load(ten.out / "net.npz").weights()[0]
     mosaic = pictures.first_weights(A).axes[0].images[0].get_array().reshape(3, 32, 10, 32).swapaxes(1, 2)
     squares = mosaic[:, :, :28, :28].reshape(30, 784)
