@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 from convolution import Convolution, made_up_theta
 from digit_data import STRIP, InputError
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from microgradnet import MLP, Adam, Compiled, DivergenceError, Epoch, Value, compile, cross_entropy, quadratic, train
 

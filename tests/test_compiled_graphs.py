@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import microgradnet as m
 from microgradnet import Value, dot, ops, quadratic
-from microgradnet.compiler import array_graph as arrays
+from microgradnet.compiler import adjoints, derivative
+from microgradnet.compiler import array_ops as arrays
 from microgradnet.compiler.programs import Passes
 from microgradnet.compiler.record import record
 from microgradnet.graph import depth_first, reverse, topological_order
@@ -652,11 +653,18 @@ def test_float32_is_the_same_function_in_single_precision(seed):
 def halved(partials):
     def wrong(*operands):
         first, *rest = partials(*operands)
-        if isinstance(first, arrays.Linear):
-            return arrays.Linear(lambda g: first * (0.5 * g)), *rest
+        if isinstance(first, adjoints.Linear):
+            return adjoints.Linear(lambda g: first * (0.5 * g)), *rest
         return 0.5 * first, *rest
 
     return wrong
+
+
+def plant_a_mistake(op, monkeypatch):
+    if op in derivative.RULES:
+        monkeypatch.setitem(derivative.RULES, op, halved(derivative.RULES[op]))
+    else:
+        monkeypatch.setattr(op, "partials", halved(op.partials))
 
 
 @pytest.mark.parametrize("op", [arrays.matmul, arrays.take, ops.sigmoid, ops.sub, ops.power(2.0)], ids=str)
@@ -667,7 +675,7 @@ def test_wrong_rule_is_caught_by_the_recursion(op, monkeypatch):
     X, R = rng.normal(size=(50, 3)), rng.uniform(size=(50, 2))
     cost = m.quadratic
     assert_as_recursion(net, cost, m.compile(lambda x, r: cost(net(x), r), 3, 2), X, R)
-    monkeypatch.setattr(op, "partials", halved(op.partials))
+    plant_a_mistake(op, monkeypatch)
     with pytest.raises(AssertionError):
         assert_as_recursion(net, cost, m.compile(lambda x, r: cost(net(x), r), 3, 2), X, R)
 
@@ -677,7 +685,7 @@ def test_wrong_structural_rule_is_caught_by_the_eager_graph(op, monkeypatch):
     """A planted mistake in how numbers move between shapes does not pass."""
     p = values(10)
     functions = [lambda x, f=f: f(p, x) for f in (sum_of_unlike_terms, equal_nodes, one_weight_everywhere)]
-    monkeypatch.setattr(op, "partials", halved(op.partials))
+    plant_a_mistake(op, monkeypatch)
     caught = 0
     for function in functions:
         try:

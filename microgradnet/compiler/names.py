@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
-from . import array_graph as arrays
+from . import array_ops
 from .array_graph import Array
 from .rewrites import Rewriting
 
 
 class Names:
-    """Names of arrays before rewriting, and the comments that explain them.
+    """The names of arrays, and comments that explain them.
 
     inputs: how many there are. `of`, `comments`: per array.
     """
@@ -32,7 +32,7 @@ class Names:
             if node.op == ops.add and len(node.parents) == 2 and not node.parents[1].shape.varies
         }
         for node in order:
-            if node.op == arrays.matmul:
+            if node.op == array_ops.matmul:
                 self._layer(biased.get(node, node), node)
             self._activation(node)
 
@@ -43,7 +43,7 @@ class Names:
         self.of |= {z: f"z{q}", product: f"z{q}"}
         self.of.setdefault(matrix, f"A{q}")
         comment = f"layer {q}"
-        if y.op == arrays.stack and y.args[-1].op == arrays.constants:
+        if y.op == array_ops.stack and y.args[-1].op == array_ops.constants:
             self.of[matrix] = f"W{q}"
             comment = f"layer {q}: W{q} = [A{q} b{q}]"
             if len(y.args) == 2 and y.args[0] in self.of:
@@ -66,7 +66,7 @@ class Names:
         """Name the adjoint of every layer's z."""
         for q, z in enumerate(self.layers, 1):
             adjoint = adjoints.get(z)
-            if isinstance(adjoint, Array) and adjoint.op != arrays.uniform and adjoint not in self.of:
+            if isinstance(adjoint, Array) and adjoint.op != array_ops.uniform and adjoint not in self.of:
                 self.of[adjoint] = f"delta{q}"
                 self.comments[adjoint] = f"backward through layer {q}: delta{q} = ∂C/∂z{q}"
 
@@ -75,7 +75,7 @@ class Names:
         names = Names(len(self.inputs))
         for array, name in self.of.items():
             names.of.setdefault(now[array], name)
-            if now[array].op == arrays.logistic and name.startswith("y"):
+            if now[array].op == array_ops.logistic and name.startswith("y"):
                 names.of[now[array].args[0]] = f"e{name[1:]}"
         names.comments = {now[array]: text for array, text in self.comments.items()}
         names.layers = [now[z] for z in self.layers]

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from ..graph import depth_first
 from ..value import Value
-from . import array_graph as arrays
+from . import array_ops
 from .array_graph import Array, ArrayGraph
 from .assembly import Assembly
 from .derivative import Gradient, differentiate
@@ -21,14 +21,14 @@ from .record import Recording
 from .rewrites import LAYERS, PROGRAM, Rewriting
 from .work_arrays import is_computed
 
-_MOST_CLASSES = 200_000  # that are compiled
-_MOST = 1000  # samples computed at a time
-_CACHE = 2e6  # bytes of work arrays that a chunk may take, so that they stay in the cache
-_NUMBERS = 4000  # that a statement should compute on the average, to be worth the call
+_MOST_CLASSES = 200_000  # more are refused
+_MOST = 1000  # samples per chunk, at most
+_CACHE = 2e6  # bytes of work arrays per chunk that stay in the cache
+_NUMBERS = 4000  # numbers per statement, on average, that make a NumPy call worthwhile
 
 
 class Passes:
-    """All that the passes made of a recording, each from what comes before it; made to be printed and tested.
+    """The results of all passes for one recording, to be run, printed and tested.
 
     form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `sources`: of the
     programs, by name, which refer to `tables`; `statements`: of each; `chunk`: how many samples
@@ -73,7 +73,7 @@ class Passes:
         """What was found, in a few lines."""
         products = []
         for q, z in enumerate(self.names.layers, 1):
-            product = z if z.op == arrays.matmul else z.args[0]
+            product = z if z.op == array_ops.matmul else z.args[0]
             (rows, width, _), columns = product.args[0].shape, product.shape.columns
             together = f", for {columns} vectors together" if columns > 1 else ""
             products.append(f"  layer {q}: {rows} × {width}{together}")
@@ -109,7 +109,7 @@ class Passes:
         self.chunk = min(self.chunk, max(1, int(max(in_cache, worth_a_call))))
 
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
-        """The program that computes the mean and its gradient, and notes the other outputs."""
+        """The program that computes the mean, its gradient and the other outputs."""
         self.names.name_deltas(gradient.adjoints)
         now = Rewriting(self.graph, [gradient.mean, *noted, *[array for _, array in gradient.parts]], PROGRAM)
         mean = now[gradient.mean]
@@ -118,7 +118,7 @@ class Passes:
         names = self.names.rewritten(now)
         for matrix, name in list(names.of.items()):  # A1 in theta has its dA1 in the gradient
             for slots, array in parts:
-                if matrix.op == arrays.take and matrix.args[0] is theta and matrix.detail == slots:
+                if matrix.op == array_ops.take and matrix.args[0] is theta and matrix.detail == slots:
                     names.of.setdefault(array, f"d{name}")
         roots = [*mean.args, *noted, *[array for _, array in parts]]
         elsewhere = _written_directly(parts, theta.shape.rows, roots)
@@ -142,7 +142,7 @@ class Passes:
         for output in noted:
             program.lines.append(f"watched[...] = {program.text(output)}")
         total = program.full(mean.args[0])
-        squared = mean.op == arrays.squared_length
+        squared = mean.op == array_ops.squared_length
         total = f"vdot({total}, {total})" if squared else f"add.reduce({total}, axis=None)"
         scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
         program.lines.append(f"return {scale} * float({total})")
@@ -153,7 +153,7 @@ class Passes:
 def _written_directly(
     parts: Sequence[tuple[tuple[int, ...], Array]], size: int, roots: list[Array]
 ) -> dict[Array, str]:
-    """Arrays that can be computed in the gradient itself: regular slots that no other part has, read by nobody else."""
+    """Arrays that are computed directly in the gradient: their slots lie regularly and belong to no other part."""
     counted = Counter([slot for slots, _ in parts for slot in slots])
     read = Counter(roots)
     for node in depth_first(roots, attrgetter("parents")):
@@ -162,7 +162,7 @@ def _written_directly(
     for slots, array in parts:
         view = lattice("gradient", size, slots, array.shape[:2])
         alone = all([counted[slot] == 1 for slot in slots])
-        one_statement = is_computed(array) and array.op not in (arrays.stack, arrays.take)
+        one_statement = is_computed(array) and array.op not in (array_ops.stack, array_ops.take)
         if view and alone and read[array] == 1 and one_statement:
             written[array] = view
     return written

@@ -1,7 +1,7 @@
-"""Array graph to array graph: rules, each with a name, that keep the numbers and save work.
+"""Rewrites: named rules that save work and keep the numbers, from array graph to array graph.
 
-A rule gets a node whose operands are rewritten already, and gives another node for it or None. `LAYERS` is applied before
-the derivative is taken, so that the gradient profits as well, `PROGRAM` to all that one program computes.
+A rule gets a node whose operands have been rewritten, and returns a better node or None. The rules of `LAYERS` are applied
+before the derivative is taken, so the gradient profits too; those of `PROGRAM` are applied to what a program computes.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from .. import ops
 from ..graph import depth_first
-from . import array_graph as arrays
-from .array_graph import Array, ArrayGraph, is_number
+from . import array_ops
+from .array_graph import Array, ArrayGraph, in_range, is_number
 
 Rule = Callable[["Rewriting", Array], "Array | None"]
 
@@ -48,19 +48,19 @@ class Rewriting:
 
 
 def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
-    """A y + b as [A b] times y with a row of ones below: one call, forward and backward.
+    """A y + b becomes [A b] times y with a row of ones below it: one call instead of two, forward and backward.
 
-    Not where y is an input, which would have to be copied for it, nor where A and b do not lie side by side.
+    Not if y is an input, which would have to be copied, or if A and b do not lie side by side in theta.
     """
     if node.op != ops.add or not all(isinstance(arg, Array) for arg in node.args):
         return None
     product, bias = map(now.of, node.args)
-    if product.op != arrays.matmul or not all(a.op == arrays.take for a in (product.args[0], bias)):
+    if product.op != array_ops.matmul or not all(a.op == array_ops.take for a in (product.args[0], bias)):
         return None
     matrix, y = product.args
     rows, width, _ = matrix.shape
     flat = matrix.args[0]
-    if flat.op != arrays.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not _computed(y):
+    if flat.op != array_ops.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not _computed(y):
         return None
     slots = [slot for r in range(rows) for slot in (*matrix.detail[r * width : (r + 1) * width], bias.detail[r])]
     if slots != [slots[0] + step for step in range(len(slots))]:
@@ -71,7 +71,7 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
 
 
 def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
-    """σ(x) as 1 / (1 + e) with e = e⁻ˣ, and σ(−x) as e σ(x) where σ(x) is at hand: a slope without a second exponential."""
+    """σ(x) becomes 1 / (1 + e) with e = e⁻ˣ, and σ(−x) becomes e σ(x) if σ(x) is known: a slope needs no exponential."""
     if node.op != ops.sigmoid:
         return None
     x = node.args[0]
@@ -83,17 +83,17 @@ def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
 
 
 def _sigmoid(now: Rewriting, x: Array) -> Array:
-    e = now.graph.node(arrays.minus_exponential, (x,), x.shape)
-    return now.graph.node(arrays.logistic, (e,), x.shape)
+    e = now.graph.node(array_ops.minus_exponential, (x,), x.shape)
+    return now.graph.node(array_ops.logistic, (e,), x.shape)
 
 
 def detached(now: Rewriting, node: Array) -> Array | None:
-    """Once derivatives are taken, a detached number is the number."""
+    """Once the derivatives are taken, a detached array is the array itself."""
     return now[node.args[0]] if node.op == ops.detach else None
 
 
 def difference(now: Rewriting, node: Array) -> Array | None:
-    """a + (−1 · b) as a − b."""
+    """a + (−1 · b) becomes a − b."""
     if node.op != ops.add:
         return None
     a, b = map(now.of, node.args)
@@ -103,8 +103,8 @@ def difference(now: Rewriting, node: Array) -> Array | None:
 
 
 def sign_behind_the_sum(now: Rewriting, node: Array) -> Array | None:
-    """The sum of −1 · a as −1 times the sum of a, which has fewer numbers."""
-    if node.op != arrays.sum_rows or not _is_negative(now[node.args[0]]):
+    """The sum of −1 · a becomes −1 times the sum of a, which has fewer numbers."""
+    if node.op != array_ops.sum_rows or not _is_negative(now[node.args[0]]):
         return None
     total = now.graph.node(node.op, (now[node.args[0]].args[1],), node.shape)
     return now.graph.node(ops.mul, (-1.0, total), node.shape)
@@ -115,20 +115,20 @@ def _is_negative(a: Any) -> bool:
 
 
 def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
-    """What is added up in the end need not be added up before, nor scaled number by number."""
-    if node.op != arrays.total:
+    """The total of a sum is the total of its operands; the total of c · a is c times that of a; that of a² is a · a."""
+    if node.op != array_ops.total:
         return None
     (cost,), factor = map(now.of, node.args), node.detail
     while True:
-        if cost.op in (arrays.sum_rows, arrays.regroup):
+        if cost.op in (array_ops.sum_rows, array_ops.regroup):
             (cost,) = cost.args
-        elif cost.op == ops.mul and isinstance(cost.args[0], float) and arrays.in_range(factor * cost.args[0]):
+        elif cost.op == ops.mul and isinstance(cost.args[0], float) and in_range(factor * cost.args[0]):
             factor, cost = factor * cost.args[0], cost.args[1]
         else:
             break
     if cost.op == "**2":
-        return now.graph.node(arrays.squared_length, cost.args, node.shape, factor)
-    return now.graph.node(arrays.total, (cost,), node.shape, factor)
+        return now.graph.node(array_ops.squared_length, cost.args, node.shape, factor)
+    return now.graph.node(array_ops.total, (cost,), node.shape, factor)
 
 
 LAYERS: tuple[Rule, ...] = (bias_in_the_product,)
@@ -137,6 +137,6 @@ PROGRAM: tuple[Rule, ...] = (detached, sigmoid_in_halves, difference, sign_behin
 
 def _computed(a: Array) -> bool:
     """Whether a statement computes it, so that it can be computed where it is wanted."""
-    while a.op == arrays.regroup:
+    while a.op == array_ops.regroup:
         (a,) = a.args
-    return (bool(a.parents) and a.op not in (arrays.take, arrays.stretch)) or a.op == arrays.stack
+    return (bool(a.parents) and a.op not in (array_ops.take, array_ops.stretch)) or a.op == array_ops.stack
