@@ -170,7 +170,7 @@ def test_a_fixed_factor_comes_first_and_both_kinds_of_products_stay_apart():
 def products(passes):
     """Rows × width and columns of every product in the forward program."""
     shapes = [
-        node.args[0].shape[:2] + (node.shape.columns,) for node in arrays_of(passes) if node.op == array_ops.matmul
+        (*node.args[0].shape[:2], node.shape.columns) for node in arrays_of(passes) if node.op == array_ops.matmul
     ]
     return sorted(shapes, reverse=True)
 
@@ -226,8 +226,8 @@ def assert_well_formed(order):
 def assert_no_clash(order, roots, work, elsewhere=()):
     """Run the plan on names instead of numbers: whatever is read is what was meant."""
     held = {}  # (work array, slot) → what it holds: array and slot
-    for run, text in work.fixed:
-        held |= {(run.work, run.start + i): {text} for i in range(run.shape.slots)}
+    for place, text in work.fixed:
+        held |= {(place.work, place.start + i): {text} for i in range(place.shape.slots)}
     fixed = set(held)
 
     def cells(run):
