@@ -76,12 +76,12 @@ def misread(held_out: Digits, called: npt.NDArray[np.intp]) -> Figure:
     """Images that are read wrong, of all digits, each with what it is and what it is read as."""
     wrong = np.flatnonzero(called != held_out.labels)
     shown = wrong[np.linspace(0, len(wrong) - 1, min(MISREAD, len(wrong))).astype(int)]
-    figure, axes = _mosaic(list(held_out.images[shown]), columns=10, cmap="Greys", below=12)
+    title = f"{len(shown)} of the {len(wrong)} held-out digits read wrong"
+    figure, axes = _mosaic(list(held_out.images[shown]), columns=10, title=title, cmap="Greys", below=12)
     for place, index in enumerate(shown):
         row, column = divmod(place, 10)
         text = f"{held_out.labels[index]} as {called[index]}"
         axes.text(column * 32 + 14, row * 44 + 28, text, ha="center", va="top", fontsize=9)
-    axes.set_title(f"{len(shown)} of the {len(wrong)} held-out digits read wrong")
     return figure
 
 
@@ -92,7 +92,9 @@ def first_weights(A: Array) -> Figure:
     return _mosaic(squares, columns=min(10, len(A)), cmap="RdBu_r", vmin=-1.0, vmax=1.0)[0]
 
 
-def _mosaic(images: Sequence[Array | Bytes], columns: int, below: int = 0, **look: Any) -> tuple[Figure, Any]:
+def _mosaic(
+    images: Sequence[Array | Bytes], columns: int, title: str = "", below: int = 0, **look: Any
+) -> tuple[Figure, Any]:
     """Images of one shape in rows, 4 pixels apart, with room for a text below each; the figure and its axes."""
     side = len(images[0]) if len(images) else 28
     gap = max(1, side // 7)
@@ -102,8 +104,10 @@ def _mosaic(images: Sequence[Array | Bytes], columns: int, below: int = 0, **loo
     for place, image in enumerate(images):
         row, column = divmod(place, columns)
         whole[row * height : row * height + side, column * width : column * width + side] = image
-    figure = Figure(figsize=(1.1 * columns, 1.1 * rows * height / width + 0.4))
-    axes = figure.add_axes((0.01, 0.01, 0.98, 0.98 - 0.3 / figure.get_figheight()))
+    above = 0.4 if title else 0.0  # inches
+    figure = Figure(figsize=(1.1 * columns, 1.1 * rows * height / width + above))
+    axes = figure.add_axes((0.01, 0.01, 0.98, 0.98 - above / figure.get_figheight()))
     axes.imshow(whole, **look)
+    axes.set_title(title)
     axes.set_axis_off()
     return figure, axes
