@@ -1,7 +1,7 @@
-"""Adjoints of arrays: partial derivatives as linear maps, and derivatives that come in parts.
+"""Adjoints of arrays: partial derivatives as linear maps, and derivatives in parts.
 
-An adjoint is ∂C/∂array, an array of the same shape. Where arrays take slots of another array, its adjoint comes in parts,
-which are put together when somebody asks for it as a whole.
+The adjoint of an array is ∂C/∂array, an array of the same shape. If other arrays take slots of an array, its adjoint comes in
+parts, which are combined when the whole is needed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Parts:
 
 
 def _together(like: Any, parts: Sequence[tuple[Slots | None, Any]]) -> Any:
-    """The sum of arrays that belong to some slots of an array, or to all of them."""
+    """The sum of parts that belong to some slots of an array or to all of them."""
     total: Any = 0.0
     for slots, array in parts:
         total = total + array if slots is None else total
@@ -64,7 +64,7 @@ def _together(like: Any, parts: Sequence[tuple[Slots | None, Any]]) -> Any:
 
 
 def _gathered(like: Any, parts: Sequence[tuple[Slots, Any]]) -> Any:
-    """Each slot takes what was put into it, the first of these in the first row and so on, and zeros behind them."""
+    """The sum of all parts at each slot: a table takes for each slot its numbers, one below the other, filled up with zeros."""
     graph, size = like.graph, like.shape.slots
     taken = [slot for slots, _ in parts for slot in slots]
     first = parts[0][1]
@@ -95,7 +95,7 @@ def _gathered(like: Any, parts: Sequence[tuple[Slots, Any]]) -> Any:
 
 
 def _by_number(coming: list[list[int]]) -> list[list[int]]:
-    """The slots in one group, or, where padding would cost too much, in groups with similarly many numbers each."""
+    """The slots in one group, or in several with similarly many numbers each where padding would cost too much."""
     most, total = max(map(len, coming)), sum(map(len, coming))
     if most * len(coming) <= 2 * (total + len(coming)):
         return [list(range(len(coming)))]
@@ -106,7 +106,7 @@ def _by_number(coming: list[list[int]]) -> list[list[int]]:
 
 
 def _numbers_in(a: Any) -> list[int]:
-    """The slots of a stack that hold numbers, of which nobody wants a derivative."""
+    """The slots of a stack that hold constants, which need no derivative."""
     found: list[int] = []
     start = 0
     for part in a.args if a.op == array_ops.stack else ():

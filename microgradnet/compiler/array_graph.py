@@ -1,10 +1,10 @@
-"""The array graph: what the compiler computes on, a few arrays instead of thousands of scalars.
+"""The array graph: a few arrays instead of thousands of scalars.
 
-An `Array` stands for rows × columns scalars, its slots, row by row. What varies with the sample has K numbers per slot
-and is rows × (columns · K) in NumPy; what depends on parameters alone has one. Nodes hold an operation of the table,
-applied element by element, or one of the structural operations of `array_ops`, which move numbers between slots.
+An `Array` holds rows × columns scalars, its slots, counted row by row. If it varies with the sample it has K numbers per slot
+and is a NumPy array of shape (rows, columns · K); otherwise it has one number per slot. A node applies an operation of the
+table element by element, or one of the structural operations of `array_ops`, which move numbers between slots.
 
-Equal nodes are one node, and trivial products and sums vanish as they are built. NumPy is not known here.
+Equal nodes are one node, and trivial products and sums are left out. This module knows nothing of NumPy.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Array:
         return self.graph.elementwise(op, *operands)
 
     def __add__(self, other: Any) -> Any:
-        return ops.add(self, other) if isinstance(other, (Array, float)) else NotImplemented  # adjoints in parts
+        return (
+            ops.add(self, other) if isinstance(other, (Array, float)) else NotImplemented
+        )  # such as an adjoint in parts
 
     def __radd__(self, other: Any) -> Any:
         return ops.add(other, self)
@@ -148,7 +150,7 @@ class ArrayGraph:
         return self.node(op, args, stretched(args))
 
     def _product(self, a: Any, b: Any) -> Any:
-        """a · b. Numbers that meet become one in front, if it is in range; a sign goes anywhere, anything else stays."""
+        """a · b. Two numbers become one if their product stays in range, and signs move to the front; nothing else moves."""
         if is_number(a, 1.0) or is_number(b, 1.0):
             return b if is_number(a, 1.0) else a
         if is_scalar(b) and not is_scalar(a):
@@ -171,7 +173,7 @@ class ArrayGraph:
         return self.node(ops.mul, args, stretched(args))
 
     def _scaled(self, a: Any, b: Any) -> Any:
-        """The product of two numbers; None where it leaves the range of a float, for then it is not the same."""
+        """The product of two numbers, or None if it is so large or small that digits could get lost."""
         shares = [x for x in (a, b) if isinstance(x, Array)]
         if len(shares) == 2:
             return None
@@ -195,7 +197,7 @@ class ArrayGraph:
         return self.node(array_ops.outer, (a, b), Shape(a.shape.rows, b.shape.rows, False))
 
     def transpose(self, a: Array) -> Array:
-        """Of what does not vary: rows become columns."""
+        """Rows become columns; for arrays that do not vary."""
         return (
             a.args[0]
             if a.op == array_ops.transpose
@@ -218,7 +220,9 @@ class ArrayGraph:
     def sum_columns(self, a: Any) -> Any:
         """The sum over columns and samples."""
         shape = Shape(a.shape.rows, 1, False)
-        if _is(a, array_ops.uniform) and a.shape.varies:  # 1/K per sample: together the share of these samples in all K
+        if (
+            _is(a, array_ops.uniform) and a.shape.varies
+        ):  # 1/K per sample adds up to the share of these samples in all K
             return self.uniform(shape, a.detail[0] * a.shape.columns, True)
         return a if a.shape == shape else self.node(array_ops.sum_columns, (a,), shape)
 
@@ -284,7 +288,7 @@ class ArrayGraph:
         return self.numbers([number], 1, columns)
 
     def fit(self, a: Any, shape: Shape) -> Any:
-        """Added up over the rows, columns and samples along which an operand of this shape had been stretched."""
+        """The sum over the rows, columns and samples along which an operand of this shape was stretched."""
         if is_zero(a) or a.shape == shape:
             return a
         if a.shape.rows != shape.rows:
@@ -293,7 +297,7 @@ class ArrayGraph:
             if shape.columns == 1:
                 return self.sum_columns(a)
             raise ValueError(f"an array of {a.shape} does not come from one of {shape}")
-        if a.shape.columns != shape.columns:  # one column that was stretched, of what does not vary or of what does
+        if a.shape.columns != shape.columns:  # a column was stretched
             if not a.shape.varies:
                 return self.sum_columns(a)
             slots, columns = range(a.shape.slots), a.shape.columns
@@ -315,7 +319,7 @@ def describe(*roots: Array) -> str:
     return "\n".join([*lines, f"roots: {', '.join([names[root] for root in roots])}"])
 
 
-_SMALL, _LARGE = 2.0**-120, 2.0**120  # numbers that are multiplied beforehand: their product is exact enough in float32
+_SMALL, _LARGE = 2.0**-120, 2.0**120  # in which the compiler multiplies numbers itself; float32 has room around it
 
 
 def in_range(factor: float) -> bool:
@@ -338,10 +342,10 @@ def stretched(args: Iterable[Any]) -> Shape:
 
 
 def _aligned(graph: ArrayGraph, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Operands whose shapes NumPy stretches; where columns of slots and of samples would clash, all get one column.
+    """The operands in shapes that NumPy can broadcast; where it cannot, all of them with a single column of slots.
 
-    NumPy sees rows × (columns · K), so it cannot repeat one column of what varies, nor give each sample its share of
-    several columns that do not.
+    NumPy sees (rows, columns · K). It cannot repeat a column that varies, or combine several columns that vary with
+    several that do not.
     """
     shapes = [arg.shape for arg in args if isinstance(arg, Array) and arg.op != array_ops.uniform]
     columns = max([shape.columns for shape in shapes], default=1)

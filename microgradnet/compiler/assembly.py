@@ -1,7 +1,7 @@
-"""From classes of alike terms to the array graph: one array a class.
+"""Assembly: from classes of alike terms to the array graph, with one array per class.
 
-A class takes its operands as whole arrays, slices or gathered slots, whichever its slots' order allows; what one
-row or column of a grid shares is left to broadcasting.
+A class takes its operands as whole arrays, as slices or as gathered slots, depending on the order of its slots. Operands
+that are the same along a row or column of its grid are broadcast.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Assembly:
         length = len(lefts) // columns
         sources = [{self.likeness.slot[number][0] for number in side if number >= 0} for side in (lefts, rights)]
         to_gather = sum([len(source) for source in sources if len(source) > 1])
-        if to_gather + 2 > 2 * length - 1 and -1 not in lefts:  # statement for statement it is shorter pair by pair
+        if to_gather + 2 > 2 * length - 1 and -1 not in lefts:  # fewer statements than gathering the factors
             total: Any = 0.0
             for m in range(0, len(lefts), columns):
                 part = slice(m, m + columns)
@@ -121,11 +121,11 @@ class Assembly:
         source, _ = self.likeness.slot[number]
         return float(self.form.terms[number].operands[0]) if source == NUMBERS else None
 
-    # Terms to slots of arrays.
+    # From terms to slots of arrays.
 
     def _taken(self, numbers: Sequence[int], rows: int, columns: int, neutral: float = 0.0) -> Array:
         """An array with these terms in its slots, and a neutral number where one is -1."""
-        sources: dict[int, dict[int, int]] = {}  # class → its slots that are taken → their number in that order
+        sources: dict[int, dict[int, int]] = {}  # class → slots taken from it → their position among these
         for number in numbers:
             source, slot = self.likeness.slot[number] if number >= 0 else (_PADDED, 0)
             taken = sources.setdefault(source, {})
@@ -136,7 +136,7 @@ class Assembly:
                 known = [self._number(number) for number in numbers]
                 return self.graph.numbers(known, rows, columns)  # type: ignore[arg-type]
             return self.graph.take(self._source(source), [self.likeness.slot[n][1] for n in numbers], rows, columns)
-        if _PADDED in sources and len(sources) == 2 and NUMBERS not in sources:  # one array and the padding behind it
+        if _PADDED in sources and len(sources) == 2 and NUMBERS not in sources:  # one array with padding behind it
             (source,) = sources.keys() - {_PADDED}
             array = self._source(source)
             size = array.shape.slots

@@ -1,6 +1,7 @@
-"""From the array graph of a cost to that of its gradient: the reverse sweep, with the table's rules on arrays.
+"""The derivative: from the array graph of a cost to that of its gradient, by the reverse sweep.
 
-Element by element the rules are the table's. Those of the structural operations are here: linear maps between arrays.
+Operations of the table are differentiated by their own rules, run on arrays. The rules of the structural operations, which
+are linear maps between arrays, are stated here.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Gradient(NamedTuple):
 def differentiate(graph: ArrayGraph, cost: Array, theta: Array) -> Gradient:
     """The gradient of the mean of a cost, shape (1, 1), with respect to all parameters."""
     order = depth_first([cost], attrgetter("parents"))
-    leading = {theta}  # to the parameters: nobody asks for other derivatives
+    leading = {theta}  # arrays that depend on the parameters; other derivatives are not needed
     for node in order:
         if not leading.isdisjoint(node.parents):
             leading.add(node)
@@ -43,7 +44,7 @@ def differentiate(graph: ArrayGraph, cost: Array, theta: Array) -> Gradient:
     reverse([node for node in order if node in leading and node is not theta], adjoints, partials)
     whole = adjoints.get(theta, 0.0)
     parts = [(slots, array) for slots, array in whole.parts if slots is not None] if isinstance(whole, Parts) else []
-    parts.sort(key=lambda part: -max(part[0]))  # last layer first, as the sweep goes
+    parts.sort(key=lambda part: -max(part[0]))  # the last layer first, as in the sweep
     mean = graph.node(array_ops.total, (cost,), cost.shape._replace(varies=False), 1.0)
     return Gradient(
         mean, parts, {a: d.together() if isinstance(d, Parts) else d for a, d in adjoints.items() if a is not theta}

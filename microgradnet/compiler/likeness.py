@@ -1,12 +1,13 @@
-"""Which terms are computed together: terms that are alike form a class, which will be one array.
+"""Likeness: terms that are alike form a class, and each class becomes one array.
 
-Alike is what has the same operation on operands of the same kinds, at the same distance from the output; which vector or
-array the operands lie in does not matter. Products of weight rows with vectors are taken together where every row
-meets every vector: neurons that share their inputs, and weights that meet many positions, windows or steps. Distance is
-counted from the output, for what comes out together was often needed together, however it came about.
+Terms are alike if they apply the same operation to operands of the same kinds at the same distance from the output. It does
+not matter in which vector or array the operands lie. Dots of weight rows and vectors become one matrix product where every
+row meets every vector: the neurons of a layer, which share their inputs, or weights that meet many positions, windows or
+steps. The distance is measured from the output because terms that are used together there are usually alike, even if
+one of them needed fewer steps than the others.
 
-Then the slots: every class is laid out in the order in which its most demanding reader takes it, so that most readers find
-a slice or the whole.
+This pass also chooses the order of a class's members, its slots. It takes the order in which the reader that takes most of
+them wants them, so most readers find a slice or the whole array.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from ..ops import Op
 from .normal_form import CONSTANT, DOT, ELEMENTWISE, INPUT, PARAMETER, REDUCTION, NormalForm, Term
 
 PRODUCT = DOT + 1
-PARAMETERS, INPUTS, NUMBERS = -1, -2, -(10**9)  # the classes of leaves; an input j has INPUTS - j
-_PADDING = 2  # sums of different length are one class if that at most doubles the numbers that are added
+PARAMETERS, INPUTS, NUMBERS = -1, -2, -(10**9)  # the class numbers of leaves; input j has INPUTS - j
+_PADDING = 2  # reductions of different length form one class if padding at most doubles their operands
 
 
 class Class:
     """Terms that are computed together.
 
-    kind: ELEMENTWISE; REDUCTION; DOT, where each member has its own two vectors; or PRODUCT, where every row of fixed
-    factors meets every vector, and the members are row by row. op: of the members. members: the terms, in the order of
-    their slots. grid: (rows, columns) of the members.
+    kind: ELEMENTWISE, REDUCTION, DOT (each member has two vectors of its own) or PRODUCT (every row of fixed factors meets
+    every vector; the members are listed row by row). op: the operation of the members. members: the terms in the order of
+    their slots. grid: the rows and columns in which the members lie.
     """
 
     def __init__(self, kind: int, op: Op, members: list[int], grid: tuple[int, int]) -> None:
@@ -37,9 +38,10 @@ class Class:
 
 
 class Likeness:
-    """The classes of a normal form, operands first: `classes`; `slot`: of each term, class and slot in it.
+    """The classes of a normal form.
 
-    The leaves are no members of `classes`: a parameter's class is -1, an input's -2 - j, a constant's NUMBERS.
+    `classes` lists them, operands first. `slot` gives for each term its class and its slot there. Leaves belong to no member
+    of `classes`; their class numbers are PARAMETERS, INPUTS - j and NUMBERS.
     """
 
     def __init__(self, form: NormalForm) -> None:
@@ -73,7 +75,7 @@ class Likeness:
     def _class_of(self, number: int) -> int:
         return self.slot[number][0]
 
-    # From a bucket of candidates to classes.
+    # Splitting a bucket of candidates into classes.
 
     def _split(self, bucket: list[int]) -> Iterator[Class]:
         terms = self.form.terms
@@ -91,7 +93,7 @@ class Likeness:
                 yield Class(kind, term.op, members, (len(members), 1))
 
     def _elementwise(self, bucket: list[int]) -> Iterable[list[int]]:
-        """The members together, unless collecting their operands would cost more than is saved."""
+        """All members in one group, or several groups where collecting the operands would cost more than it saves."""
         operands = [[self._class_of(number) for number in self.form.terms[member].operands] for member in bucket]
         sources = [len(set(column)) for column in zip(*operands, strict=True)]
         if 4 * sum([count for count in sources if count > 1]) <= len(bucket):
@@ -99,7 +101,7 @@ class Likeness:
         return _grouped(bucket, map(tuple, operands))
 
     def _reductions(self, bucket: list[int]) -> Iterator[Class]:
-        """Reductions by where their operands lie and, within limits, whatever their length."""
+        """Reductions grouped by the arrays in which their operands lie; their lengths may differ, within limits."""
         terms = self.form.terms
         sources = [tuple(dict.fromkeys(map(self._class_of, terms[member].operands))) for member in bucket]
         for members in _grouped(bucket, sources):
@@ -112,7 +114,7 @@ class Likeness:
                     yield Class(REDUCTION, terms[alike[0]].op, alike, (1, len(alike)))
 
     def _dots(self, bucket: list[int]) -> Iterator[Class]:
-        """Dots of pairs, in which a product of two is a dot of one pair."""
+        """Dots that do not share vectors. A product of two terms counts as a dot of one pair."""
         terms = self.form.terms
 
         def source(member: int) -> tuple[tuple[int, ...], ...]:
@@ -130,7 +132,7 @@ class Likeness:
                 yield Class(DOT, ops.dot, alike, (1, len(alike)))
 
     def _products(self, bucket: list[int]) -> Iterator[Class]:
-        """Rows of fixed factors and the vectors they meet: full products first, what is left pair by pair."""
+        """Matrix products of rows and vectors; rows that fit into none are computed pair by pair."""
         terms = self.form.terms
         rows = [terms[member].operands[0] for member in bucket]
         row_number = _numbered(rows)
@@ -152,8 +154,10 @@ class Likeness:
     # Slots.
 
     def _lay_out(self) -> None:
-        """From the last class to the first: the readers of a class have their order before it gets its own."""
-        wanted: list[list[int]] = [[] for _ in self.classes]  # per class, the longest run of it that somebody takes
+        """Order the members of every class, from the last class to the first, so that readers come before what they read."""
+        wanted: list[list[int]] = [
+            [] for _ in self.classes
+        ]  # for each class, the longest list of its members that a reader takes
         for c in range(len(self.classes) - 1, -1, -1):
             found = self.classes[c]
             if found.kind == PRODUCT:
@@ -168,7 +172,7 @@ class Likeness:
                         wanted[source] = run
 
     def _runs(self, taken: Iterable[int]) -> dict[int, list[int]]:
-        """What is taken of each class, once each."""
+        """The members that are taken of each class, each once."""
         runs: dict[int, dict[int, None]] = {}
         for number in taken:
             source = self.slot[number][0]
@@ -178,10 +182,10 @@ class Likeness:
 
 
 def operands(found: Class, terms: Sequence[Term]) -> list[list[int]]:
-    """What the members of a class take, as one list per operand.
+    """What the members of a class take: a list of terms for each operand.
 
-    Vectors and what is reduced lie in columns, one per member: the first of each member, then the second of each …; where
-    they differ in length, the shorter ones end with -1.
+    The vectors of dots, and the operands of reductions, lie in columns, one column per member. The list goes through the
+    columns row by row. Columns shorter than the longest are filled up with -1.
     """
     if found.kind == ELEMENTWISE:
         return [list(column) for column in zip(*[terms[member].operands for member in found.members], strict=True)]
@@ -206,7 +210,7 @@ def _in_columns(vectors: Sequence[Sequence[int]]) -> list[int]:
 
 
 def _buckets(form: NormalForm) -> Iterator[list[int]]:
-    """Terms that may be alike, farthest from the output first."""
+    """Groups of terms that may be alike, beginning with those farthest from the output."""
     keys = [_kind_of(form.terms, form.varies, *term) if term.kind >= ELEMENTWISE else None for term in form.terms]
     buckets: dict[tuple[int, object], list[int]] = {}
     for number, height in enumerate(_heights(form, keys)):
@@ -217,9 +221,10 @@ def _buckets(form: NormalForm) -> Iterator[list[int]]:
 
 
 def _heights(form: NormalForm, keys: Sequence[object]) -> list[int]:
-    """How far each term is from the output, at the least; farther where that puts it among more of its kind.
+    """The distance of each term from the output.
 
-    A softmax over one number, which needs no maximum, is so computed together with those over several.
+    A term that could be computed at several distances gets the one that most terms of its kind have. So a softmax over
+    a single number, which needs no maximum, is computed together with the others.
     """
     terms = form.terms
     height = [0] * len(terms)
@@ -247,7 +252,7 @@ def _heights(form: NormalForm, keys: Sequence[object]) -> list[int]:
 
 
 _FAR = 10**9  # the height of leaves
-_LEVELS = 100  # by how many a term may be moved: looking at more would take long
+_LEVELS = 100  # how far a term may be moved: trying more distances would take too long
 
 
 def _all_operands(term: Term) -> Sequence[int]:
@@ -257,7 +262,7 @@ def _all_operands(term: Term) -> Sequence[int]:
 
 
 def _kind_of(terms: list[Term], varies: list[bool], kind: int, op: Op, taken: tuple[Any, ...]) -> tuple[Op, object]:
-    """What makes terms alike: operation and kinds of operands; a sum of two is a sum, a product of two may be a dot."""
+    """What makes terms alike: the operation, and the kinds of its operands."""
     if kind == DOT:
         left, right = taken
         if varies[left[0]]:
@@ -269,7 +274,7 @@ def _kind_of(terms: list[Term], varies: list[bool], kind: int, op: Op, taken: tu
         return op, any([varies[n] for n in taken])
     kinds = tuple(["varies" if varies[n] else _FIXED.get(terms[n].kind, "fixed") for n in taken])
     if op == ops.mul and len(set(kinds)) == 1 and kinds[0] != "constant":
-        return ops.dot, kinds[0] == "varies"  # perhaps a dot of one pair
+        return ops.dot, kinds[0] == "varies"  # it may join dots, as a dot of one pair
     if op in (ops.add, ops.maximum, ops.minimum) and set(kinds) == {"varies"}:
         return op, True
     return op, kinds
@@ -291,7 +296,7 @@ def _grouped(members: Sequence[int], keys: Iterable[object]) -> list[list[int]]:
 
 
 def _by_length(members: list[int], lengths: list[int]) -> list[list[int]]:
-    """Those of similar length together, so that padding all to the longest costs little."""
+    """Groups of members with similar lengths, so that padding to the longest costs little."""
     groups: list[list[int]] = []
     longest = total = 0
     for length, member in sorted(zip(lengths, members, strict=True), key=lambda pair: -pair[0]):
@@ -315,7 +320,7 @@ def _full_products(members: list[int], at: dict[int, tuple[int, int]]) -> Iterat
     for member in members:
         r, v = at[member]
         met.setdefault(r, {})[v] = member
-    alike: dict[tuple[int, ...], list[int]] = {}  # the vectors → the rows that meet just these
+    alike: dict[tuple[int, ...], list[int]] = {}  # vectors → the rows that meet exactly these
     for r, vectors in met.items():
         alike.setdefault(tuple(sorted(vectors)), []).append(r)
     lonely: list[int] = []
@@ -331,11 +336,11 @@ def _full_products(members: list[int], at: dict[int, tuple[int, int]]) -> Iterat
 
 
 def _order_grid(found: Class, wanted: list[int], terms: Sequence[Term]) -> None:
-    """Put rows and vectors of a product in the order in which they are wanted."""
+    """Order the rows and vectors of a product: rows as they lie in theta, otherwise as readers want them."""
     rows, columns = found.grid
     at = {member: divmod(slot, columns) for slot, member in enumerate(found.members)}
     weights = [terms[found.members[r * columns]].operands[0] for r in range(rows)]
-    if all(terms[number].kind == PARAMETER for row in weights for number in row):  # so that they are a matrix in theta
+    if all(terms[number].kind == PARAMETER for row in weights for number in row):
         row_order = sorted(range(rows), key=lambda r: [terms[number].operands for number in weights[r]])
     else:
         row_order = list(dict.fromkeys([*[at[member][0] for member in wanted], *range(rows)]))

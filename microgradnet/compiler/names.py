@@ -12,7 +12,7 @@ from .rewrites import Rewriting
 
 
 class Names:
-    """Names of arrays before rewriting, and the comments that explain them.
+    """The names of arrays, and comments that explain them.
 
     inputs: how many there are. `of`, `comments`: per array.
     """

@@ -1,8 +1,8 @@
-"""The recorded graph in normal form: numbered terms of few kinds.
+"""The normal form of a recorded graph: numbered terms of a few kinds.
 
-Chains of additions become sums, chains of maximum or minimum reductions, and products inside a sum dots, so that it
-makes no difference to the compiler whether a net was written with `dot` or number by number. Equal terms are one term.
-This pass knows how a graph is recorded; which terms are computed together is decided by `likeness`.
+Chains of additions become sums, chains of maximum or minimum become reductions, and products inside a sum become dots. The
+compiler therefore does not see whether a net was written with `dot` or number by number. Equal terms are one term. This
+pass knows how graphs are recorded; `likeness` decides which terms are computed together.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..ops import Op
 from ..value import Value
 from .record import Recording
 
-# The kinds of terms. A leaf's operands are its slot, for an input (input, slot); a constant's is the number.
+# The kinds of terms. The operands of a parameter are its slot, of an input its number and slot, of a constant the number.
 PARAMETER, CONSTANT, INPUT, ELEMENTWISE, REDUCTION, DOT = range(6)
 _CHAINS = (ops.add, ops.maximum, ops.minimum)  # associative: a chain of one of them is one reduction
 
 
 class Term(NamedTuple):
-    """One scalar. A dot's operands are two tuples of as many terms, which are multiplied pair by pair and added up."""
+    """One scalar. The operands of a dot are two tuples of terms; their products, pair by pair, are added up."""
 
     kind: int
     op: Op
@@ -52,7 +52,7 @@ class NormalForm:
         self._vectors: dict[int, tuple[int, ...]] = {}
         for j, values in enumerate(inputs):
             for slot, value in enumerate(values):
-                self._number[value] = self._term(INPUT, ops.leaf, (j, slot), varies=True)
+                self._number[value] = self._leaf(INPUT, (j, slot), varies=True)
         for value in recording.constants:
             self._number[value] = self._constant(value._data)
         for value in parameters:
@@ -94,7 +94,7 @@ class NormalForm:
                     f"the row {str(node.op)!r} was replaced while this graph was recorded: record the whole graph again"
                 )
             if node in absorbed and (node.op != ops.mul or self._is_product(node)):
-                continue  # computed as a part of its sum
+                continue  # it is part of a sum
             if node.op == ops.dot:
                 number[node] = self._sum([], *self._dot(node))
             elif node.op in _CHAINS:
@@ -120,12 +120,19 @@ class NormalForm:
         return number
 
     def _constant(self, data: float) -> int:
-        return self._term(CONSTANT, ops.constant, (repr(data),), varies=False)  # as text: 0.0 is not -0.0, NaN is NaN
+        # as text, so that 0.0 differs from -0.0 and NaN equals NaN
+        return self._term(CONSTANT, ops.constant, (repr(data),), varies=False)
 
     def _parameter(self, value: Value) -> int:
         self.parameters.append(value)
-        number = self._number[value] = self._term(PARAMETER, ops.leaf, (len(self.parameters) - 1,), varies=False)
-        return number
+        self._number[value] = len(self.terms)
+        return self._leaf(PARAMETER, (len(self.parameters) - 1,), varies=False)
+
+    def _leaf(self, kind: int, operands: tuple[int, ...], varies: bool) -> int:
+        """The term of a leaf, which is asked for once."""
+        self.terms.append(Term(kind, ops.leaf, operands))
+        self.varies.append(varies)
+        return len(self.terms) - 1
 
     def _any(self, numbers: Iterable[int]) -> bool:
         varies = self.varies
@@ -148,20 +155,20 @@ class NormalForm:
         products = [part for part in parts if part in absorbed and part.op == ops.mul and self._is_product(part)]
         pairs = [tuple(map(self._at, part.parents)) for part in products]
         fixed = [self.varies[a] != self.varies[b] for a, b in pairs]
-        dots: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}  # with a factor that is fixed, without one
+        dots: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}  # whether one factor of each pair is fixed
         for pair, one_is_fixed in zip(pairs, fixed, strict=True):
             dots[one_is_fixed].append(pair)
         rest = [self._at(part) for part in parts if not (part in absorbed and self._number.get(part) is None)]
-        if len(dots[False]) == 1:  # one product is no dot
+        if len(dots[False]) == 1:  # a single product is not a dot
             rest.append(self._elementwise(ops.mul, *dots[False].pop()))
         return self._sum(rest, *[tuple(zip(*pairs, strict=True)) for pairs in dots.values() if pairs])
 
     def _is_product(self, node: Value) -> bool:
-        """Whether a product inside a sum is worth a dot: not where a number scales something."""
+        """Whether a product inside a sum becomes part of a dot; a product with a number does not."""
         return ops.constant not in (parent.op for parent in node.parents)
 
     def _sum(self, rest: list[int], *dots: Any) -> int:
-        """Dots, each two tuples of factors, and other terms, added up; the first that is fixed is a dot's bias."""
+        """The sum of some terms and some dots, each given by two tuples of factors. A fixed term becomes the bias of a dot."""
         zero = self._constant(0.0)
         rest = [number for number in rest if number != zero]
         total: list[int] = []
@@ -178,12 +185,12 @@ class NormalForm:
 
     def _dot(self, node: Value) -> list[Any]:
         weights, inputs, bias = dot_parts(node)
-        if id(inputs) not in self._vectors:  # neurons of a layer share them: looked at once
+        if id(inputs) not in self._vectors:  # the neurons of a layer share them
             self._vectors[id(inputs)] = tuple(map(self._at, inputs))
         return [(tuple(map(self._at, weights)), self._vectors[id(inputs)], self._at(bias))]
 
     def _products(self, lefts: tuple[int, ...], rights: tuple[int, ...]) -> list[int]:
-        """The dots of these factors: where one of two is fixed it comes first, and dots of both kinds stay apart."""
+        """The dots of these factors. A fixed factor comes first in its pair; pairs with and without one form separate dots."""
         if not lefts:
             return []
         varies = self.varies
@@ -202,7 +209,7 @@ class NormalForm:
 
 
 def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
-    """The nodes that are used once, by a chain of their own operation or, products, by a sum."""
+    """The nodes that become part of a chain: used once, by a node of the same operation, or products used once, by a sum."""
     uses: Counter[Value] = Counter(outputs)
     shared = set()
     for node in order:
@@ -211,7 +218,7 @@ def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
             continue
         weights, inputs, bias = dot_parts(node)
         uses.update([w for w in (*weights, bias) if w.op in _CHAINS or w.op == ops.mul])
-        if id(inputs) not in shared:  # counted twice, for those inside are used more than once anyhow
+        if id(inputs) not in shared:  # counted twice: several neurons use them
             shared.add(id(inputs))
             uses.update(inputs)
             uses.update(inputs)
@@ -225,7 +232,7 @@ def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
 
 
 def _parts(node: Value, absorbed: set[Value]) -> list[Value]:
-    """What a chain adds up, left to right."""
+    """The operands of a chain, left to right."""
     parts, stack = [], [*reversed(node.parents)]
     while stack:
         part = stack.pop()

@@ -1,7 +1,7 @@
-"""Small batches as plain floats, sample by sample: faster than NumPy where a program has few numbers to compute.
+"""Small batches, sample by sample on plain floats: faster than NumPy for programs that compute few numbers.
 
-The scalar program is made when it is first needed. Wherever it fails (outside a domain, or beyond the floats), the NumPy
-program is asked, which finds out why.
+The scalar program is generated when it is first needed. If it fails (outside a domain, or beyond the floats), the NumPy
+program runs instead and finds the cause.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .normal_form import DOT, ELEMENTWISE, NormalForm
 from .record import Recording
 from .scalar_source import python_programs
 
-# Microseconds, measured: a call and an operation of a scalar program, a statement and a call of a NumPy program.
+# The cost model, in microseconds (measured).
 _CALL, _OPERATION = 1.5, 0.025
 _NUMPY_CALL, _STATEMENT = 4.0, 0.9
-_BACKWARD = 3  # a gradient takes so many times the operations of its value
-_MOST = 100_000  # operations of a scalar program: compiling longer ones would take seconds
+_BACKWARD = 3  # operations of a gradient per operation of its value
+_MOST = 100_000  # operations of a scalar program; longer ones take seconds to compile
 
 
 def worthwhile(form: NormalForm, statements: int, gradient: bool) -> int:
-    """Up to which number of samples the scalar program is the faster one. statements: of the NumPy program."""
+    """The largest number of samples for which the scalar program is faster. statements: of the NumPy program."""
     operations = 0
     for term in form.terms:
         if term.kind >= ELEMENTWISE:

@@ -21,18 +21,18 @@ from .record import Recording
 from .rewrites import LAYERS, PROGRAM, Rewriting
 from .work_arrays import is_computed
 
-_MOST_CLASSES = 200_000  # that are compiled
-_MOST = 1000  # samples computed at a time
-_CACHE = 2e6  # bytes of work arrays that a chunk may take, so that they stay in the cache
-_NUMBERS = 4000  # that a statement should compute on the average, to be worth the call
+_MOST_CLASSES = 200_000  # more are refused
+_MOST = 1000  # samples per chunk, at most
+_CACHE = 2e6  # bytes of work arrays per chunk that stay in the cache
+_NUMBERS = 4000  # numbers per statement, on average, that make a NumPy call worthwhile
 
 
 class Passes:
-    """All that the passes made of a recording, each from what comes before it; made to be printed and tested.
+    """The results of all passes for one recording, to be run, printed and tested.
 
     form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `sources`: of the
     programs, by name, which refer to `tables`; `statements`: of each; `chunk`: how many samples
-    are best computed at a time; `slots`: numbers per sample in the work array_ops. few_values, few: up to which number of samples plain floats
+    are best computed at a time; `slots`: numbers per sample in the work arrays. few_values, few: up to which number of samples plain floats
     are faster.
     """
 
@@ -109,7 +109,7 @@ class Passes:
         self.chunk = min(self.chunk, max(1, int(max(in_cache, worth_a_call))))
 
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
-        """The program that computes the mean and its gradient, and notes the other outputs."""
+        """The program that computes the mean, its gradient and the other outputs."""
         self.names.name_deltas(gradient.adjoints)
         now = Rewriting(self.graph, [gradient.mean, *noted, *[array for _, array in gradient.parts]], PROGRAM)
         mean = now[gradient.mean]
@@ -153,7 +153,7 @@ class Passes:
 def _written_directly(
     parts: Sequence[tuple[tuple[int, ...], Array]], size: int, roots: list[Array]
 ) -> dict[Array, str]:
-    """Arrays that can be computed in the gradient itself: regular slots that no other part has, read by nobody else."""
+    """Arrays that are computed directly in the gradient: their slots lie regularly and belong to no other part."""
     counted = Counter([slot for slots, _ in parts for slot in slots])
     read = Counter(roots)
     for node in depth_first(roots, attrgetter("parents")):

@@ -1,7 +1,7 @@
-"""Recording a function of Values: its graph, on inputs made up for the purpose, and whether it can stand for others.
+"""Recording: the graph of a function on made-up inputs, and whether this graph can stand for all inputs.
 
-A program compiled from one recording is right for all inputs if the function did not look at their numbers, and if it
-records the same graph again. Both are checked here.
+A program compiled from one recording is right for all inputs if the function reads no number that depends on them, and if
+it records the same graph when it is called again. Both are checked here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
-from .._readings import Reading, Readings
+from .._readings import Demand, Reading, Readings
 from .._validation import describe
 from ..graph import dot_parts, nodes, topological_order
 from ..value import Value
@@ -25,13 +25,15 @@ from ..value import Value
 class Recording(NamedTuple):
     """A recorded function: the leaves of each input, the outputs, and whether these came as a sequence.
 
-    constants: leaves that the function made itself, with the same number at each call.
+    constants: leaves that the function made itself, with the same number at each call. demands: ranges in which numbers of
+    the inputs must lie.
     """
 
     inputs: list[list[Value]]
     outputs: list[Value]
     several: bool
     constants: Sequence[Value] = ()
+    demands: Sequence[Demand] = ()
 
 
 class _Probe(NamedTuple):
@@ -57,19 +59,32 @@ def record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
     first, second = _two_probes(function, sizes)
     _refuse_readings(first, second)
     _refuse_nodes_made_by_hand(first.recording)
-    constants = (
-        _leaves_of(first.recording) - _leaves_of(second.recording) - {x for xs in first.recording.inputs for x in xs}
-    )
-    if not same_program(first.recording, second.recording, constants):
+    made = _MadeInside(first.recording, second.recording)
+    if not same_program(first.recording, second.recording, made):
         raise ValueError(
             "the function records another graph when it is called again: draw random numbers and make parameters outside "
             "of it"
         )
-    return first.recording._replace(constants=list(constants))
+    return first.recording._replace(constants=list(made.leaves))
 
 
-def _leaves_of(recording: Recording) -> set[Value]:
-    return {node for node in nodes(*recording.outputs) if node.op is ops.leaf}
+class _MadeInside:
+    """The leaves that a function made itself: those of its first recording that are not in the second.
+
+    They are found when somebody asks, for most functions make none.
+    """
+
+    def __init__(self, first: Recording, second: Recording) -> None:
+        self._recordings = first, second
+        self.leaves: set[Value] = set()
+
+    def __contains__(self, leaf: object) -> bool:
+        if not self.leaves:
+            found, others = (
+                {node for node in nodes(*recording.outputs) if node.op is ops.leaf} for recording in self._recordings
+            )
+            self.leaves = found - others - {x for xs in self._recordings[0].inputs for x in xs}
+        return leaf in self.leaves
 
 
 def _refuse_nodes_made_by_hand(recording: Recording) -> None:
@@ -83,7 +98,7 @@ def _refuse_nodes_made_by_hand(recording: Recording) -> None:
 
 
 def _two_probes(function: Callable[..., Any], sizes: Sequence[int]) -> list[_Probe]:
-    """Two calls on different inputs in the function's domain, which the first ranges hit or which lies around one hit."""
+    """Two calls on different inputs in the function's domain: from the ranges, or else near the first one that lies in it."""
     probes: list[_Probe] = []
     errors: list[Exception] = []
     for low, high in _RANGES:
@@ -100,8 +115,8 @@ def _two_probes(function: Callable[..., Any], sizes: Sequence[int]) -> list[_Pro
         if len(probes) == 2:
             return probes
     raise ValueError(
-        "only one of the inputs that were tried lies in the function's domain, so that nobody can tell whether it records "
-        f"the same graph everywhere (elsewhere: {errors[-1]}): give it a domain that is more than a point"
+        "only one of the inputs tried lies in the function's domain, so its graph cannot be compared with a second recording "
+        f"(the last error elsewhere: {errors[-1]}): give the function a domain that is more than a point"
     )
 
 
@@ -118,7 +133,9 @@ def _try(
         return
     if not outputs or not all(isinstance(output, Value) for output in outputs):
         raise TypeError(f"the function gave {describe(result)}: it must give a Value, or a sequence of Values")
-    probes.append(_Probe(Recording(inputs, outputs, several), readings.all()))
+    own = {x for xs in inputs for x in xs}
+    demands = [one for one in readings.demands if one.value in own]
+    probes.append(_Probe(Recording(inputs, outputs, several, demands=demands), readings.all()))
 
 
 def _made_up(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]:
@@ -128,23 +145,27 @@ def _made_up(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]
 
 
 def _refuse_readings(first: _Probe, second: _Probe) -> None:
-    """A ValueError for the first number that was read and is not the same for all inputs and parameters.
+    """Raise a ValueError for the first reading of a number that depends on an input or a parameter.
 
-    A leaf that both calls met was there before: a parameter. One that a call made itself is as good as a number. What another
-    thread read concerns us only if it comes from our inputs.
+    A leaf that both calls met existed before them: it is a parameter. A leaf that a call made itself is a constant. Readings
+    in other threads count only if the number depends on an input, for nobody else has these inputs.
     """
+    if not first.readings:
+        return
     inputs = {x for xs in first.recording.inputs for x in xs}
-    leaves_met = [
-        {leaf for leaf in nodes(*[r.value for r in probe.readings], *probe.recording.outputs) if leaf.op is ops.leaf}
-        for probe in (first, second)
-    ]
-    varying = inputs | (leaves_met[0] & leaves_met[1])
+    met = [nodes(*[r.value for r in probe.readings], *probe.recording.outputs) for probe in (first, second)]
+    leaves_met = [{node for node in found if node.op is ops.leaf} for found in met]
+    from_inputs, from_parameters = set(inputs), leaves_met[0] & leaves_met[1]
+    for node in met[0]:  # operands first
+        for varying in (from_inputs, from_parameters):
+            if not varying.isdisjoint(node.parents):
+                varying.add(node)
     own = get_ident()
     for reading in first.readings:
-        found = [leaf for leaf in nodes(reading.value) if leaf in varying]
-        from_inputs = any(leaf in inputs for leaf in found)
-        if from_inputs or (found and reading.thread == own):
-            raise ValueError(_refusal(reading, "inputs" if from_inputs else "parameters"))
+        if reading.value in from_inputs:
+            raise ValueError(_refusal(reading, "inputs"))
+        if reading.value in from_parameters and reading.thread == own:
+            raise ValueError(_refusal(reading, "parameters"))
 
 
 def _refusal(reading: Reading, what: str) -> str:
@@ -173,7 +194,7 @@ def same_program(one: Recording, other: Recording, constants: Container[Value] =
     def alike(a: Value, b: Value) -> bool:
         if a is b or twins.get(a) is b:
             return True
-        is_number = a.op == b.op == ops.constant or (a in constants and b.op is ops.leaf)
+        is_number = a.op == b.op == ops.constant or (a.op == b.op == ops.leaf and a in constants)
         return is_number and repr(a._data) == repr(b._data)  # NaN is alike, too
 
     def all_alike(a: Sequence[Value], b: Sequence[Value]) -> bool:

@@ -1,7 +1,7 @@
-"""Which sample and which operation is to blame when a compiled program meets a floating-point error.
+"""Replay: finds the sample and the operation that caused a floating-point error.
 
-The guilty sample is found by halving the batch; its graph is then recorded once more with its numbers, as Values, whose
-errors name operation, number and label.
+The sample is found by halving the batch. Its graph is then recorded again with its numbers; the errors of Values name
+operation, number and label.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def replay(
     derivatives: bool,
     single: bool,
 ) -> None:
-    """Record the graph once more with these numbers; raises what the operation to blame raises.
+    """Record the graph again with these numbers; the operation that caused the error raises it.
 
     sample: the numbers of each input; theta: of the parameters. derivatives: take them, too. single: round every number
     to float32, where what becomes infinite is an OverflowError.
@@ -72,7 +72,7 @@ def _refuse_overflow(node: Value) -> None:
 
 
 def recorded_again(node: Value, now: Mapping[Value, Value]) -> Value:
-    """The node, recorded once more of what its operands are now; an operand without a successor stays what it is."""
+    """The node, recorded again with new operands. An operand that is not in `now` stays the same."""
 
     def at(value: Value) -> Value:
         return now.get(value, value)

@@ -1,7 +1,7 @@
-"""Array graph to array graph: rules, each with a name, that keep the numbers and save work.
+"""Rewrites: named rules that save work and keep the numbers, from array graph to array graph.
 
-A rule gets a node whose operands are rewritten already, and gives another node for it or None. `LAYERS` is applied before
-the derivative is taken, so that the gradient profits as well, `PROGRAM` to all that one program computes.
+A rule gets a node whose operands have been rewritten, and returns a better node or None. The rules of `LAYERS` are applied
+before the derivative is taken, so the gradient profits too; those of `PROGRAM` are applied to what a program computes.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Rewriting:
 
 
 def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
-    """A y + b as [A b] times y with a row of ones below: one call, forward and backward.
+    """A y + b becomes [A b] times y with a row of ones below it: one call instead of two, forward and backward.
 
-    Not where y is an input, which would have to be copied for it, nor where A and b do not lie side by side.
+    Not if y is an input, which would have to be copied, or if A and b do not lie side by side in theta.
     """
     if node.op != ops.add or not all(isinstance(arg, Array) for arg in node.args):
         return None
@@ -71,7 +71,7 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
 
 
 def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
-    """σ(x) as 1 / (1 + e) with e = e⁻ˣ, and σ(−x) as e σ(x) where σ(x) is at hand: a slope without a second exponential."""
+    """σ(x) becomes 1 / (1 + e) with e = e⁻ˣ, and σ(−x) becomes e σ(x) if σ(x) is known: a slope needs no exponential."""
     if node.op != ops.sigmoid:
         return None
     x = node.args[0]
@@ -88,12 +88,12 @@ def _sigmoid(now: Rewriting, x: Array) -> Array:
 
 
 def detached(now: Rewriting, node: Array) -> Array | None:
-    """Once derivatives are taken, a detached number is the number."""
+    """Once the derivatives are taken, a detached array is the array itself."""
     return now[node.args[0]] if node.op == ops.detach else None
 
 
 def difference(now: Rewriting, node: Array) -> Array | None:
-    """a + (−1 · b) as a − b."""
+    """a + (−1 · b) becomes a − b."""
     if node.op != ops.add:
         return None
     a, b = map(now.of, node.args)
@@ -103,7 +103,7 @@ def difference(now: Rewriting, node: Array) -> Array | None:
 
 
 def sign_behind_the_sum(now: Rewriting, node: Array) -> Array | None:
-    """The sum of −1 · a as −1 times the sum of a, which has fewer numbers."""
+    """The sum of −1 · a becomes −1 times the sum of a, which has fewer numbers."""
     if node.op != array_ops.sum_rows or not _is_negative(now[node.args[0]]):
         return None
     total = now.graph.node(node.op, (now[node.args[0]].args[1],), node.shape)
@@ -115,7 +115,7 @@ def _is_negative(a: Any) -> bool:
 
 
 def total_of_the_parts(now: Rewriting, node: Array) -> Array | None:
-    """What is added up in the end need not be added up before, nor scaled number by number."""
+    """The total of a sum is the total of its operands; the total of c · a is c times that of a; that of a² is a · a."""
     if node.op != array_ops.total:
         return None
     (cost,), factor = map(now.of, node.args), node.detail

@@ -1,6 +1,6 @@
-"""`compile`: a scalar function, recorded once, as straight-line NumPy over a whole batch.
+"""`compile`: a scalar function becomes a NumPy program for whole batches.
 
-This module puts the passes together and looks after calls: data, threads, errors that name the sample.
+This module runs the passes and handles calls: data, parameters, and errors that name the sample.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from .. import ops
 from .._readings import active, note
 from ..value import Value
-from .batches import as_rows, as_theta, refuse_nan
+from .array_graph import Array
+from .batches import as_rows, as_theta, ranges, refuse_nan, refuse_outside
 from .one_sample import OneSample
 from .programs import Passes
 from .record import Recording, leaves, record
@@ -32,17 +33,17 @@ def compile(
     dtype: npt.DTypeLike = np.float64,
     parameters: Value | Sequence[Value] = (),
 ) -> Compiled:
-    """Record a function of Values once and make it a NumPy program for batches.
+    """Record a function of Values once, and make it a NumPy program for batches.
 
-    function: takes one list of Values per size, and gives a Value (a cost, say) or a sequence of them (a net's
-    outputs). sizes: how many numbers a sample has in each input. dtype: numpy.float64 or numpy.float32. parameters: the
-    first ones, in this order, whether the function uses them or not; by default in the order in which it meets them,
-    which for what a net computes is that of `net.parameters()`, but for what `grad` recorded may be any.
+    function: takes one list of Values per size, and gives a Value (a cost, say) or a sequence of Values (a net's outputs).
+    sizes: how many numbers a sample has in each input. dtype: numpy.float64 or numpy.float32. parameters: Values that come
+    first among the parameters, in this order, even if the function does not use them. Without it, the parameters are in the
+    order in which the recorded graph meets them; for a net that is the order of `net.parameters()`.
 
-    Leaves that are not inputs are the parameters. The recorded operations are what is run on every sample: a
-    function that looks at the numbers of its inputs (an `if`, a comparison, a `.data`) is refused with a ValueError,
-    for its graph would depend on them. What a cost refuses by itself, as `cross_entropy` does targets outside [0, 1], it
-    refuses when it is recorded, not on every batch; `train` has it look at the extreme targets first.
+    All leaves that the function did not make itself are inputs or parameters. The recorded operations run on every sample,
+    so a function that reads the number of an input or a parameter (with an `if`, a comparison, a `.data`) raises a
+    ValueError that names the line: its graph would depend on that number. `.detach()` is the remedy where a number is meant
+    without its derivative. A function that records another graph when it is called again raises a ValueError, too.
 
     >>> w = Value(2.0)
     >>> fast = compile(lambda x: w * x[0] + x[1].sin(), 2)
@@ -86,22 +87,27 @@ class Compiled:
         passes = Passes(recording, leaves(parameters), watched)
         self.parameters = passes.form.parameters
         self._sources, self._names = passes.sources, passes.names.inputs
-        single = self.dtype == np.float32  # in which plain floats do not compute
+        single = self.dtype == np.float32  # plain floats would compute in double precision
         self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
         self._tables, self._functions = passes.tables.tables, passes.tables.functions
         self._chunk, self._summary = passes.chunk, passes.summary()
         rows = [op for op in passes.form.operations.values() if not ops.is_built_in(op)]
-        self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # of a user's own
+        self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # rows added by a user
         self._start()
 
     def _start(self) -> None:
         """Make the source run; what this sets is not pickled."""
         self._widths = [len(values) for values in self._recording.inputs]
         self._one_sample: OneSample | None = None
+        self._ranges = ranges(self._recording.inputs, self._recording.demands)
         self.programs = Programs(self._sources, self._tables, self._functions, self._chunk, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("programs", "_widths", "_one_sample")}
+        return {
+            name: part
+            for name, part in vars(self).items()
+            if name not in ("programs", "_widths", "_one_sample", "_ranges")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -140,6 +146,8 @@ class Compiled:
     def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
         rows, K = as_rows(batch, self._widths, self.dtype)
+        if self._ranges:
+            refuse_outside(rows, self._ranges)
         if self._few_values >= K:
             out = self._by_sample().values(rows, self._theta_list(theta))
             if out is not None and not np.isnan(out).any():
@@ -166,6 +174,8 @@ class Compiled:
                 f"the function gives {len(self._recording.outputs)} outputs, and only one has a gradient: compile a cost of them"
             )
         rows, K = as_rows(batch, self._widths, self.dtype)
+        if self._ranges:
+            refuse_outside(rows, self._ranges)
         if self._few >= K:
             found = self._by_sample().gradient(rows, self._theta_list(theta))
             if found is not None and math.isfinite(found[0]):
@@ -176,10 +186,11 @@ class Compiled:
     def mean_into(
         self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None = None
     ) -> float:
-        """As `value_and_grad`, of data that are checked already and into given arrays: for training loops.
+        """Like `value_and_grad`, for data that have been checked, into given arrays: for training loops.
 
         gradient: shape (parameters,). rows: an array of this dtype per input, shape (K, size). theta: an array like
-        `theta()`. watched: shape (watched outputs, K), for the outputs beside the first.
+        `theta()`. watched: shape (watched outputs, K), for the outputs beside the first. Raises a FloatingPointError if the
+        gradient is not finite.
         """
         K = len(rows[0])
         if self._few >= K:
@@ -188,11 +199,18 @@ class Compiled:
                 mean, gradient[...], others = found
                 if watched is not None:
                     watched[...] = others
+                _refuse_infinite(gradient)
                 return mean
-        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched)
+        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched, finite=True)
 
     def _mean_into(
-        self, gradient: Numbers, columns: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None
+        self,
+        gradient: Numbers,
+        columns: Sequence[Numbers],
+        K: int,
+        theta: Numbers,
+        watched: Numbers | None,
+        finite: bool = False,
     ) -> float:
         if watched is None and self._watched:
             watched = np.empty((self._watched, K), self.dtype)
@@ -202,9 +220,16 @@ class Compiled:
             mean = self._again(
                 lambda mode: self.programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
             )
+            if finite:  # where nothing overflowed it is
+                _refuse_infinite(gradient)
         if math.isnan(mean):
             refuse_nan(columns)
         return mean
+
+    def array_graph(self) -> tuple[Array, dict[Array, str], list[Value]]:
+        """What the compiler found, for pictures: the array of the outputs, the arrays' names, and the recorded outputs."""
+        passes = Passes(self._recording, self.parameters, self._watched)
+        return passes.forward, passes.names.of, self._recording.outputs
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""
@@ -244,7 +269,7 @@ class Compiled:
     def _again(
         self, compute: Callable[[str], Any], columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
     ) -> Any:
-        """After a floating-point error: once more with exponentials bounded; if that fails, too, tell why it does.
+        """Compute again after a floating-point error, with bounded exponentials; if that fails too, raise its cause.
 
         An infinity that plain floats allow is a result.
         """
@@ -278,6 +303,11 @@ class Compiled:
         except FloatingPointError:
             return True
         return False
+
+
+def _refuse_infinite(gradient: Numbers) -> None:
+    if not np.isfinite(gradient).all():
+        raise FloatingPointError("the gradient is not finite")
 
 
 def _operands(op: ops.Op) -> int:

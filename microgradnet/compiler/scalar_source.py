@@ -1,8 +1,8 @@
-"""From the recorded graph to scalar source: one statement a number, for a sample at a time.
+"""Scalar source: from the recorded graph to text, one statement per number, for one sample.
 
-The graph is run once on symbols, forward and, by the reverse sweep and the table's rules, backward; what the symbols went
-through are the statements. This module knows how statements are found, shared, left out and printed inside each other; how
-an operation is written is the business of a `Spelling`, so that one graph prints in several languages.
+The graph is run once on symbols: forward and, with the reverse sweep and the table's rules, backward. The operations that
+the symbols meet become statements. This module decides which statements are shared, omitted or nested. How an
+operation is written is left to a spelling, so the same graph prints in several languages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LONGEST = 40  # operations in one statement
 
 
 class Symbol:
-    """A number that a statement will compute, or one that is given by name."""
+    """A number that a statement computes, or one that is given by name."""
 
     __slots__ = ("number", "statements")
 
@@ -74,7 +74,7 @@ class Symbol:
 
 
 class Statements:
-    """Operations on symbols and numbers; equal ones once, trivial ones never.
+    """Operations on symbols and numbers. Equal operations are stated once, trivial ones not at all.
 
     sigmoid_in_halves: write σ(x) as 1 / (1 + e⁻ˣ), and the σ(−x) of its slope as e⁻ˣ σ(x), which overflows for x < −709.
     `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
@@ -120,7 +120,7 @@ class Statements:
             if _is(number, 1.0):
                 return other
             if _is(number, 0.0) and self.backward:
-                return 0.0  # a derivative of 0, whatever it meets
+                return 0.0  # 0 times an infinite derivative counts as 0
             if _is(number, -1.0):
                 return self.add(ops.neg, other)
         return self._statement(ops.mul, (a, b))
@@ -175,7 +175,7 @@ def gradients(statements: Statements, output: Value, now: dict[Value, Any], wrt:
 
 
 class Printer:
-    """Prints what some results need.
+    """Prints the statements that some results need.
 
     spelling: an operation and its operands, as text, to the text of the whole, in parentheses where it needs them.
     number: a float to text. `lines`: the statements; `text(result)`: of a symbol or a float, once they are printed.
@@ -194,7 +194,7 @@ class Printer:
         uses = [0] * len(operations)
         for result in results:
             if type(result) is Symbol:
-                uses[result.number] += 2  # so that it gets a name
+                uses[result.number] += 2  # results get a name
         for i in range(len(operations) - 1, -1, -1):
             op, operands = operations[i]
             for operand in operands if uses[i] and op is not None else ():

@@ -1,7 +1,8 @@
-"""Who may write where: work arrays for the statements of a program, handed on as soon as nobody reads them any more.
+"""Work arrays: where each statement of a program writes. A work array is reused once its contents are no longer read.
 
-A work array has so many slots, with a number per sample in each, or one. An array lies in a run of slots of one: what is
-stacked is computed where it belongs, and what only looks at another array (a slice, another grouping) lies in it.
+A work array has a number of slots, each with one number per sample or a single one. Every array occupies a run of slots in
+a work array. The parts of a stack are computed in their places within the stack; slices and regroupings share the
+run of the array they show.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ class Run(NamedTuple):
 
 
 class WorkArrays:
-    """Where each node of an order is computed.
+    """The places of the nodes of a program.
 
     order: the nodes that a statement computes, operands first. roots: those read at the end. elsewhere: those that have a
-    place of their own. `sizes`: per work array, its slots and whether they vary; `fixed`: runs that hold one number for
-    good, and the number.
+    place of their own. `sizes`: per work array, its slots and whether they vary; `fixed`: runs with a constant that
+    stays there, and the constant.
     """
 
     def __init__(self, order: Sequence[Array], roots: Sequence[Array], elsewhere: Container[Array] = ()) -> None:
         self.sizes: list[tuple[int, bool]] = []
         self.fixed: list[tuple[Run, str]] = []
         self._run: dict[Array, Run] = {}
-        self._stacked: dict[Array, tuple[Array, int]] = {}  # what is computed in its rows of a stack
+        self._stacked: dict[Array, tuple[Array, int]] = {}  # nodes that are computed within a stack
         self._free: dict[bool, dict[int, list[int]]] = {True: {}, False: {}}  # by whether they vary, and slots
-        self._parts: Counter[Array] = Counter()  # of a stack that are computed in it
-        self._users: Counter[int] = Counter()  # arrays in a work array that are still to be read
-        self._kept: set[int] = set()  # work arrays with fixed rows are not handed on
+        self._parts: Counter[Array] = Counter()  # how many nodes are computed within a stack
+        self._users: Counter[int] = Counter()  # arrays in a work array that are still read
+        self._kept: set[int] = set()  # work arrays with constants are not reused
         self._elsewhere = elsewhere
         self.readers = Counter([owner for node in order for owner in owners(node)])
         self.readers.update(map(owner_of, roots))
@@ -48,7 +49,7 @@ class WorkArrays:
                 self._place_parts(node)
         for node in order:
             last = [owner for owner in owners(node) if self._is_last_reader(owner)]
-            if is_elementwise(node):  # it may overwrite an operand of its size that nobody reads afterwards
+            if is_elementwise(node):  # it may overwrite an operand of its shape that is not read afterwards
                 for owner in [owner for owner in last if owner.shape == node.shape]:
                     self._release(owner)
                     last.remove(owner)
@@ -58,7 +59,7 @@ class WorkArrays:
                 self._release(owner)
 
     def run(self, array: Array) -> Run | None:
-        """Where it lies; None for what is in no work array."""
+        """The place of an array; None if it is not in a work array."""
         start, shape = 0, array.shape
         while array.op in (array_ops.regroup, array_ops.take):
             if array.op == array_ops.take:
@@ -70,7 +71,7 @@ class WorkArrays:
         return None if run is None else Run(run.work, run.start + start, shape)
 
     def is_in_place(self, stack: Array, part: Array, start: int) -> bool:
-        """Whether a part of a stack was computed where it belongs, or is a number that is there for good."""
+        """Whether a part of a stack is already in its place: computed there, or a constant."""
         inner = _inner(part)
         return self._stacked.get(inner) == (stack, start) or part.op == array_ops.constants
 
@@ -99,7 +100,7 @@ class WorkArrays:
         self._users[number] = 1 + self._parts[node]
 
     def _fixed_rows(self, node: Array) -> int | None:
-        """For a stack with rows of a number, a work array of its own in which they stay."""
+        """A new work array for a stack with constants, which stay in it; None for other nodes."""
         if node.op != array_ops.stack or not any(part.op == array_ops.constants for part in node.args):
             return None
         number, start, columns = len(self.sizes), 0, node.shape.columns
@@ -116,14 +117,14 @@ class WorkArrays:
         return number
 
     def _free_one(self, slots: int, varies: bool) -> int:
-        """The smallest free work array that is large enough, or else the largest one, made larger, or a new one."""
+        """The smallest free work array that is large enough; else the largest free one, enlarged; else a new one."""
         free = self._free[varies]
         sizes = sorted(free)
         if not sizes:
             self.sizes.append((slots, varies))
             return len(self.sizes) - 1
         size = sizes[min(bisect_left(sizes, slots), len(sizes) - 1)]
-        number = free[size].pop()  # the latest: it is in the cache
+        number = free[size].pop()  # the one used last is still in the cache
         if not free[size]:
             del free[size]
         self.sizes[number] = max(slots, size), varies
@@ -142,7 +143,7 @@ class WorkArrays:
 
 
 def is_slice(take: Array) -> bool:
-    """Whether the slots of a `take` are neighbours in whole rows, so that it is a view; never of all parameters."""
+    """Whether a `take` is a slice of whole rows, and so a view. Slices of the parameters are views of another kind."""
     source, slots = take.args[0], take.detail
     if source.op == array_ops.flat:
         return False
@@ -152,7 +153,7 @@ def is_slice(take: Array) -> bool:
 
 
 def is_view(node: Array) -> bool:
-    """Whether no statement computes it, for it only looks at its operand."""
+    """Whether it only shows its operand, so that no statement computes it."""
     if node.op == array_ops.take:
         return is_slice(node)
     return node.op in (array_ops.regroup, array_ops.transpose, array_ops.stretch)
@@ -168,7 +169,7 @@ def is_computed(node: Array) -> bool:
 
 
 def is_elementwise(node: Array) -> bool:
-    """Whether it is computed number by number from numbers in the same place."""
+    """Whether each of its numbers depends only on the numbers at the same place of its operands."""
     return not array_ops.is_structural(node.op) or node.op in (array_ops.minus_exponential, array_ops.logistic)
 
 

@@ -1,11 +1,11 @@
-"""Source to calls: programs, the work arrays that they compute in, and batches in chunks.
+"""Workers: from source to calls, in chunks of samples and in several threads.
 
-A program computes in work arrays that it keeps from call to call. Calls may overlap in several threads: each takes a
-worker, which has its own work arrays, and puts it back. A worker sets up once in which mode it works:
+A program keeps its work arrays from call to call. Calls may overlap in several threads: each takes a worker, which has work
+arrays of its own, and puts it back afterwards. A worker has one of three modes:
 
     FAST     floating-point errors are raised
     BOUNDED  likewise, but exponentials in sigmoids are cut off before they overflow, which takes longer
-    SILENT   likewise, and infinities and NaN go on as in plain floats
+    SILENT   exponentials are cut off, and infinities and NaN are results, as with plain floats
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Numbers: TypeAlias = npt.NDArray[Any]
 
 _NUMPY = ("add", "maximum", "minimum", "matmul", "vdot", "broadcast_to", "empty")
 _OURS = ("exp_minus", "logistic", "first_largest", "first_smallest")
-_SIZES = 4  # of batches whose work arrays are kept
+_SIZES = 4  # numbers of samples for which work arrays are kept
 FAST, BOUNDED, SILENT = "fast", "bounded", "silent"
 _RAISING: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
 _SILENT: Any = {"all": "ignore"}
@@ -108,7 +108,7 @@ class Programs:
             self._defined.add(program)
 
     def _new_size(self, program: str, K: int, mode: str) -> list[_Worker]:
-        while len(self._workers) >= 2 * _SIZES:  # the oldest ones go
+        while len(self._workers) >= 2 * _SIZES:  # the oldest goes
             self._workers.pop(next(iter(self._workers)), None)
         return self._workers.setdefault((program, K, mode), [])
 
