@@ -54,10 +54,18 @@ def windows(x: Sequence[Value]) -> list[list[Value]]:
 
 
 class Convolution:
-    """The model; `inner` is how it writes Σ_j w_j x_j + b: `dot`, one node, or `transformer.sum_of_products`."""
+    """The model; `inner` is how it writes Σ_j w_j x_j + b: `dot`, one node, or `transformer.sum_of_products`.
 
-    def __init__(self, theta: Array, inner: Callable[[Any, Any, Value], Value] = dot) -> None:
-        self.inner = inner
+    `activation`: of the maps; σ by default.
+    """
+
+    def __init__(
+        self,
+        theta: Array,
+        inner: Callable[[Any, Any, Value], Value] = dot,
+        activation: Callable[[Value], Value] = Value.sigmoid,
+    ) -> None:
+        self.inner, self.activation = inner, activation
         self.maps, self.dense = Layer(WEIGHTS, MAPS), Layer(MAPS * WINDOWS, OUTPUTS)
         for parameter, number in zip(self.parameters(), theta.tolist(), strict=True):
             parameter.data = number
@@ -66,15 +74,15 @@ class Convolution:
         """Those of the maps, then those of the dense layer."""
         return [*self.maps.parameters(), *self.dense.parameters()]
 
-    def neuron(self, neuron: Neuron, x: Sequence[Value]) -> Value:
-        """σ(w·x + b)."""
-        return self.inner(neuron.w, x, neuron.b).sigmoid()
+    def z(self, neuron: Neuron, x: Sequence[Value]) -> Value:
+        """w·x + b."""
+        return self.inner(neuron.w, x, neuron.b)
 
     def outputs(self, x: Sequence[Value]) -> list[Value]:
         """The ten outputs for an image of 784 numbers."""
         seen = windows(x)
-        y = [self.neuron(feature, window) for feature in self.maps.neurons for window in seen]
-        return [self.neuron(output, y) for output in self.dense.neurons]
+        y = [self.activation(self.z(feature, window)) for feature in self.maps.neurons for window in seen]
+        return [self.z(output, y).sigmoid() for output in self.dense.neurons]
 
     def cost(self, x: Sequence[Value], r: Sequence[Value]) -> Value:
         """½ |f(x) − r|²."""

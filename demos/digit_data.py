@@ -1,4 +1,5 @@
-"""Where the digits of the demo come from: the 5,000 beside this file, MNIST's own IDX files, and strips in pictures.
+"""Where the digits of the demo come from: the 5,000 beside this file, MNIST's own IDX files, and pictures of
+digits in a row.
 
 All images are bytes, 28×28, 0 the paper and 255 the ink, until `inputs` makes them rows of 784 numbers. What is wrong
 with a file of the user's becomes an `InputError`.
@@ -15,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, UnidentifiedImageError
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -25,6 +27,9 @@ SHIPPED = Path(__file__).resolve().parent / "data" / "mnist_5k.npz"
 SIDE = 28  # pixels of a digit, each way
 PIXELS = SIDE * SIDE
 STRIP = "504192"
+BOX = 20  # pixels of the box into which MNIST scales a digit
+WORKING = 80  # pixels of height in which digits are looked for
+FAINT = 0.2  # less ink is the paper's grain, or the edge of a stroke
 
 
 class InputError(Exception):
@@ -164,27 +169,102 @@ def write_picture(path: Path, png: io.BytesIO) -> Path:
     return path
 
 
-def read_strip(path: Path) -> Array:
-    """The inputs (n, 784) for the n digits in a picture, whatever its height, colours and polarity."""
-    grey = read_grey(path)
-    height, width = grey.shape
-    scaled = round(width * SIDE / height)
-    if scaled == 0 or scaled % SIDE:
-        n = max(1, round(width / height))
-        raise InputError(
-            f"{path} is {width}×{height} pixels, which is {scaled}×{SIDE} when scaled, but a strip is n·{SIDE} wide for "
-            f"n digits: crop or pad it, to {n * height}×{height} for n = {n}"
-        )
-    filtering = Image.Resampling.BOX if height > SIDE else Image.Resampling.BILINEAR
-    small = Image.fromarray(grey.astype(np.float32)).resize((scaled, SIDE), filtering)
-    levels = np.asarray(small, dtype=np.float64)
+def cut(ink: Array) -> Array:
+    """The inputs (n, 784) for the n images side by side in a strip of shape (28, 28 n), such as `write_strip` writes."""
+    return np.array([image.ravel() for image in np.hsplit(ink, ink.shape[1] // SIDE)])
 
-    paper = np.median(levels)  # ink covers less than half of a picture
-    ink = max(levels.min(), levels.max(), key=lambda level: abs(level - paper))
+
+def read_ink(path: Path) -> Array:
+    """How much ink there is, from 0 to 1, in each pixel of a picture, whatever its colours and polarity."""
+    grey = read_grey(path)
+    paper = np.median(grey)  # ink covers less than half of a picture
+    ink = max(grey.min(), grey.max(), key=lambda level: abs(level - paper))
     if not abs(ink - paper) > 0:
-        raise InputError(f"{path} is of one colour: a strip of digits, dark on light or light on dark, was wanted")
-    strip = np.clip((levels - paper) / (ink - paper), 0.0, 1.0)
-    return np.vstack([digit.ravel() for digit in np.hsplit(strip, scaled // SIDE)])
+        raise InputError(f"{path} is of one colour: digits in a row, dark on light or light on dark, were wanted")
+    result: Array = np.clip((grey - paper) / (ink - paper), 0.0, 1.0)
+    return result
+
+
+def read_digits(path: Path) -> Array:
+    """The inputs (n, 784) for the n digits that stand in a row in a picture of any size, each centred as MNIST's are."""
+    return np.array([centred(digit).ravel() for digit in find_digits(read_ink(path))])
+
+
+def find_digits(ink: Array) -> list[Array]:
+    """The digits in a picture, from left to right, each cut out with its own ink alone.
+
+    A digit is connected ink. What stands above or below each other is one digit, such as a 5 whose bar is apart; what is
+    less than a third as high as the highest digit is a blot.
+    """
+    shapes = connected(_of_working_size(ink))
+    digits: list[Array] = []
+    for shape in sorted(shapes, key=lambda shape: _extent(shape, axis=0)):
+        if digits and _overlap(digits[-1], shape) > 0.5:
+            digits[-1] = np.maximum(digits[-1], shape)
+        else:
+            digits.append(shape)
+    heights = [np.ptp(_extent(digit, axis=1)) for digit in digits]
+    return [digit for digit, height in zip(digits, heights, strict=True) if height >= max(heights) / 3]
+
+
+def _of_working_size(ink: Array) -> Array:
+    """The part with ink in it, at most 80 pixels high."""
+    (top, bottom), (left, right) = _extent(ink, axis=1), _extent(ink, axis=0)
+    ink = ink[top:bottom, left:right]
+    height, width = ink.shape
+    return ink if height <= WORKING else resized(ink, WORKING, max(1, round(width * WORKING / height)))
+
+
+def connected(ink: Array) -> list[Array]:
+    """The connected shapes of ink, diagonals included, each as a picture with that ink alone."""
+    dark = ink > FAINT
+    names = np.where(dark, np.arange(1, ink.size + 1).reshape(ink.shape), 0)
+    while True:  # each pixel takes the largest name around it, until nothing changes
+        around = sliding_window_view(np.pad(names, 1), (3, 3)).max(axis=(2, 3))
+        spread = np.where(dark, around, 0)
+        if np.array_equal(spread, names):
+            break
+        names = spread
+    # A faint pixel at the edge of a shape is part of it.
+    names = np.where(dark, names, sliding_window_view(np.pad(names, 1), (3, 3)).max(axis=(2, 3)))
+    return [np.where(names == name, ink, 0.0) for name in np.unique(names[names > 0])]
+
+
+def _extent(ink: Array, axis: int, least: float = FAINT) -> tuple[int, int]:
+    """From where to where there is more ink than that, along the other axis."""
+    (places,) = np.nonzero((ink > least).any(axis=axis))
+    return int(places[0]), int(places[-1]) + 1
+
+
+def _overlap(a: Array, b: Array) -> float:
+    """How much of the narrower one's width two shapes have in common."""
+    (a_left, a_right), (b_left, b_right) = _extent(a, axis=0), _extent(b, axis=0)
+    return (min(a_right, b_right) - max(a_left, b_left)) / min(a_right - a_left, b_right - b_left)
+
+
+def centred(digit: Array) -> Array:
+    """A digit as MNIST has it, shape (28, 28): scaled into a box of 20×20, its centre of mass in pixel (14, 14)."""
+    (top, bottom), (left, right) = _extent(digit, axis=1, least=0.0), _extent(digit, axis=0, least=0.0)
+    digit = digit[top:bottom, left:right]
+    scale = BOX / max(digit.shape)
+    height, width = (max(1, round(scale * size)) for size in digit.shape)
+    small = resized(digit, height, width)
+    small = small / small.max()
+    place = [
+        SIDE // 2 - int(np.average(np.arange(size) + 0.5, weights=small.sum(axis=1 - axis)))
+        for axis, size in enumerate(small.shape)
+    ]
+    top, left = (min(max(0, start), SIDE - size) for start, size in zip(place, small.shape, strict=True))
+    image = np.zeros((SIDE, SIDE))
+    image[top : top + height, left : left + width] = small
+    return image
+
+
+def resized(ink: Array, height: int, width: int) -> Array:
+    """By the mean of what falls into a pixel, or between the nearest where it grows."""
+    filtering = Image.Resampling.BOX if height < ink.shape[0] else Image.Resampling.BILINEAR
+    small = Image.fromarray(ink.astype(np.float32)).resize((width, height), filtering)
+    return np.asarray(small, dtype=np.float64)
 
 
 def read_grey(path: Path) -> Array:
@@ -193,17 +273,17 @@ def read_grey(path: Path) -> Array:
         if path.is_dir():
             raise InputError(f"{path} is a folder: name the picture in it")
         if not path.stat().st_size:
-            raise InputError(f"{path} is empty: a PNG picture of a strip of digits was wanted")
+            raise InputError(f"{path} is empty: a PNG picture of digits in a row was wanted")
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):  # 16 bits and more: converting would clip them to 8
                 return np.asarray(image).astype(np.float64)
             colours = image.convert("RGBA")
     except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist: name a PNG picture of a strip of digits") from error
+        raise InputError(f"{path} does not exist: name a PNG picture of digits in a row") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not a picture: a PNG picture of a strip of digits was wanted") from error
+        raise InputError(f"{path} is not a picture: a PNG picture of digits in a row was wanted") from error
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as a picture ({error}): save the strip as PNG again") from error
+        raise InputError(f"{path} cannot be read as a picture ({error}): save it as PNG again") from error
     opacity = np.asarray(colours.getchannel("A")).astype(np.float64) / 255
     return on_paper(np.asarray(colours.convert("L")).astype(np.float64), opacity)
 

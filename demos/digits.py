@@ -1,7 +1,8 @@
 """The lecture's first slide: let the computer read the pixel graphic 504192 as the number 504192.
 
     python demos/digits.py                       train, judge, read the strip 504192: some ten seconds
-    python demos/digits.py --image my_strip.png  and then read a strip of your own
+    python demos/digits.py --image my_strip.png  and then read a row of digits of your own
+    python demos/digits.py --net conv            a convolution written number by number: MARGIN
     python demos/digits.py --mnist my_folder     learn from all of MNIST, if you have its four files: a minute
     python demos/digits.py --only-fours          the smallest start: from 100 images, learn to say "this is a 4"
 
@@ -10,29 +11,32 @@ and 1, how sure the net is that this is a 0, and so on to the tenth for the 9; t
 from 4,000 images, 400 of each digit, by the lecture's mini-batch descent on the cross-entropy, and is then judged by
 the 1,000 images it has not seen.
 
-digit_data.py reads the data; data/README.md tells where the 5,000 digits beside this file come from.
+`--net conv` has a layer of 8 maps of 5×5 windows in place of the 30 hidden neurons (convolution.py), learns by Adam, and
+sees every image shifted by up to a pixel, another way in every epoch.
+
+digit_data.py reads the data, digit_pictures.py draws; data/README.md tells where the 5,000 digits beside this file come from.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TypeAlias
 
 import digit_data as data
+import digit_pictures as pictures
 import numpy as np
 import numpy.typing as npt
+from convolution import Convolution, made_up_theta
 from digit_data import STRIP, InputError
-from matplotlib.figure import Figure
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-from microgradnet import MLP, Compiled, DivergenceError, compile, cross_entropy, quadratic, train
+from microgradnet import MLP, Adam, Compiled, DivergenceError, Epoch, Value, compile, cross_entropy, quadratic, train
 
 Counts: TypeAlias = npt.NDArray[np.intp]
 Truths: TypeAlias = npt.NDArray[np.bool_]
@@ -55,6 +59,13 @@ TEN = Task(each=400, outputs=10, hidden=30, rates={"cross-entropy": 0.5, "quadra
 # epochs, varied one at a time. Showing each four nine times, to make up for the nine times as many other digits, tells
 # no more right, so the lecture's 100 images stay as they are. Steepest descent, one batch of 100, takes 80 epochs.
 FOURS = Task(each=10, outputs=1, hidden=10, rates={"cross-entropy": 1.0, "quadratic": 2.0})
+
+# The convolution, on a fifth of the training images held out: 96 % right with the maps' activation relu or tanh and with
+# softmax or ten sigmoids; 95 % without the shifts.
+CONV_RATE = 0.003  # of Adam
+CONV_BATCH = 20
+CONV_EPOCHS = 20
+SHIFT = 1  # pixels
 
 COSTS = {"cross-entropy": cross_entropy, "quadratic": quadratic}
 EPOCHS = 30
@@ -80,7 +91,10 @@ def demonstrate(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     # Files come first: what is wrong with one, shows at once.
     training, held_out, six = data.load(options.task.each, options.mnist)
-    own_strip = data.read_strip(options.image) if options.image else None
+    own_strip = data.read_digits(options.image) if options.image else None
+    if options.net == "conv":
+        demonstrate_convolution(options, training, held_out, six, own_strip, start)
+        return
     net = load_net(options) if options.load else new_net(options, len(training.labels))
     strip_file = data.write_strip(options.out, six.images)
     check_folder(options.save)
@@ -94,14 +108,16 @@ def demonstrate(options: argparse.Namespace) -> None:
         print(f"Loaded from {options.load}, which does not tell what it was trained on: if on images that are held out")
         print("here, the figures below flatter it.")
     else:
-        fit(net, training, options)
+        epochs = fit(net, training, held_out, options)
+        if not options.only_fours:
+            pictures.save(pictures.learning_curve(epochs), options.out / "learning_curve.png")
         print(f"Of the training images it tells {share(told_right(fast, training))} right.")
     save_net(net, options.save)
 
     if options.only_fours:
         seen = show_fours(net, fast, held_out, strip_file, own_strip, options)
     else:
-        seen = show_ten(fast, held_out, strip_file, own_strip, options)
+        seen = show_ten(fast, net.weights()[0], held_out, strip_file, own_strip, options)
     print(f"\nSeen: {seen} It took {time.perf_counter() - start:.1f} s.")
 
 
@@ -117,6 +133,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--only-fours", action="store_true", help='learn from 100 images to say "this is a 4": find it in the strip')
     add("--mnist", type=Path, metavar="DIR", help="train on all of MNIST: the folder of its four IDX files, or .gz")
+    add("--net", choices=("mlp", "conv"), default="mlp", help="conv: a convolution written number by number (mlp)")
     add("--hidden", type=whole_from(1), metavar="N", help="neurons in the hidden layer (30; fours: 10)")
     add("--cost", choices=COSTS, help="what training makes small (cross-entropy)")
     add("--epochs", type=whole_from(1), metavar="N", help=f"passes through the training images ({EPOCHS})")
@@ -128,14 +145,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--load", type=Path, metavar="FILE", help="take the net from this file, and skip training")
     add("--out", type=Path, default=Path("out"), metavar="DIR", help="folder for the pictures (out)")
     image_help = (
-        "also read this strip of digits: a PNG picture, dark on light or light on dark, of any height and n times as "
-        "wide for n digits; like those of MNIST, a digit is centred in its square and takes 5/7 of the height"
+        "also read the digits in this picture: a row of them, side by side, dark on light or light on dark, of any size; each "
+        "is cut out and centred as MNIST's are"
     )
     add("--image", type=Path, metavar="FILE", help=image_help)
     options = parser.parse_args(argv)
 
     if options.only_fours and options.mnist:
         parser.error("--only-fours learns from 100 of the images shipped: leave out --mnist or --only-fours")
+    if options.net == "conv":
+        for name in ("only_fours", "hidden", "cost", "batch_size", "learning_rate", "save", "load"):
+            if getattr(options, name):
+                option = name.replace("_", "-")
+                parser.error(f"--{option} is about the net of layers: leave it out, or --net conv")
+        options.epochs = options.epochs or (CONV_EPOCHS // 4 if options.quick else CONV_EPOCHS)
     if options.load:
         for name in ("cost", "epochs", "batch_size", "learning_rate", "quick"):
             if getattr(options, name):
@@ -182,14 +205,19 @@ def new_net(options: argparse.Namespace, images: int) -> MLP:
     return MLP(data.PIXELS, [options.hidden or options.task.hidden, options.task.outputs], seed=options.seed)
 
 
-def fit(net: MLP, training: data.Digits, options: argparse.Namespace) -> None:
+def fit(net: MLP, training: data.Digits, held_out: data.Digits, options: argparse.Namespace) -> list[Epoch]:
     """Train with a progress bar. Wanted is 1 from the output of the digit seen, or 1 for a 4 from the only one; else 0."""
-    R = (training.labels == 4).astype(np.float64) if net.nout == 1 else np.eye(10)[training.labels]
+    (X, R), others = [
+        (data.inputs(digits.images), (digits.labels == 4).astype(np.float64) if net.nout == 1 else digits.labels)
+        for digits in (training, held_out)
+    ]
     settings = {name: getattr(options, name) for name in ("learning_rate", "epochs", "batch_size", "seed")}
-    run = train(net, data.inputs(training.images), R, COSTS[options.cost], **settings)
+    run = train(net, X, R, COSTS[options.cost], validation=others, **settings)
+    epochs = []
     try:
         with tqdm(run, total=options.epochs, desc="training", unit="epoch") as bar:
             for epoch in bar:
+                epochs.append(epoch)
                 bar.set_postfix_str(f"cost {epoch.cost:.4f}, accuracy {epoch.accuracy:.1%}")
     except DivergenceError as error:
         raise InputError(str(error)) from error
@@ -197,6 +225,7 @@ def fit(net: MLP, training: data.Digits, options: argparse.Namespace) -> None:
         f"Trained on {len(R):,} images: {options.cost} cost, learning rate {options.learning_rate:g}, "
         f"batches of {options.batch_size}, epochs: {options.epochs}."
     )
+    return epochs
 
 
 def load_net(options: argparse.Namespace) -> MLP:
@@ -230,22 +259,101 @@ def save_net(net: MLP, path: Path | None) -> None:
     print(f"Saved to {path}.")
 
 
+# The convolution.
+
+
+def demonstrate_convolution(
+    options: argparse.Namespace,
+    training: data.Digits,
+    held_out: data.Digits,
+    six: data.Digits,
+    own_strip: data.Array | None,
+    start: float,
+) -> None:
+    """The whole job with a convolution in the place of the hidden layer."""
+    strip_file = data.write_strip(options.out, six.images)
+    model = Convolution(made_up_theta(options.seed), activation=Value.relu)
+    parameters = model.parameters()
+    fast = compile(model.outputs, data.PIXELS, parameters=parameters)
+    print(f"A convolution of {len(parameters):,} parameters, written number by number; seed {options.seed}. Compiled:")
+    epochs = []
+    with tqdm(fit_convolution(model, fast, training, held_out, options), total=options.epochs, desc="training") as bar:
+        for epoch in bar:
+            epochs.append(epoch)
+            bar.set_postfix_str(f"cost {epoch.cost:.4f}, accuracy {epoch.accuracy:.1%}")
+    pictures.save(pictures.learning_curve(epochs), options.out / "learning_curve.png")
+    print(
+        f"Trained on {len(training.labels):,} images, shifted by up to {SHIFT} pixel: cross-entropy cost, Adam({CONV_RATE}), "
+        f"batches of {CONV_BATCH}, epochs: {options.epochs}."
+    )
+    print(f"Of the training images it tells {share(told_right(fast, training))} right.")
+    maps = np.array([[w.data for w in neuron.w] for neuron in model.maps.neurons])
+    seen = show_ten(fast, maps, held_out, strip_file, own_strip, options)
+    print(f"\nSeen: {seen} It took {time.perf_counter() - start:.1f} s.")
+
+
+def fit_convolution(
+    model: Convolution,
+    fast: Compiled,
+    training: data.Digits,
+    held_out: data.Digits,
+    options: argparse.Namespace,
+) -> Iterator[Epoch]:
+    """Train by Adam: what `train` does for nets, here for a model of one's own. The parameters take part as one array."""
+    cost = compile(lambda x, r: cross_entropy(model.outputs(x), r), data.PIXELS, 10, parameters=model.parameters())
+    print(cost)
+    rng, optimizer, R = np.random.default_rng(options.seed), Adam(CONV_RATE), np.eye(10)[training.labels]
+    seconds, theta = 0.0, cost.theta()
+    for number in range(1, options.epochs + 1):
+        start, costs = time.perf_counter(), []
+        images = shifted(training.images, rng)
+        order = rng.permutation(len(R))
+        for batch in np.array_split(order, max(1, len(order) // CONV_BATCH)):
+            value, gradient = cost.value_and_grad(data.inputs(images[batch]), R[batch], theta=theta)
+            theta = optimizer.step(theta, gradient)
+            costs.append(value)
+        cost.assign(theta)
+        seconds += time.perf_counter() - start
+        right, held = (float(told_right(fast, digits).mean()) for digits in (training, held_out))
+        yield Epoch(number, float(np.mean(costs)), right, seconds, validation_accuracy=held)
+
+
+def shifted(images: data.Bytes, rng: np.random.Generator) -> data.Bytes:
+    """Each image moved by up to SHIFT pixels, down or up and right or left."""
+    moved = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)))
+    windows = np.lib.stride_tricks.sliding_window_view(moved, images.shape[1:], axis=(1, 2))
+    down, right = rng.integers(0, 2 * SHIFT + 1, (2, len(images)))
+    result: data.Bytes = windows[np.arange(len(images)), down, right]
+    return result
+
+
 # All ten digits.
 
 
 def show_ten(
-    fast: Compiled, held_out: data.Digits, strip_file: Path, own_strip: data.Array | None, options: argparse.Namespace
+    fast: Compiled,
+    first: data.Array,
+    held_out: data.Digits,
+    strip_file: Path,
+    own_strip: data.Array | None,
+    options: argparse.Namespace,
 ) -> str:
-    """Print what the net reads; return what was seen."""
+    """Print what the net reads, draw it and the first layer's weights; return what was seen."""
     hits = report_ten(fast, held_out, options)
+    pictures.save(pictures.first_weights(first), options.out / "weights.png")
     print(f"\nThe strip {STRIP}, cut apart from {strip_file}; its images are always held out. The net's certainty")
     print("is its largest output, which names the digit; the runner-up is the next largest:")
-    Y = fast(data.read_strip(strip_file))
+    strip = data.cut(data.read_ink(strip_file))
+    Y = fast(strip)
     read_ten(Y)
+    pictures.save(pictures.reading(strip, Y), options.out / "read.png")
     if own_strip is not None:
         own = fast(own_strip)
-        print(f"\nYour strip, {options.image}, is read as {''.join(map(str, own.argmax(axis=1)))}:")
+        print(f"\nYour picture, {options.image}, is read as {''.join(map(str, own.argmax(axis=1)))}:")
         read_ten(own)
+        picture = pictures.save(pictures.reading(own_strip, own), options.out / "yours.png")
+        print(f"  (as the net sees it: {picture})")
+    print(f"\nPictures in {options.out}: read.png, learning_curve.png, confusion.png, misread.png, weights.png.")
     return f"{verdict_ten(Y)}; {hits.mean():.1%} of the held-out digits are read right."
 
 
@@ -255,7 +363,8 @@ def report_ten(fast: Compiled, held_out: data.Digits, options: argparse.Namespac
     called, sure = Y.argmax(axis=1), Y.max(axis=1) >= SURE
     hits: Truths = np.equal(called, held_out.labels)
     counts = confusion(held_out.labels, called)
-    picture = draw_confusion(counts, options.out / "confusion.png")
+    picture = pictures.save(pictures.confusion(counts), options.out / "confusion.png")
+    pictures.save(pictures.misread(held_out, called), options.out / "misread.png")
     strips = np.random.default_rng(options.seed).integers(len(hits), size=(STRIPS, len(STRIP)))
     flawless: Truths = np.all(hits[strips], axis=1)
 
@@ -295,22 +404,6 @@ def confusion(labels: data.Bytes, called: Counts) -> Counts:
     return counts
 
 
-def draw_confusion(counts: Counts, path: Path) -> Path:
-    """The counts as a picture: what is right in green, and each mistake the redder, the more often it is made."""
-    figure = Figure(figsize=(7, 7))
-    axes = figure.add_axes((0.08, 0.08, 0.87, 0.87))
-    right = np.eye(10, dtype=bool)
-    axes.imshow(np.ma.array(counts, mask=right), cmap="Reds", vmin=0, vmax=max(1, 1.5 * counts[~right].max()))
-    axes.imshow(np.ma.array(counts, mask=~right), cmap="Greens", vmin=0, vmax=2 * max(1, counts.max()))
-    for (digit, called), count in np.ndenumerate(counts):
-        axes.text(called, digit, f"{count:,}" if count else "·", ha="center", va="center", fontsize=12)
-    axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="is a")
-    axes.set_title(f"{np.trace(counts):,} of {counts.sum():,} held-out digits read right")
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=120)
-    return data.write_picture(path, png)
-
-
 # Only the fours.
 
 
@@ -326,9 +419,9 @@ def show_fours(
     report_fours(fast, held_out)
     print(f"\nThe strip {STRIP}, cut apart from {strip_file}. Each digit in it is the first of its kind in the")
     print("data, which was held out. Is this a 4? The net's outputs:")
-    outputs = read_fours(net, data.read_strip(strip_file), [f"the {digit}" for digit in STRIP])
+    outputs = read_fours(net, data.cut(data.read_ink(strip_file)), [f"the {digit}" for digit in STRIP])
     if own_strip is not None:
-        print(f"\nYour strip, {options.image}. Is this a 4?")
+        print(f"\nYour picture, {options.image}. Is this a 4?")
         read_fours(net, own_strip, [f"digit {position}" for position in range(1, len(own_strip) + 1)])
     return verdict_fours(outputs)
 

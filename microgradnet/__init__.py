@@ -9,7 +9,8 @@
 """
 
 from . import formulas
-from .compiler import Compiled, compile
+from .compiler import Compiled
+from .compiler import compile as compile
 from .costs import cross_entropy, quadratic, softmax_cross_entropy
 from .derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from .drawing import draw
@@ -48,7 +49,6 @@ __all__ = [
     "Adam",
     "Epoch",
     "DivergenceError",
-    "compile",
     "Compiled",
     "draw",
     "compare",

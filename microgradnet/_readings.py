@@ -29,11 +29,21 @@ class Reading(NamedTuple):
     thread: int
 
 
+class Demand(NamedTuple):
+    """That a Value's number must lie in a range, and why. A cost demands it of its targets, say."""
+
+    value: Any
+    low: float
+    high: float
+    why: str
+
+
 class Readings:
     """Collects readings while it is active, as in `with Readings() as readings:`; the first one of each Value."""
 
     def __init__(self) -> None:
         self.thread = get_ident()
+        self.demands: list[Demand] = []
         self._found: dict[tuple[int, int], Reading] = {}
 
     def __enter__(self) -> Readings:
@@ -68,6 +78,12 @@ def note(*values: Any) -> None:
     for readings in [*active]:
         for value in values:
             readings.add(value)
+
+
+def demand(value: Any, low: float, high: float, why: str) -> None:
+    """Tell all active Readings that this Value's number, which has been checked, must lie in a range whatever it is."""
+    for readings in [*active]:
+        readings.demands.append(Demand(value, low, high, why))
 
 
 def _forget_other_threads() -> None:

@@ -119,7 +119,9 @@ class Sharded:
         Shuffle the samples before they are sharded. Gives the mean before each step. A DivergenceError when it or the
         parameters leave the finite numbers; the parameters then hold the last finished step.
         """
-        size = rows_per_step or max(self.counts)
+        size = max(self.counts) if rows_per_step is None else rows_per_step
+        if size < 1:
+            raise ValueError(f"rows_per_step is {size}: give a whole number from 1")
         starts = range(0, max(self.counts), size)
         for number in range(steps):
             start = starts[number % len(starts)]
@@ -197,7 +199,8 @@ class Sharded:
                 if answer.status == "error":
                     raise self._named(answer.exception(), i, arguments)
             try:
-                return self.client.gather(list(answers.values()))
+                found: list[Any] = self.client.gather(list(answers.values()))
+                return found
             except CancelledError:  # data that were sent are gone with their worker
                 if self._program.cancelled():
                     self._send_program()
@@ -241,8 +244,8 @@ class Sharded:
 class _Shard:
     """A compiled function and one shard, where it is computed.
 
-    Arrays that have come through a wire may lie at addresses that are no multiple of 8. NumPy copies such an array at every
-    use, so they are aligned once, wherever a shard arrives.
+    Arrays that have come through a wire may lie at addresses that are no multiple of 8. NumPy copies such an array at
+    every use, so they are aligned once, wherever a shard arrives.
     """
 
     def __init__(self, fast: Compiled, rows: Sequence[Numbers]) -> None:

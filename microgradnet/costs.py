@@ -8,6 +8,7 @@ from operator import add
 from typing import TypeAlias
 
 from . import ops
+from ._readings import active, demand
 from .functions import dot, log_of_powers, maximum
 from .value import Operand, Value, as_values
 
@@ -71,9 +72,14 @@ def softmax_cross_entropy(outputs: Several, targets: Several) -> Value:
     return dot(r, [log_total - d_j for d_j in d])
 
 
+_TARGETS = "targets lie between 0 and 1; try the quadratic cost"
+
+
 def _refuse_target(r: Value) -> None:
     if not 0.0 <= r._data <= 1.0:
-        raise ValueError(f"cross-entropy met the target {r._data}: targets lie between 0 and 1; try the quadratic cost")
+        raise ValueError(f"cross-entropy met the target {r._data}: {_TARGETS}")
+    if active:  # the numbers of a compiled cost come later
+        demand(r, 0.0, 1.0, _TARGETS)
 
 
 def _cross_entropy(a: Value, r: Value) -> Value:

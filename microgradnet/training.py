@@ -26,6 +26,7 @@ import numpy.typing as npt
 from . import ops
 from ._readings import active, note
 from ._samples import Judge, as_samples, extremes, judge
+from ._tables import html_table
 from ._validation import Floats, describe
 from .compiler.record import Recording, record, same_program
 from .compiler.replay import recorded_again
@@ -57,7 +58,7 @@ class DivergenceError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass through the training data.
+    """One pass through the training data; in a notebook, a table of one row.
 
     number: from 1. cost, accuracy: means over the epoch's samples, each measured just before the step that used it.
     seconds: spent on training so far, without validation and without what the caller does between epochs.
@@ -78,6 +79,22 @@ class Epoch:
     seconds: float
     validation_cost: float | None = None
     validation_accuracy: float | None = None
+
+    def _repr_html_(self) -> str:
+        cells = {
+            "epoch": str(self.number),
+            "cost": f"{self.cost:.4g}",
+            "accuracy": _percent(self.accuracy),
+            "validation cost": "" if self.validation_cost is None else f"{self.validation_cost:.4g}",
+            "validation accuracy": _percent(self.validation_accuracy),
+            "seconds": f"{self.seconds:.3g}",
+        }
+        known = {name: cell for name, cell in cells.items() if cell}
+        return html_table([*known], [[*known.values()]])
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{fraction:.1%}"
 
 
 def train(
@@ -240,7 +257,7 @@ def _pass(
                     new = (
                         in_place.step_into(theta, gradient, gradient) if in_place else _step(optimizer, theta, gradient)
                     )
-                    if not (math.isfinite(cost) and _all_finite(new)):
+                    if not math.isfinite(cost):
                         raise ArithmeticError(f"the batch's cost is {cost}")
                     finished = new, attributes.copy()
                     theta, spare = new, theta
@@ -260,6 +277,8 @@ def _step(optimizer: Optimizer, theta: Floats, gradient: Floats) -> Floats:
     new = np.array(optimizer.step(theta, gradient), np.float64)
     if new.shape != theta.shape:
         raise TypeError(f"a step of {optimizer!r} gave shape {new.shape} for {theta.shape}: give parameters like theta")
+    if not np.isfinite(new).all():
+        raise ArithmeticError(f"a step of {optimizer!r} left the finite numbers")
     return new
 
 
@@ -284,14 +303,6 @@ def _keep(parameters: Sequence[Value], optimizer: Optimizer, finished: tuple[Flo
         map(dict.update, (vars(optimizer),), (attributes,)),
     )
     deque(writing, maxlen=0)
-
-
-def _all_finite(numbers: Floats) -> bool:
-    try:
-        square = np.dot(numbers, numbers)  # takes less time than isfinite, and is finite only if all of them are
-    except FloatingPointError:  # they are large
-        square = math.inf
-    return math.isfinite(square) or bool(np.isfinite(numbers).all())
 
 
 def _divergence(where: str, error: Exception, optimizer: Optimizer) -> DivergenceError:
@@ -359,6 +370,8 @@ class _RecordedCost:
                 total += c.data
                 outputs[:, k] = [y_j.data for y_j in y]
             gradient[...] = [p.grad / len(X) for p in self.parameters]
+        if not np.isfinite(gradient).all():
+            raise ArithmeticError("the gradient is not finite")
         return total / len(X)
 
     def measure(self, X: Floats, R: Floats) -> tuple[float, Floats]:

@@ -119,11 +119,22 @@ class Value:
     op: Op
     """The operation that made it, a str: "" for a leaf, "*", "dot", "sigmoid", …"""
     first: Any
+    """@private"""
     second: Any
+    """@private"""
     d_first: Any
+    """@private"""
     d_second: Any
+    """@private"""
 
-    m, v, velocity, momentum = _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere(), _KeptElsewhere()
+    m = _KeptElsewhere()
+    """@private"""
+    v = _KeptElsewhere()
+    """@private"""
+    velocity = _KeptElsewhere()
+    """@private"""
+    momentum = _KeptElsewhere()
+    """@private"""
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Value takes no subclasses; a new operation is a row of the table: add it with `ops.row`")

@@ -20,7 +20,8 @@ from typing import Any
 NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
 PATH = next((path for name in NAMES if (path := shutil.which(name))), None)
 WHY_NOT = "no Chromium on the PATH (on Debian: apt-get install chromium)"
-_KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, " ": 32, "f": 70}
+_KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "Home": 36, "End": 35, " ": 32, "Tab": 9}
+_KEYS |= {"Enter": 13, "Escape": 27, ".": 190, "-": 189}
 _PATIENCE = 30.0
 # Chromium reads commands from descriptor 3 and answers on 4
 _LAUNCH = (
@@ -34,7 +35,7 @@ class Browser:
     def __init__(self, profile: Path) -> None:
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--window-size=1200,700"]
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--window-size=1366,700"]
         assert PATH is not None
         self._process = subprocess.Popen(
             [
@@ -60,6 +61,8 @@ class Browser:
         self._session = self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.command(f"{domain}.enable")
+        size = {"width": 1366, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+        self.command("Emulation.setDeviceMetricsOverride", **size)
 
     def close(self) -> None:
         self._session = None
@@ -122,8 +125,15 @@ class Browser:
 
     def press(self, *keys: str) -> None:
         for key in keys:
-            for kind in ("rawKeyDown", "keyUp"):
-                self.command("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=_KEYS[key])
+            code = _KEYS.get(key, ord(key[0].upper()))
+            text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+            for kind, written in (("keyDown" if text else "rawKeyDown", text), ("keyUp", {})):
+                self.command("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **written)
+
+    def type(self, text: str) -> None:
+        """Keys that write a text over what a field holds."""
+        self.ask("document.activeElement.select()")
+        self.press(*text)
 
     def click(self, selector: str) -> None:
         x, y = self.ask(

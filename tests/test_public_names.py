@@ -1,5 +1,6 @@
 """Every public name is documented, shown, typed and listed: a new one without these fails here."""
 
+import builtins
 import doctest
 import inspect
 import re
@@ -12,7 +13,8 @@ import microgradnet
 from microgradnet import formulas
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-NAMES = {name: getattr(microgradnet, name) for name in microgradnet.__all__}
+NOT_BY_STAR = ["compile"]  # `from microgradnet import *` leaves Python's own `compile` alone
+NAMES = {name: getattr(microgradnet, name) for name in [*microgradnet.__all__, *NOT_BY_STAR]}
 FORMULAS = {
     f"formulas.{name}": function
     for name, function in vars(formulas).items()
@@ -77,6 +79,11 @@ def test_a_users_program_that_uses_every_name_runs(capsys):
         assert f"{name}(" in body
     user_program.main()
     assert "δ-recursion" in capsys.readouterr().out
+
+
+def test_a_star_import_hides_nothing_of_pythons():
+    """No name of ours that it brings is a builtin's."""
+    assert not set(microgradnet.__all__) & set(dir(builtins))
 
 
 def test_nothing_else_is_public():

@@ -94,6 +94,28 @@ def test_targets_beyond_0_and_1_are_refused_by_train():
         train(net, *good, cost=cross_entropy, validation=bad)
 
 
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize(
+    "cost",
+    [
+        lambda x, r: cross_entropy([x[0].sigmoid(), x[1].sigmoid()], r),
+        lambda x, r: cross_entropy([0.5 * x[0], 0.5 * x[1]], r),
+        lambda x, r: m.softmax_cross_entropy(x, r),
+        lambda x, r: cross_entropy(x[0].sigmoid(), r[1]),
+    ],
+)
+@pytest.mark.parametrize("bad", [1.5, -0.25])
+def test_targets_beyond_0_and_1_do_not_reach_a_compiled_cost(cost, K, bad):
+    """The sample is named; good targets at the ends of the range are none the worse."""
+    fast = compile(cost, 2, 2)
+    X, R = np.full((K, 2), 0.5), np.tile([0.0, 1.0], (K, 1))
+    assert np.isfinite(fast(X, R)).all()
+    R[-1, 1] = bad
+    for call in (fast, fast.value_and_grad, pickle.loads(pickle.dumps(fast))):
+        with pytest.raises(ValueError, match=rf"sample {K - 1}: input 2 holds {bad} in column 1: targets lie between"):
+            call(X, R)
+
+
 # What is stale.
 
 

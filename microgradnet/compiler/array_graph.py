@@ -225,9 +225,12 @@ class ArrayGraph:
         return a if a.shape == shape else self.node(array_ops.sum_columns, (a,), shape)
 
     def stretch(self, a: Any, shape: Shape) -> Any:
-        """Rows or columns of length 1 repeated to this shape."""
+        """Rows or columns of length 1 repeated to this shape; a column of what varies is copied."""
         if _is(a, array_ops.uniform):
             return self.uniform(shape, *a.detail)
+        if a.shape.varies and a.shape.columns < shape.columns:  # NumPy sees K numbers there, and cannot repeat them
+            rows = range(shape.rows) if a.shape.rows == shape.rows else [0] * shape.rows
+            return self.node(array_ops.take, (a,), shape, tuple([r for r in rows for _ in range(shape.columns)]))
         return a if a.shape == shape else self.node(array_ops.stretch, (a,), shape)
 
     def regroup(self, a: Any, rows: int, columns: int) -> Any:

@@ -135,11 +135,11 @@ class Assembly:
                 known = [self._number(number) for number in numbers]
                 return self.graph.numbers(known, rows, columns)  # type: ignore[arg-type]
             return self.graph.take(self._source(source), [self.likeness.slot[n][1] for n in numbers], rows, columns)
-        if _PADDED in sources and len(sources) == 2:  # one array with padding behind it
+        if _PADDED in sources and len(sources) == 2 and NUMBERS not in sources:  # one array with padding behind it
             (source,) = sources.keys() - {_PADDED}
             array = self._source(source)
             size = array.shape.slots
-            padded = self.graph.stack([self.graph.regroup(array, size, 1), self.graph.row_of(neutral)])
+            padded = self.graph.stack([self.graph.take(array, range(size), size, 1), self.graph.row_of(neutral)])
             where = [self.likeness.slot[n][1] if n >= 0 else size for n in numbers]
             return self.graph.take(padded, where, rows, columns)
         parts, start, starts = [], 0, {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from .._readings import Demand
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
@@ -68,6 +70,39 @@ def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
     if numbers.shape != (count,):
         raise ValueError(f"theta has shape {numbers.shape}: it must be ({count},), one number per parameter")
     return numbers
+
+
+class Range(NamedTuple):
+    """Columns of an input whose numbers must lie in a range, and why; None stands for all columns."""
+
+    j: int
+    columns: list[int] | None
+    low: float
+    high: float
+    why: str
+
+
+def ranges(inputs: Sequence[Sequence[Any]], demands: Sequence[Demand]) -> list[Range]:
+    """What is demanded of the inputs, given the leaves of each."""
+    at = {value: (j, column) for j, values in enumerate(inputs) for column, value in enumerate(values)}
+    found: dict[tuple[int, float, float, str], list[int]] = {}
+    for value, low, high, why in demands:
+        j, column = at[value]
+        found.setdefault((j, low, high, why), []).append(column)
+    return [
+        Range(j, None if sorted(set(columns)) == list(range(len(inputs[j]))) else sorted(set(columns)), low, high, why)
+        for (j, low, high, why), columns in found.items()
+    ]
+
+
+def refuse_outside(rows: Sequence[Numbers], demanded: Sequence[Range]) -> None:
+    """A ValueError that names the first number outside a range that is demanded, judged by the extremes of the batch."""
+    for j, columns, low, high, why in demanded:
+        part = rows[j] if columns is None else rows[j][:, columns]
+        if part.min() < low or part.max() > high:
+            sample, column = np.argwhere((part < low) | (part > high))[0]
+            place = column if columns is None else columns[column]
+            raise ValueError(f"sample {sample}: input {j + 1} holds {part[sample, column]} in column {place}: {why}")
 
 
 def refuse_nan(columns: Sequence[Numbers]) -> None:

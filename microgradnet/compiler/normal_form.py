@@ -52,7 +52,7 @@ class NormalForm:
         self._vectors: dict[int, tuple[int, ...]] = {}
         for j, values in enumerate(inputs):
             for slot, value in enumerate(values):
-                self._number[value] = self._term(INPUT, ops.leaf, (j, slot), varies=True)
+                self._number[value] = self._leaf(INPUT, (j, slot), varies=True)
         for value in recording.constants:
             self._number[value] = self._constant(value._data)
         for value in parameters:
@@ -95,14 +95,19 @@ class NormalForm:
         return number
 
     def _constant(self, data: float) -> int:
-        return self._term(
-            CONSTANT, ops.constant, (repr(data),), varies=False
-        )  # as text, so that 0.0 differs from -0.0 and NaN equals NaN
+        # as text, so that 0.0 differs from -0.0 and NaN equals NaN
+        return self._term(CONSTANT, ops.constant, (repr(data),), varies=False)
 
     def _parameter(self, value: Value) -> int:
         self.parameters.append(value)
-        number = self._number[value] = self._term(PARAMETER, ops.leaf, (len(self.parameters) - 1,), varies=False)
-        return number
+        self._number[value] = len(self.terms)
+        return self._leaf(PARAMETER, (len(self.parameters) - 1,), varies=False)
+
+    def _leaf(self, kind: int, operands: tuple[int, ...], varies: bool) -> int:
+        """The term of a leaf, which is asked for once."""
+        self.terms.append(Term(kind, ops.leaf, operands))
+        self.varies.append(varies)
+        return len(self.terms) - 1
 
     def _any(self, numbers: Iterable[int]) -> bool:
         varies = self.varies

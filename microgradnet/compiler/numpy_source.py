@@ -217,7 +217,7 @@ class Program:
         name = self.names.of.get(node, "")
         holder = self._holder.get(name, node)
         if not name or (holder is not node and self._readers.get(holder, -1) > number):
-            if node.op == array_ops.stack or (node.op == array_ops.take and node.shape.columns > 1):
+            if number >= 0 and (node.op == array_ops.stack or (node.op == array_ops.take and node.shape.columns > 1)):
                 return ""
             self._temporaries += 1
             return f"t{self._temporaries}"

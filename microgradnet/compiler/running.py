@@ -16,7 +16,8 @@ import numpy.typing as npt
 from .. import ops
 from .._readings import active, note
 from ..value import Value
-from .batches import as_rows, as_theta, refuse_nan
+from .array_graph import Array
+from .batches import as_rows, as_theta, ranges, refuse_nan, refuse_outside
 from .one_sample import OneSample
 from .programs import Passes
 from .record import Recording, leaves, record
@@ -98,10 +99,15 @@ class Compiled:
         """Make the source run; what this sets is not pickled."""
         self._widths = [len(values) for values in self._recording.inputs]
         self._one_sample: OneSample | None = None
+        self._ranges = ranges(self._recording.inputs, self._recording.demands)
         self.programs = Programs(self._sources, self._tables, self._functions, self._chunk, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("programs", "_widths", "_one_sample")}
+        return {
+            name: part
+            for name, part in vars(self).items()
+            if name not in ("programs", "_widths", "_one_sample", "_ranges")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -140,6 +146,8 @@ class Compiled:
     def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
         rows, K = as_rows(batch, self._widths, self.dtype)
+        if self._ranges:
+            refuse_outside(rows, self._ranges)
         if self._few_values >= K:
             out = self._by_sample().values(rows, self._theta_list(theta))
             if out is not None and not np.isnan(out).any():
@@ -166,6 +174,8 @@ class Compiled:
                 f"the function gives {len(self._recording.outputs)} outputs, and only one has a gradient: compile a cost of them"
             )
         rows, K = as_rows(batch, self._widths, self.dtype)
+        if self._ranges:
+            refuse_outside(rows, self._ranges)
         if self._few >= K:
             found = self._by_sample().gradient(rows, self._theta_list(theta))
             if found is not None and math.isfinite(found[0]):
@@ -179,7 +189,8 @@ class Compiled:
         """Like `value_and_grad`, for data that have been checked, into given arrays: for training loops.
 
         gradient: shape (parameters,). rows: an array of this dtype per input, shape (K, size). theta: an array like
-        `theta()`. watched: shape (watched outputs, K), for the outputs beside the first.
+        `theta()`. watched: shape (watched outputs, K), for the outputs beside the first. Raises a FloatingPointError if the
+        gradient is not finite.
         """
         K = len(rows[0])
         if self._few >= K:
@@ -188,11 +199,18 @@ class Compiled:
                 mean, gradient[...], others = found
                 if watched is not None:
                     watched[...] = others
+                _refuse_infinite(gradient)
                 return mean
-        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched)
+        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched, finite=True)
 
     def _mean_into(
-        self, gradient: Numbers, columns: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None
+        self,
+        gradient: Numbers,
+        columns: Sequence[Numbers],
+        K: int,
+        theta: Numbers,
+        watched: Numbers | None,
+        finite: bool = False,
     ) -> float:
         if watched is None and self._watched:
             watched = np.empty((self._watched, K), self.dtype)
@@ -202,9 +220,16 @@ class Compiled:
             mean = self._again(
                 lambda mode: self.programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
             )
+            if finite:  # where nothing overflowed it is
+                _refuse_infinite(gradient)
         if math.isnan(mean):
             refuse_nan(columns)
         return mean
+
+    def array_graph(self) -> tuple[Array, dict[Array, str], list[Value]]:
+        """What the compiler found, for pictures: the array of the outputs, the arrays' names, and the recorded outputs."""
+        passes = Passes(self._recording, self.parameters, self._watched)
+        return passes.forward, passes.names.of, self._recording.outputs
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""
@@ -278,6 +303,11 @@ class Compiled:
         except FloatingPointError:
             return True
         return False
+
+
+def _refuse_infinite(gradient: Numbers) -> None:
+    if not np.isfinite(gradient).all():
+        raise FloatingPointError("the gradient is not finite")
 
 
 def _operands(op: ops.Op) -> int:

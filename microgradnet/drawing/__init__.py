@@ -4,7 +4,7 @@ The package is read from here downwards. `draw` counts first and then chooses. A
 with `net_layout` and `columns` if it has layers; `folding` draws `boxes` for many nodes each, `repetition` the first and
 the last time of a loop. A net: `architecture`, with the numbers of a `sample`. All of them get what they know about a
 graph from `drawn_graph` and `layers`, write numbers and labels with `text`, and fill a `picture`; `stepping` makes the
-page that plays the `passes`. graphviz is imported when something is drawn.
+live page of a graph, whose operations `javascript` prints. A compiled function's arrays: `program`. graphviz is imported when something is drawn.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._validation import describe
+from ..compiler import Compiled
 from ..costs import quadratic
 from ..nn import MLP, Layer, Neuron
 from ..perceptron import Perceptron
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .picture import Picture
     from .sample import Cost
 
-Drawable: TypeAlias = "Value | Sequence[Value] | MLP | Layer | Neuron | Perceptron"
+Drawable: TypeAlias = "Value | Sequence[Value] | MLP | Layer | Neuron | Perceptron | Compiled"
 
 
 def draw(
@@ -36,7 +37,7 @@ def draw(
     cost: Cost = quadratic,
     edges: str | None = None,
 ) -> Picture:
-    """The picture of a recorded graph, or of a net: a `graphviz.Digraph`.
+    """The picture of a recorded graph, of a net, or of what `compile` made: a `graphviz.Digraph`.
 
     Of a Value, or of several, the graph that computed it: every node with its operation, its number and, after
     `backward`, its gradient, and every edge with its local derivative. Of a net (`MLP`, `Layer`, `Neuron` or
@@ -44,16 +45,20 @@ def draw(
     activations y, draw(net, x=x, r=r, cost=cost) also each neuron's δ = ∂C/∂z, and edges by ∂C/∂a. Numbers are
     rounded; hovering over the SVG shows every digit.
 
+    Of a compiled function, draw(fast), its program as a graph of arrays with their shapes, beside the scalars that they
+    stand for: how many weights meet how many vectors.
+
     direction: of time, "LR" (left to right) or "TB" (top to bottom). limit: a graph of more nodes, or of more than
     four times as many edges, is folded, and its caption says how: to a box per layer or, where there are none, to the
     first and the last time of what repeats. x, r: a net's inputs and desired outputs; cost: called as cost(outputs, r).
     edges: "gradients" or "weights" (the only ones without r).
 
     The result shows itself in a notebook, and has `.render(name, format="png")`, `.pipe(format="svg")` and
-    `.source`; `.steps("steps.html")` writes a page that plays the forward and the backward pass. Rendering takes
+    `.source`; `.steps("steps.html")` writes a page on which the graph computes: with other leaves,
+    forward, backward and in forward mode. Rendering takes
     Graphviz's `dot` on the PATH or the extra `dot`; without either it raises an error that says so.
 
-    A TypeError for anything else than Values and nets; a ValueError for an unknown option or a limit below 1; the
+    A TypeError for anything else than Values, nets and compiled functions; a ValueError for an unknown option or a limit below 1; the
     errors of the net and of the cost for a sample that does not fit.
 
     >>> x = Value(3.0, label="x")
@@ -69,8 +74,14 @@ def draw(
         raise ValueError(f"{describe(edges)} arrived for edges: give 'weights' or 'gradients'")
     if isinstance(value_or_net, (MLP, Layer, Neuron, Perceptron)):
         return _draw_net(value_or_net, direction, x, r, cost, edges)
+    if isinstance(value_or_net, Compiled) and x is None and r is None and edges is None:
+        from .program import draw_program
+
+        return draw_program(value_or_net, direction, limit)
     if x is not None or r is not None or edges is not None:
-        raise TypeError("x, r and edges are for a net: a recorded graph has its numbers, so draw it without them")
+        raise TypeError(
+            "x, r and edges are for a net: a recorded graph has its numbers, and a compiled function none: draw it without them"
+        )
     return _draw_graph(_values(value_or_net), direction, limit)
 
 
@@ -104,4 +115,6 @@ def _values(values: Any) -> list[Value]:
         return [values]
     if isinstance(values, (list, tuple)) and values and all(isinstance(value, Value) for value in values):
         return list(values)
-    raise TypeError(f"{describe(values)} cannot be drawn: give a Value, a list of Values, or a net")
+    raise TypeError(
+        f"{describe(values)} cannot be drawn: give a Value, a list of Values, a net, or a compiled function"
+    )

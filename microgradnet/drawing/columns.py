@@ -96,11 +96,20 @@ class Columns:
     """The places of nodes, of the rows into each z, and of the lanes of long edges.
 
     sizes: of each node; down: whether columns run down the page, as time runs from left to right; label: the length
-    along an edge that its label takes.
+    along an edge that its label takes; bend: that it takes to fan in.
     """
 
-    def __init__(self, graph: DrawnGraph, sizes: dict[Value, Size], edges: list[Edge], down: bool, label: float):
+    def __init__(
+        self,
+        graph: DrawnGraph,
+        sizes: dict[Value, Size],
+        edges: list[Edge],
+        down: bool,
+        label: float,
+        bend: float = BEND,
+    ) -> None:
         self.graph, self.sizes, self.edges, self.down, self.label = graph, sizes, edges, down, label
+        self._bend = bend
         self.calls = [call for layer in graph.layers for call in layer.calls]
         self.homes = {z: call for call in self.calls for z in call.z}
         self.inputs_from = {z: len(z.parents) - len(call.inputs) for z, call in self.homes.items()}
@@ -219,9 +228,9 @@ class Columns:
         for c in range(max(self.column.values()) + 1):
             half[c] = max([self.sizes[node][0] for node, place in self.column.items() if place == c], default=0.0) / 2
             if c in z_columns:
-                gap = self.label + wires + BEND
+                gap = self.label + wires + self._bend
             else:
-                gap = 1.5 * BEND if c + 1 in z_columns else self.label + 20.0
+                gap = 1.5 * self._bend if c + 1 in z_columns else self.label + 20.0
             centre[c] = edge + (gap if c else 0.0) + half[c]
             edge = centre[c] + half[c]
         return centre, half

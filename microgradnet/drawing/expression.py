@@ -26,15 +26,17 @@ _SHAPES = {  # told apart by shape first: (words of the legend, attributes)
 _RESULT = ("double frame: result", {"peripheries": "2", "fillcolor": "#e3f6e5", "color": "#2f7d3b"})
 _LONG = 600  # columns crossed by all edges together
 _LINE = 14.0  # points from line to line of a node's label
+LIVE_LINE = 12.0  # on the live page
 
 
-def draw_graph(
-    graph: DrawnGraph, direction: str, play: Callable[[], str] | None = None, roomy: bool = False
-) -> Picture:
-    """The picture of all nodes of a graph. play: see `Picture`; roomy: with room for longer numbers than these."""
-    sizes = {node: _size(graph.kind(node), _lines(graph, node), roomy) for node in graph.nodes}
+def draw_graph(graph: DrawnGraph, direction: str, play: Callable[[], str] | None = None, live: bool = False) -> Picture:
+    """The picture of all nodes of a graph. play: see `Picture`; live: the live page's, with room for any number."""
+    if live:
+        sizes = {node: _live_size(graph, node) for node in graph.nodes}
+    else:
+        sizes = {node: _size(graph.kind(node), _lines(graph, node)) for node in graph.nodes}
     edges = graph_edges(graph)
-    layout = NetLayout(graph, sizes, edges, direction, roomy) if graph.layers else None
+    layout = NetLayout(graph, sizes, edges, direction, live) if graph.layers else None
     g = picture(direction, _legend(graph), play, **(layout.attributes if layout else _attributes(graph)))
     framed: set[Value] = set()
     for number, frame in enumerate(layout.frames if layout else []):
@@ -45,7 +47,7 @@ def draw_graph(
     for node in graph.nodes:
         if node not in framed:
             add_node(g, graph, node, sizes[node], layout)
-    pad = 10 * " " if roomy else "  " if direction == "TB" else ""
+    pad = 10 * " " if live else "  " if direction == "TB" else ""
     for number, edge in enumerate(edges):
         add_edge(g, graph, edge, pad, id=f"edge{number}", **(layout.edge(edge) if layout else {}))
     return g.drawn()
@@ -57,7 +59,7 @@ def add_node(
     """Draw one node."""
     look = _SHAPES[graph.kind(node)][1] | (_RESULT[1] if graph.is_result(node) else {})
     lines = _lines(graph, node)
-    w, h = size or _size(graph.kind(node), lines, roomy=False)
+    w, h = size or _size(graph.kind(node), lines)
     g.node(
         graph.names[node],
         literal(dot_label(lines)),
@@ -105,8 +107,18 @@ def _slope(graph: DrawnGraph, edge: Edge) -> str:
     return f"∂{head}/∂{tail}"
 
 
-def _size(kind: str, lines: list[str], roomy: bool) -> Size:
-    w, h = max(width(line, 11.0) for line in lines) + (30.0 if roomy else 12.0), len(lines) * _LINE + 2.0
+def _live_size(graph: DrawnGraph, node: Value) -> Size:
+    """A line each for operation, name, number and gradient, which may become any number."""
+    lines = [line for line in (str(node.op) if node.parents else "", graph.name(node)) if line]
+    lines += ["−0.001234"] + (["δ −0.001234"] if node in graph.gradients else [])
+    w, h = max(width(line, 11.0) for line in lines) + 3.0, len(lines) * LIVE_LINE + 4.0
+    rim = 8.0 if graph.is_result(node) else 0.0
+    rim += 12.0 if graph.kind(node) in ("input", "variable") else 0.0
+    return w + rim, h + rim
+
+
+def _size(kind: str, lines: list[str]) -> Size:
+    w, h = max(width(line, 11.0) for line in lines) + 12.0, len(lines) * _LINE + 2.0
     if kind in ("input", "variable"):  # the ellipse around the text
         w, h = 1.2 * w + 4.0, 1.35 * h + 4.0
     return max(w, 36.0), h

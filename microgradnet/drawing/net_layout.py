@@ -17,6 +17,8 @@ from .text import short, width
 Place: TypeAlias = tuple[float, float]
 
 _LABEL = 46.0  # along an edge, for its label
+_TIGHT = 20.0  # for one of four digits at most
+_TIGHT_BEND = 18.0
 _ARROW = 6.0
 
 
@@ -31,18 +33,19 @@ class Frame:
 class NetLayout:
     """Places of nodes, edges and frames, as attributes of the DOT source.
 
-    sizes: width and height of each node; direction: "LR" or "TB"; roomy: with edges for longer labels.
+    sizes: width and height of each node; direction: "LR" or "TB"; tight: with room for the shortest labels alone, and none on edges into a z, as on the live page.
     """
 
     def __init__(
-        self, graph: DrawnGraph, sizes: dict[Value, Size], edges: list[Edge], direction: str, roomy: bool
+        self, graph: DrawnGraph, sizes: dict[Value, Size], edges: list[Edge], direction: str, tight: bool
     ) -> None:
         self.attributes = {"layout": "nop2"}
         self._down = direction == "LR"
-        self._roomy = roomy
-        self._label = (_LABEL + 44.0 * roomy) if self._down else 20.0
+        self._tight = tight
+        self._label = _TIGHT if tight else _LABEL if self._down else 20.0
+        self._bend = _TIGHT_BEND if tight else BEND
         turned = {node: size if self._down else size[::-1] for node, size in sizes.items()}
-        self._columns = Columns(graph, turned, edges, self._down, self._label)
+        self._columns = Columns(graph, turned, edges, self._down, self._label, self._bend)
         self._twins: set[tuple[Value, Value]] = set()  # a head and a tail with two edges between them
         self._ports = self._arrivals(edges)
         low, high = self._columns.extent()
@@ -100,7 +103,7 @@ class NetLayout:
             points = [*self._through_lane(edge, start, arrive), *_line(arrive, end)[1:]]
             return points, self._beside(edge, start, arrive, twin)
         enter = (columns.centre[c - 1] - columns.half[c - 1] - 4.0, row)
-        bend = (columns.centre[c] - columns.half[c] - BEND, row)
+        bend = (columns.centre[c] - columns.half[c] - self._bend, row)
         if start[0] > enter[0]:  # a parameter: beside its row, or above it if this is a later call
             enter = start if abs(start[1] - row) < 1.0 else (bend[0] - self._label, row)
         points = [*self._through_lane(edge, start, enter), *_line(enter, bend)[1:], *_bend(bend, end)[1:]]
@@ -121,11 +124,12 @@ class NetLayout:
     def _beside(self, edge: Edge, start: Place, end: Place, twin: bool) -> Place:
         """Where the label of an edge stands that follows no row: near its head if there is room between the edges."""
         parents, size = len(edge.head.parents), self._columns.sizes[edge.head][1]
+        if self._tight and self._down:
+            return (start[0] + end[0] + _ARROW) / 2, (start[1] + end[1]) / 2
         if parents <= 2 and not self._down:
             return end[0] - (3.0 if parents == 2 else 10.0), end[1]
         if parents <= 2 and size > 16.0:
-            half = width(short(edge.derivative), 10.0) / 2
-            return end[0] - (self._label / 2 if self._roomy else half), end[1]
+            return end[0] - width(short(edge.derivative), 10.0) / 2, end[1]
         return start[0] + (0.9 if twin and edge.place else 0.4) * self._label, start[1]
 
     def _frame(self, block: Block) -> Frame:

@@ -31,6 +31,15 @@ _NO_FORMAT = (
 )
 
 
+class PathOfPage(str):
+    """Where a page was written; in a notebook, the page itself. It is copied into the notebook, so the file may go."""
+
+    def _repr_html_(self) -> str:
+        page = pathlib.Path(self).read_text(encoding="utf-8")
+        quoted = page.replace("&", "&amp;").replace("'", "&#39;")
+        return f"<div><iframe srcdoc='{quoted}' style='width: 100%; height: 34em; border: 0'></iframe></div>"
+
+
 class NoRendererError(graphviz.ExecutableNotFound):  # type: ignore[misc]
     """There is no Graphviz to render with, or none that makes the format. The picture's `.source` needs none."""
 
@@ -76,11 +85,16 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             return super().render(*args, **{"quiet": True} | options)
 
     def steps(self, path: str | os.PathLike[str] = "steps.html") -> str:
-        """Write a page that plays the forward and the backward pass node by node, and return its path.
+        """Write a page on which the graph computes, and return its path.
 
-        One self-contained HTML file: buttons, a slider and the arrow keys go through the operations in the engine's
-        order; data appear first, then gradients, with what flows along each edge. The backward pass starts from
-        gradients of 0, whatever the values hold. A fragment opens a step: steps.html#3.
+        One self-contained HTML file, for the mouse or the keyboard alone. It plays the forward and the backward pass, node
+        by node or layer by layer, or forward mode with the tangent of one leaf; every leaf can be changed, and all
+        numbers follow at once; gradient descent moves the parameters, once or running. The backward pass starts from
+        gradients of 0, whatever the values hold. A fragment opens a step: steps.html#3. An operation of your own needs
+        a value that is an expression of the table's operations or a function of `math`; else the page keeps the
+        recorded numbers there, and says so.
+
+        In a notebook, the path shows itself as the page.
 
         A ValueError for a net, for several results, and for a graph that was folded.
         """
@@ -91,7 +105,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
             )
         page = self._play()
         pathlib.Path(path).write_text(page, encoding="utf-8", newline="\n")
-        return os.fspath(path)
+        return PathOfPage(os.fspath(path))
 
     def copy(self) -> Any:
         """A copy, as of every `graphviz.Digraph`."""

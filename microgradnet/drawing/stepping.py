@@ -1,8 +1,9 @@
-"""The page that plays the passes: one node a step, forward in the engine's order and then backward against it.
+"""The live page: the picture of a graph that computes, forward, backward and in forward mode, on numbers to choose.
 
-The page only shows what `passes` computed; the layout is the picture's. What the page is told is JSON in which nothing
-can end the script element, and its code makes text of it, never markup; a policy in the page forbids any other script
-and any connection.
+Here the page's data are written: the layout, which is the picture's; leaves with their numbers; what each operation
+computes, printed from the table's rows by `javascript`; and which nodes make one step of a walk layer by layer. All
+sums are the business of `stepping.js`. The data are JSON in which nothing can end the script element, the page's code makes
+text of it, never markup, and a policy in the page forbids any other script and any connection.
 """
 
 from __future__ import annotations
@@ -10,32 +11,36 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from .. import ops
 from ..value import Value
 from .columns import Edge, graph_edges
-from .drawn_graph import DrawnGraph
+from .drawn_graph import DrawnGraph, local_derivatives, missing_derivative
 from .expression import draw_graph
-from .passes import Steps, backward_flows
-from .text import exact, short, shown
+from .javascript import Written, operand_names, written
+from .text import shown, subscript, superscript
 
-_TEMPLATE = Path(__file__).with_name("stepping.html")
+_HERE = Path(__file__)
+_SCRIPT, _TEMPLATE = _HERE.with_suffix(".js"), _HERE.with_suffix(".html")
 
 
 def page(root: Value, direction: str) -> str:
     """The page for the graph under a root, as HTML."""
-    flows, gradients = backward_flows(root)
-    graph = DrawnGraph([root], gradients)
-    data = _scene(graph, direction) | {
+    graph = DrawnGraph([root])
+    graph.gradients = {node: 0.0 for node in graph.nodes if node.op is not ops.constant}  # each has its line
+    operations = Operations(graph)
+    data = _scene(graph, direction, operations) | {
         "title": shown(root.label) or "A computation",
-        "steps": Steps(graph, flows).all(),
+        "groups": step_groups(graph),
+        "notes": _notes(graph, operations),
     }
-    template = _TEMPLATE.read_text(encoding="utf-8")
-    (script,) = re.findall(r"<script>(.*?)</script>", template, re.DOTALL)
+    script = _SCRIPT.read_text(encoding="utf-8").replace("/*operations*/", operations.code())
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return template.replace("{{script}}", f"sha256-{digest}").replace("{{data}}", _json(data))
+    template = _TEMPLATE.read_text(encoding="utf-8").replace("{{policy}}", f"sha256-{digest}")
+    before, between, after = template.replace("{{script}}", "{{data}}").split("{{data}}")
+    return before + _json(data) + between + script + after
 
 
 def _json(data: Any) -> str:
@@ -43,9 +48,114 @@ def _json(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
 
 
-def _scene(graph: DrawnGraph, direction: str) -> dict[str, Any]:
-    """What the page draws: the layout, from Graphviz, and the words."""
-    picture = draw_graph(graph, direction, roomy=True)
+class Operations:
+    """The operations of a graph, each once, as JavaScript and as formulas.
+
+    locked: the nodes that no text computes, because of their own operation; fixed: the leaves under them, which keep their
+    numbers, so that what the page shows stays true.
+    """
+
+    def __init__(self, graph: DrawnGraph) -> None:
+        self._number: dict[tuple[int, int], int] = {}
+        self._written: list[tuple[Value, Written]] = []
+        self.locked: set[Value] = set()
+        for node in graph.order:
+            key = id(node.op), len(node.parents)
+            if key not in self._number:
+                text = written(node) if len(node.parents) == len(set(operand_names(node))) else None
+                self._number[key] = len(self._written) if text else -1
+                self._written += [(node, text)] if text else []
+            if self._number[key] < 0:
+                self.locked.add(node)
+        below = set(self.locked)
+        for node in reversed(graph.order):
+            if node in below:
+                below.update(node.parents)
+        self.fixed = {node for node in below if not node.parents}
+
+    def of(self, node: Value) -> int:
+        """Its number in the code and in `words`; -1 for a leaf and for a locked node."""
+        return self._number.get((id(node.op), len(node.parents)), -1)
+
+    def code(self) -> str:
+        """JavaScript: an element of an array per operation."""
+        return ",\n".join([f"  {{value: {text.value}, partials: {text.partials}}}" for _, text in self._written])
+
+    def words(self) -> list[dict[str, Any]]:
+        """What is said about each operation."""
+        return [
+            {
+                "domain": node.op.domain,
+                "operands": [name.translate(_SUBSCRIPTS) for name in operand_names(node)],
+                "formulas": text.formulas,
+            }
+            for node, text in self._written
+        ]
+
+
+_SUBSCRIPTS = {ord(str(digit)): subscript(digit) for digit in range(10)}
+
+
+def _notes(graph: DrawnGraph, operations: Operations) -> list[str]:
+    """What a reader must know from the start."""
+    notes = []
+    if graph.stale:
+        notes.append(
+            "A leaf was assigned after the graph was recorded: all is computed again from the leaves' present numbers."
+        )
+    if operations.locked:
+        names = list(dict.fromkeys(str(node.op) for node in operations.locked))
+        notes.append(
+            f"The page has no formula for {', '.join(f'‘{shown(name, 28)}’' for name in names)}: there it shows the recorded "
+            "numbers, and the leaves below keep theirs."
+        )
+        if not graph.stale.isdisjoint(operations.locked):
+            notes.append("† These are from before a leaf was assigned.")
+    return notes
+
+
+def step_groups(graph: DrawnGraph) -> list[dict[str, Any]]:
+    """The operations, operands first, in groups: a layer's z and y, and what lies between layers.
+
+    `nodes`: their numbers in the picture; `layer`: the lecture's q, 0 between layers; `formulas`: of the forward and of the backward step.
+    """
+    calls = {node: call for layer in graph.layers for call in layer.calls for node in (*call.z, *call.y.values())}
+    stage: dict[Value, int] = {}  # odd for layers
+    groups: dict[int, list[Value]] = {}
+    for node in graph.order:
+        before = max(stage.get(parent, 0) for parent in node.parents)
+        if node not in calls:
+            stage[node] = before + before % 2
+        elif node in calls[node].y.values() and stage.get(node.parents[0], 0) == before:
+            stage[node] = before
+        else:
+            stage[node] = before + 1 + before % 2
+        groups.setdefault(stage[node], []).append(node)
+    number = {node: i for i, node in enumerate(graph.nodes)}
+    last = max([layer.number for layer in graph.layers], default=0)
+    made = []
+    for level in sorted(groups):
+        layers = {calls[node].layer.number for node in groups[level] if node in calls}
+        q = layers.pop() if len(layers) == 1 else 0
+        forward, backward = _lecture(q, last) if q else ("", "")
+        made.append(
+            {"nodes": [number[node] for node in groups[level]], "layer": q, "forward": forward, "backward": backward}
+        )
+    return made
+
+
+def _lecture(q: int, last: int) -> tuple[str, str]:
+    """The lecture's formulas of a layer."""
+    this, before, after = (f"⁽{superscript(n)}⁾" for n in (q, q - 1, q + 1))
+    inputs = f"y{before}" if q > 1 else "x"
+    forward = f"z{this} = A{this} {inputs} + b{this},  y{this} = σ(z{this})"
+    up = f"(A{after})ᵀ δ{after}" if q < last else f"∂C/∂y{this}"
+    return forward, f"δ{this} = σ′(z{this}) ∘ {up},  ∂C/∂A{this} = δ{this} ({inputs})ᵀ,  ∂C/∂b{this} = δ{this}"
+
+
+def _scene(graph: DrawnGraph, direction: str, operations: Operations) -> dict[str, Any]:
+    """What the page draws: the layout, from Graphviz, and what each node is."""
+    picture = draw_graph(graph, direction, live=True)
     del picture.graph_attr["label"]  # the legend
     layout = json.loads(picture.pipe(format="json0", encoding="utf-8"))
     _, _, right, top = map(float, layout["bb"].split(","))
@@ -56,37 +166,65 @@ def _scene(graph: DrawnGraph, direction: str) -> dict[str, Any]:
         if "bb" in thing:
             left, low, far, high = map(float, thing["bb"].split(","))
             frames.append({"box": [left, top - high, far - left, high - low], "text": thing["label"]})
+    number = {node: i for i, node in enumerate(graph.nodes)}
+    trained = _trained(graph)
     return {
         "size": [right, top],
         "across": direction == "LR",
-        "nodes": [_node(graph, node, objects[name], top) for node, name in graph.names.items()],
+        "nodes": [
+            _node(graph, node, objects[name], top, operations)
+            | {"parents": [number[parent] for parent in node.parents], "trained": node in trained}
+            for node, name in graph.names.items()
+        ],
+        "order": [number[node] for node in graph.order],
         "edges": [_edge(graph, edge, lines[f"edge{i}"], top) for i, edge in enumerate(graph_edges(graph))],
         "frames": frames,
+        "operations": operations.words(),
     }
 
 
-def _node(graph: DrawnGraph, node: Value, thing: dict[str, str], top: float) -> dict[str, Any]:
-    return {
+def _trained(graph: DrawnGraph) -> set[Value]:
+    """The leaves that gradient descent moves: the parameters of layers or, where there are none, all variables."""
+    kinds = {node: graph.kind(node) for node in graph.nodes}
+    wanted = "parameter" if "parameter" in kinds.values() else "variable"
+    return {node for node, kind in kinds.items() if kind == wanted}
+
+
+def _node(graph: DrawnGraph, node: Value, thing: dict[str, str], top: float, operations: Operations) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "at": _point(thing["pos"].rstrip("!"), top),
         "size": [round(72 * float(thing["width"]), 1), round(72 * float(thing["height"]), 1)],
         "kind": graph.kind(node),
         "result": graph.is_result(node),
-        "op": str(node.op) if node.parents else "",
+        "op": shown(str(node.op)) if node.parents else "",
         "name": graph.name(node),
         "label": shown(node.label),
-        "data": [graph.number(node), exact(node.data)],
         "grad": graph.gradient_name(node) if node in graph.gradients else "",
+        "operation": operations.of(node),
     }
+    if not node.parents:
+        told |= {"data": _number(node.data), "fixed": node in operations.fixed}
+    elif node in operations.locked:
+        error = missing_derivative(node)
+        recorded = [_number(slope) for slope in local_derivatives(node) if slope is not None]
+        told |= {"data": _number(node.data), "partials": recorded, "stale": node in graph.stale}
+        told |= {"undefined": shown(str(error))} if error else {}
+    return told
+
+
+def _number(x: float) -> float | str:
+    """As JSON has it, every digit; what is not finite as JavaScript's Number reads it."""
+    return x if x - x == 0.0 else "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
 
 
 def _edge(graph: DrawnGraph, edge: Edge, thing: dict[str, str], top: float) -> dict[str, Any]:
     tip, *points = thing["pos"].split()
     return {
         "head": int(graph.names[edge.head][1:]),
+        "place": edge.place,
         "path": [_point(point, top) for point in points],
         "tip": _point(tip.removeprefix("e,"), top),
-        "label": _point(thing["lp"], top),
-        "derivative": [short(edge.derivative), exact(edge.derivative)],
+        "label": None if graph.layers and edge.head.op is ops.dot else _point(thing["lp"], top),
     }
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import formulas, ops
+from .._tables import html_table
 from .._validation import as_table, describe
 from ..compiler import Compiled, compile
 from ..costs import cross_entropy, quadratic
@@ -50,16 +51,22 @@ class Measurement(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found: `rows`, one per method; as a str, a table."""
+    """What `compare` found: `rows`, one per method; as a str and in a notebook, a table."""
 
     title: str
     rows: list[Measurement]
 
     def __str__(self) -> str:
-        lines = [self.title, f"{'method':<16}{'unknowns':>12}{'multiplications':>18}{'seconds':>11}{'max error':>13}"]
-        for method, unknowns, multiplications, seconds, error in self.rows:
-            lines.append(f"{method:<16}{unknowns:>12,}{multiplications:>18,}{seconds:>11.1e}{error:>9.3g} ulp")
-        return "\n".join(lines)
+        lines = [self._NAMES, *self._cells()]
+        return "\n".join([self.title, *[f"{a:<16}{b:>12}{c:>18}{d:>11}{e:>13}" for a, b, c, d, e in lines]])
+
+    def _repr_html_(self) -> str:
+        return html_table(self._NAMES, self._cells(), title=self.title)
+
+    _NAMES = ("method", "unknowns", "multiplications", "seconds", "max error")
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [(m, f"{u:,}", f"{n:,}", f"{seconds:.1e}", f"{e:.3g} ulp") for m, u, n, seconds, e in self.rows]
 
 
 def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, Any], Value] = quadratic) -> Comparison:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .._tables import html_table
 from .._validation import describe
 from ..derivatives import grad
 from ..graph import forward, topological_order
@@ -29,17 +30,27 @@ class PathProduct(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What `explain` gives: `paths`, and their `total`; as a str, a line for each path and the sum at the bottom."""
+    """What `explain` gives: `paths`, and their `total`; as a str and in a notebook, a line for each path, the sum below."""
 
     paths: list[PathProduct]
     total: float
 
     def __str__(self) -> str:
-        lines = [
-            f"{path.product:>14.6g} = {' · '.join(f'{d:.6g}' for d in path.factors) or '1':<32} {' → '.join(path.names)}"
+        lines = [f"{product:>14} = {factors:<32} {names}" for product, factors, names in self._cells()]
+        return "\n".join([*lines, f"{self.total!r:>14} = {self._sum()}"])
+
+    def _repr_html_(self) -> str:
+        columns = ("product", "local derivatives", "path")
+        return html_table(columns, self._cells(), note=f"{self.total!r} = {self._sum()}")
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (f"{path.product:.6g}", " · ".join(f"{d:.6g}" for d in path.factors) or "1", " → ".join(path.names))
             for path in self.paths
         ]
-        return "\n".join([*lines, f"{self.total!r:>14} = the sum over {len(lines)} path{'s' * (len(lines) != 1)}"])
+
+    def _sum(self) -> str:
+        return f"the sum over {len(self.paths)} path{'s' * (len(self.paths) != 1)}"
 
 
 def explain(output: Value, wrt: Value) -> Explanation:

@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import ops
 from .._readings import Readings
+from .._tables import html_table
 from .._validation import as_number, describe
 from ..derivatives import grad, jvp
 from ..graph import dot_parts, reverse, topological_order
@@ -35,7 +36,7 @@ class GradientError(ArithmeticError):
 
 @dataclass(frozen=True)
 class GradCheck:
-    """What `gradcheck` found, one entry per number of the point; as a str, a table.
+    """What `gradcheck` found, one entry per number of the point; as a str and in a notebook, a table.
 
     differences, bounds: central differences and bounds of their errors. kinks: operations that were at a kink, and
     "detach", whose derivative is 0 by decision. With these, differences of the whole function cannot tell what its
@@ -50,14 +51,22 @@ class GradCheck:
     kinks: list[str]
 
     def __str__(self) -> str:
-        lines = [f"{'x':>14}{'reverse':>16}{'forward':>16}{'differences':>16}{'±':>9}"]
-        for x, *derivatives, bound in zip(
-            self.point, self.reverse, self.forward, self.differences, self.bounds, strict=True
-        ):
-            lines.append(f"{x:>14.8g}" + "".join(f"{d:>16.9g}" for d in derivatives) + f"{bound:>9.1g}")
-        if self.kinks:
-            lines.append(f"at a kink of {', '.join(self.kinks)}: the differences of the whole are no judge")
-        return "\n".join(lines)
+        rows = [self._NAMES, *self._cells()]
+        lines = [f"{x:>14}{a:>16}{b:>16}{c:>16}{bound:>9}" for x, a, b, c, bound in rows]
+        return "\n".join(filter(None, [*lines, self._note()]))
+
+    def _repr_html_(self) -> str:
+        return html_table(self._NAMES, self._cells(), note=self._note())
+
+    _NAMES = ("x", "reverse", "forward", "differences", "±")
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        rows = zip(self.point, self.reverse, self.forward, self.differences, self.bounds, strict=True)
+        return [(f"{x:.8g}", *[f"{d:.9g}" for d in derivatives], f"{bound:.1g}") for x, *derivatives, bound in rows]
+
+    def _note(self) -> str:
+        kinks = ", ".join(self.kinks)
+        return f"at a kink of {kinks}: the differences of the whole are no judge" if kinks else ""
 
 
 def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) -> GradCheck:
