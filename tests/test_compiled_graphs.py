@@ -4,12 +4,25 @@ Bounds come from running error analysis: to first order, a result is off by the 
 rounding error made there times the derivative of the result by it.
 """
 
-import inspect
 import math
 from operator import attrgetter
 
 import numpy as np
 import pytest
+from compiled_programs import (
+    KINKS,
+    NAMES,
+    ROUNDINGS,
+    U,
+    apply,
+    arity,
+    assert_as_eager,
+    away_from_kinks,
+    batch,
+    own_rows,  # noqa: F401  # a fixture
+    programs,
+    run,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -19,69 +32,16 @@ from microgradnet.compiler import adjoints, derivative
 from microgradnet.compiler import array_ops as arrays
 from microgradnet.compiler.programs import Passes
 from microgradnet.compiler.record import record
-from microgradnet.graph import depth_first, reverse, topological_order
+from microgradnet.graph import depth_first
 from microgradnet.value import as_value
 
-U = 2.0**-53  # the relative error of one rounding
-ROUNDINGS = 8  # of an elementary function: NumPy's and libm's differ by a few units in the last place
-
 ACTIVATIONS = ["sigmoid", "tanh", "relu", "softplus", "linear", "step"]
-
-
-def constant(number):
-    return as_value(number)
+constant = as_value
 
 
 def for_batches(fast):
     """The NumPy part of the source."""
     return fast.source.split("# larger batches\n\n")[-1]
-
-
-# Eager and compiled, side by side.
-
-
-def slack(node):
-    """To first order, how far rounding moves the result of any summation order and any form of the rules."""
-    order = topological_order(node)
-    adjoints = {node: 1.0}
-    reverse(order, adjoints, lambda inner: inner.partials)
-    moved = sum(
-        abs(adjoints[inner])
-        * (abs(inner.data) + sum(abs(d * p.data) for d, p in zip(inner.partials, inner.parents, strict=False) if d))
-        for inner in order
-        if adjoints.get(inner)
-    )
-    width = max((len(inner.parents) for inner in order), default=0)
-    return (ROUNDINGS + width + len(order)) * U * moved
-
-
-def batch(sizes, K, seed=0, low=0.2, high=0.9):
-    rng = np.random.default_rng(seed)
-    return [rng.uniform(low, high, (K, size)) for size in sizes]
-
-
-def assert_as_eager(function, *sizes, X=None, several=False, gradient=True):
-    """Compiled values, means and gradients are the eager ones, within the bound; gives the compiled function."""
-    fast = m.compile(function, *sizes)
-    X = batch(sizes, 3) if X is None else [np.asarray(x, dtype=float) for x in X]
-    K = len(X[0]) if X else 1
-    runs = [function(*[[Value(number) for number in x[k].tolist()] for x in X]) for k in range(K)]
-    outputs = [run if several else [run] for run in runs]
-    want = np.array([[y.data for y in run] for run in outputs])
-    bound = np.array([[slack(y) for y in run] for run in outputs])
-    got = fast(*X)
-    assert got.shape == (want.shape if several else (K,))
-    assert (abs(got.reshape(want.shape) - want) <= bound).all()
-    if several or not gradient:
-        return fast
-    mean, slopes = fast.value_and_grad(*X)
-    assert abs(mean - want.mean()) <= bound.mean() + (K + 2) * U * abs(want).mean()
-    eager = [m.grad(run, fast.parameters, create_graph=True) for run in runs]
-    numbers = np.array([[slope.data for slope in row] for row in eager]).reshape(K, -1)
-    bounds = np.array([[slack(slope) for slope in row] for row in eager]).reshape(K, -1)
-    limit = bounds.mean(axis=0) + (K + 2 + ROUNDINGS) * U * abs(numbers).mean(axis=0)
-    assert (abs(slopes - numbers.mean(axis=0)) <= limit).all()
-    return fast
 
 
 # The lecture's recursion, once more and with its rounding errors.
@@ -155,7 +115,7 @@ def random_net(rng, output=None):
     return net
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(16))
 def test_compiled_net_is_delta_recursion(seed):
     """Random architectures, both costs, batches of any size in any order, more than a chunk among them."""
     rng = np.random.default_rng(seed)
@@ -171,40 +131,17 @@ def test_compiled_net_is_delta_recursion(seed):
 def test_compiled_net_is_eager_net(activation, output):
     """Outputs of a net, and its quadratic cost with all derivatives, sample by sample."""
     net = m.MLP(2, [3, 2], activation, output, seed=3)
-    assert_as_eager(lambda x: net(x), 2, several=True)
+    assert_as_eager(lambda x: net(x), 2)
     assert_as_eager(lambda x, r: quadratic(net(x), r), 2, 2)
 
 
 # Graphs over the whole table.
 
-POWERS = ["**0", "**1", "**2", "**3", "**-1", "**-2", "**0.5", "**1.5", "**-0.5"]
-NAMES = [name for name in ops.TABLE if name != "dot"] + POWERS
-KINKS = {"relu": (0,), "step": (0,), "abs": (0,), "maximum": (0, 1), "minimum": (0, 1)}
-POSITIVE = {"/": [1], "**": [0], "log": [0], "sqrt": [0], "xlogy": [1]}
-
-
-def arity(name):
-    return len(inspect.signature(ops.named(name).partials).parameters) - 1
-
-
-def apply(name, operands):
-    """The operation on these operands, brought into its domain first."""
-    positive = [0] if name in POWERS and float(name[2:]) not in (1, 2, 3) else POSITIVE.get(name, [])
-    operands = [as_value(operand) for operand in operands]
-    operands = [x * x + 0.5 if i in positive else x for i, x in enumerate(operands)]
-    if name == "xlog1my":  # a pole at 1
-        operands[-1] = 0.5 - operands[-1] * operands[-1]
-    if name == "exp" or name == "**":
-        operands[-1] = operands[-1].sin() * 2.0
-    return Value._record(ops.named(name), tuple(operands))
-
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("seed", range(3))
-def test_every_operation_compiles(name, seed):
+def test_every_operation_compiles(name):
     """A row of the table on parameters, inputs, constants, what is made of them, groups, and the same operand twice."""
-    rng = np.random.default_rng(seed)
-    p = [Value(number) for number in rng.uniform(0.3, 0.8, 5).tolist()]
+    p = [Value(number) for number in np.random.default_rng(0).uniform(0.3, 0.8, 5).tolist()]
 
     def operands(x):
         single = [p[0], x[0], 0.7, p[1] * x[0], p[2].sin(), x[1] + 0.3, p[3] * p[4], 2.0]
@@ -218,52 +155,18 @@ def test_every_operation_compiles(name, seed):
         return sum([0.1 * (k + 1) * result for k, result in enumerate(results)])
 
     kink = name in KINKS and arity(name) == 2  # equal operands: the tie is exact only if both are the same number
-    assert_as_eager(function, 2, X=batch([2], 3, seed), gradient=not kink)
+    assert_as_eager(function, 2, gradient=not kink)
     for pair in ([p[0], x_j] for x_j in (0, 1)):
         assert_as_eager(lambda x, pair=pair: apply(name, [pair[0] * x[pair[1]], p[1] - x[0]][: arity(name)]), 2)
 
 
-@st.composite
-def programs(draw):
-    """Steps (operation, operands), where an operand is a number or the index of something computed before."""
-    operand = st.one_of(st.integers(0, 60), st.integers(0, 60), st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, -0.3]))
-    names = st.sampled_from([*NAMES, "dot", "sum of products", "layer"])
-    return draw(st.lists(st.tuples(names, st.lists(operand, min_size=7, max_size=7)), min_size=1, max_size=12))
-
-
-def run(steps, leaves):
-    """Everything that a program computes."""
-    values = list(leaves)
-    for name, operands in steps:
-        picked = [x if isinstance(x, float) else values[-1 - x % len(values)] for x in operands]
-        if name == "dot":
-            values.append(dot(picked[:3], picked[3:6], picked[6]))
-        elif name == "sum of products":
-            values.append(as_value(sum([a * b for a, b in zip(picked[:3], picked[3:6], strict=True)], picked[6])))
-        elif name == "layer":
-            shared = tuple(picked[5:])
-            values += [dot(picked[i : i + 2], shared, picked[i + 2]).sigmoid() for i in range(3)]
-        else:
-            values.append(apply(name, picked[: arity(name)]))
-    return values
-
-
-def away_from_kinks(values):
-    """Whether rounding cannot choose another branch."""
-    for node in topological_order(*values):
-        if node.op in KINKS and len(node.parents) == 1 and abs(node.first.data) < 1e-6:
-            return False
-        if node.op in KINKS and len(node.parents) == 2 and abs(node.first.data - node.second.data) < 1e-6:
-            return False
-    return True
-
-
+@pytest.mark.usefixtures("own_rows")
 @given(programs(), st.integers(1, 3), st.integers(0, 4), st.integers(0, 2**20), st.sampled_from(["last", "sum", "all"]))
 def test_random_graphs_compile(steps, inputs, parameters, seed, shape):
-    """Sharing, mixed leaves, constants, one output or several, over the whole table: values and gradients."""
+    """Sharing, mixed leaves, constants, one output or several, whatever people write on scalars: values and gradients."""
     rng = np.random.default_rng(seed)
-    p = [Value(number) for number in rng.normal(size=parameters).tolist()]
-    X = rng.normal(size=(2, inputs))
+    p = [Value(number) for number in np.float32(rng.normal(size=parameters)).tolist()]
+    X = np.float32(rng.normal(size=(2, inputs))).astype(float)
 
     def function(x):
         values = run(steps, [*x, *p])
@@ -279,7 +182,8 @@ def test_random_graphs_compile(steps, inputs, parameters, seed, shape):
         assume(False)
     assume(max(abs(number) for number in [*(value.data for value in everything), *slopes]) < 1e6)
     assume(away_from_kinks(everything))
-    assert_as_eager(function, inputs, X=[X], several=shape == "all")
+    far = any(value.data and not 1e-10 < abs(value.data) < 1e10 for value in m.nodes(*everything))
+    assert_as_eager(function, inputs, X=[X], single=not far)
 
 
 # Graphs in which something is irregular, one by one.
@@ -418,29 +322,10 @@ IRREGULAR = [
 
 
 @pytest.mark.parametrize("function", IRREGULAR, ids=lambda function: function.__name__)
-@pytest.mark.parametrize("K", [1, 4])
-def test_irregular_graph_compiles(function, K):
+def test_irregular_graph_compiles(function):
     """Values and gradients of graphs that are no layered net."""
     p = values(10)
-    X = batch([6], K)[0]
-    assert_as_eager(lambda x: function(p, x), 6, X=[X])
-
-
-@pytest.mark.parametrize("function", IRREGULAR, ids=lambda function: function.__name__)
-def test_irregular_graphs_take_batches_in_chunks(function):
-    """The mean and gradient of 2,500 samples are the means of those of any division of them."""
-    p = values(10)
-    fast = m.compile(lambda x: function(p, x), 6)
-    (X,) = batch([6], 2500)
-    mean, gradient = fast.value_and_grad(X)
-    parts = [(len(part), *fast.value_and_grad(part)) for part in (X[:1], X[1:900], X[900:])]
-    sizes = np.array([size for size, _, _ in parts]) / 2500
-    for whole, divided in ((mean, [c for _, c, _ in parts]), (gradient, [g for _, _, g in parts])):
-        divided = np.array(divided)
-        terms = (
-            np.array([abs(np.array(fast.value_and_grad(row[None])[1])) for row in X[:50]]).max() + abs(fast(X)).max()
-        )
-        assert np.all(abs(whole - np.tensordot(sizes, divided, 1)) <= 2500 * U * terms * 50)
+    assert_as_eager(lambda x: function(p, x), 6)
 
 
 @pytest.mark.parametrize(
@@ -464,7 +349,7 @@ def test_any_node_can_be_the_output(output):
 def test_outputs_of_every_kind_stand_side_by_side():
     """Several outputs: one column each, in order, repeated ones too."""
     p = Value(0.7)
-    fast = assert_as_eager(lambda x: [p, x[0], x[0] * p, constant(3.0), p, x[1], p * p], 2, several=True)
+    fast = assert_as_eager(lambda x: [p, x[0], x[0] * p, constant(3.0), p, x[1], p * p], 2)
     assert fast([[1.0, 2.0], [3.0, 4.0]])[:, 5].tolist() == [2.0, 4.0]
 
 
@@ -527,7 +412,7 @@ def test_pruned_net_compiles():
         y = [dot(neuron.w, [x[j] for j in inputs], neuron.b).sigmoid() for neuron, inputs in pairs]
         return [dot(neuron.w, y[: len(neuron.w)], neuron.b).sigmoid() for neuron in second.neurons]
 
-    assert_as_eager(pruned, 4, several=True)
+    assert_as_eager(pruned, 4)
     fast = assert_as_eager(lambda x, r: quadratic(pruned(x), r), 4, 3)
     wanted = {id(value) for value in net.parameters() if value.op != "constant"}
     assert {id(value) for value in fast.parameters} == wanted
@@ -542,7 +427,7 @@ def test_activations_used_in_several_places():
         y2 = second([*y1, *x])
         return third([*y1, *y2, *y1]) + [y.exp() for y in y1[1:]] + second([*y2, *y1])
 
-    assert_as_eager(skipping, 3, several=True)
+    assert_as_eager(skipping, 3)
     assert_as_eager(lambda x, r: quadratic(skipping(x), r), 3, 8)
 
 

@@ -60,6 +60,31 @@ class NormalForm:
         self._read(topological_order(*outputs), outputs)
         self.outputs = [self._at(value) for value in outputs]
 
+    def __str__(self) -> str:
+        """One line a term, leaves inside: `%5 = tanh(%4)`; a dot has two lists."""
+        lines = []
+        for number, term in enumerate(self.terms):
+            if term.kind >= ELEMENTWISE:
+                parts = (
+                    [f"[{self._names(part)}]" for part in term.operands]
+                    if term.kind == DOT
+                    else [self._names(term.operands)]
+                )
+                lines.append(f"%{number} = {term.op}({', '.join(parts)})")
+        return "\n".join([*lines, f"outputs: {self._names(self.outputs)}"])
+
+    def _names(self, numbers: Iterable[int]) -> str:
+        return ", ".join(map(self.name, numbers))
+
+    def name(self, number: int) -> str:
+        """How a term is printed as an operand."""
+        kind, _, operands = self.terms[number]
+        if kind == INPUT:
+            return f"x{operands[0] + 1}[{operands[1]}]"
+        if kind == PARAMETER:
+            return f"theta[{operands[0]}]"
+        return str(operands[0]) if kind == CONSTANT else f"%{number}"
+
     def _read(self, order: list[Value], outputs: Sequence[Value]) -> None:
         number = self._number
         absorbed = _absorbed(order, outputs)
