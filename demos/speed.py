@@ -437,7 +437,7 @@ IN_README = ["eager", "batches", "programs"]
 BEGIN, END = "<!-- speed.py --readme writes from here -->", "<!-- to here -->"
 # The columns behind our own, and how the sections call them.
 PEERS = {
-    "NumPy by hand": ("tuned", "NumPy by hand"),
+    "NumPy by hand": ("NumPy tuned", "NumPy by hand"),
     "PyTorch": ("PyTorch",),
     "JAX": ("JAX",),
     "autograd": ("autograd",),
@@ -449,9 +449,7 @@ DISTRIBUTIONS = {"PyTorch": "torch", "JAX": "jax", "autograd": "autograd", "micr
 def readme_table(figures: Figures, setting: str) -> str:
     """Our time for each piece of work, and every peer's as a multiple of it; the columns of those that took part."""
     peers = {peer: names for peer, names in PEERS.items() if any(set(names) & set(row) for row in figures.values())}
-    heads = [
-        f"{peer} {importlib.metadata.version(DISTRIBUTIONS[peer])}" if peer in DISTRIBUTIONS else peer for peer in peers
-    ]
+    heads = [f"{peer} {version(peer)}" if peer in DISTRIBUTIONS else peer for peer in peers]
     lines = [f"| value and gradient | ours | {' | '.join(heads)} |", f"|---|{'---|' * (1 + len(peers))}"]
     for work, row in figures.items():
         if "memory" in work:
@@ -462,6 +460,14 @@ def readme_table(figures: Figures, setting: str) -> str:
             cells.append(f"{times[0]:.3g}" if times else "–")
         lines.append(f"| {work.removesuffix(': gradient + update')} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", setting])
+
+
+def version(peer: str) -> str:
+    """Of a peer that is installed: its first two numbers."""
+    try:
+        return ".".join(importlib.metadata.version(DISTRIBUTIONS[peer]).split(".")[:2])
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def write_readme(table: str, readme: Path = README) -> None:
