@@ -130,11 +130,7 @@ def test_detach_passes_the_number_and_no_derivative():
 
 @pytest.mark.parametrize(
     "array",
-    [
-        lambda x: np.sin(x),
-        lambda x, out=None: np.sin(x),
-        lambda x, out=None: np.cos(x, out=out),
-    ],
+    [lambda x: np.sin(x), lambda x, out=None: np.sin(x), lambda x, out=None: np.cos(x, out=out)],
     ids=["without out", "out ignored", "other numbers"],
 )
 def test_an_array_form_that_does_not_fit_is_refused(array):
