@@ -319,12 +319,8 @@ def describe(*roots: Array) -> str:
     return "\n".join([*lines, f"roots: {', '.join([names[root] for root in roots])}"])
 
 
-<<<<<<< HEAD
-_SMALL, _LARGE = 2.0**-120, 2.0**120  # in which the compiler multiplies numbers itself; float32 has room around it
-=======
 # The range in which the compiler multiplies numbers itself; float32 has room around it.
 _SMALL, _LARGE = 2.0**-120, 2.0**120
->>>>>>> main
 
 
 def in_range(factor: float) -> bool:
