@@ -72,7 +72,7 @@ class Programs:
     ) -> float:
         """The mean of the first output over all samples; its gradient is put into `gradient`, other outputs into `watched`."""
         if self.chunk >= K:
-            xs = map(_aligned, columns)
+            xs = [_aligned(x) for x in columns]
             return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *xs)  # type: ignore[no-any-return]
         total, share = 0.0, np.empty_like(gradient)
         gradient[...] = 0.0
