@@ -275,8 +275,10 @@ FOREIGN = {
     "an empty zip": b"PK\x05\x06" + b"\0" * 18,
 }
 CHANGED = {
-    "A1": [np.ones((3, 2)), np.ones(2), np.ones((2, 2), dtype=complex), np.full((2, 2), np.nan), np.full((2, 2), "a")]
-    + [np.ones((2, 2), np.float16)],
+    "A1": [
+        *[np.ones((3, 2)), np.ones(2), np.ones((2, 2), dtype=complex), np.full((2, 2), np.nan), np.full((2, 2), "a")],
+        np.ones((2, 2), np.float16),
+    ],
     "b1": [np.ones(3)],
     "A2": [np.ones((1, 3))],
     "activations": [["sigmoid", "sigmod"], ["sigmoid"] * 3, [], 2, [["relu"], "relu"], None],
