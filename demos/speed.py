@@ -211,7 +211,7 @@ def sample_row(
         return [p.grad for p in parameters]
 
     check_same("the compiled program", fast.value_and_grad(X, R)[1], engine())
-    repeats = 1 if quick else max(1, 2_000 // len(fast.source.splitlines()))
+    repeats = 1 if quick else max(20, 20_000 // len(fast.source.splitlines()))
     compiled = timed(partial(fast.value_and_grad, X, R, theta=theta), repeats)
     return Row(name, {"compiled": compiled, "eager": timed(engine, repeats)}, target)
 

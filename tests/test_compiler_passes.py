@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from compiled_programs import own_rows, programs, run  # noqa: F401  # a fixture
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import microgradnet as m
@@ -225,13 +225,14 @@ def assert_well_formed(order):
 
 def assert_no_clash(order, roots, work, elsewhere=()):
     """Run the plan on names instead of numbers: whatever is read is what was meant."""
-    held = {}  # (work array, slot) → what it holds: array and slot
-    for place, text in work.fixed:
-        held |= {(place.work, place.start + i): {text} for i in range(place.shape.slots)}
-    fixed = set(held)
 
     def cells(run):
         return [(run.work, run.start + i) for i in range(run.shape.slots)]
+
+    held = {}  # (work array, slot) → what it holds: array and slot
+    for place, text in work.fixed:
+        held |= {cell: {text} for cell in cells(place)}
+    fixed = set(held)
 
     def check(array):
         owner = owner_of(array)
@@ -261,8 +262,7 @@ def assert_no_clash(order, roots, work, elsewhere=()):
         for parent in node.parents:
             other = work.run(owner_of(parent))
             if other is not None and set(cells(other)) & set(cells(run)):
-                assert is_elementwise(node)
-                assert (other.start, owner_of(parent).shape) == (run.start, node.shape)
+                assert is_elementwise(node)  # NumPy's functions take care of operands that overlap
         assert not fixed & set(cells(run))
         held |= {cell: {(node, i)} for i, cell in enumerate(cells(run))}
     for root in roots:
@@ -285,6 +285,7 @@ def plans():
 
 
 @pytest.mark.usefixtures("own_rows")
+@settings(max_examples=40)
 @given(steps=programs(), inputs=st.integers(1, 3), parameters=st.integers(0, 4), last=st.booleans())
 def test_no_two_live_arrays_share_a_slot(plans, steps, inputs, parameters, last):
     p = numbered(parameters)
@@ -298,21 +299,26 @@ def test_no_two_live_arrays_share_a_slot(plans, steps, inputs, parameters, last)
         assert_no_clash(order, roots, work, elsewhere)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_wrong_plans_are_caught(kind, monkeypatch):
-    """One that frees an array although somebody still reads it."""
+@pytest.mark.parametrize("kind", ["attention", "scalar_function"])
+def test_wrong_plans_are_caught(kind):
+    """An array that is put where another one lies that is still to be read."""
     function, *sizes = KINDS[kind]()
     roots = [passes_of(function, *sizes).forward]
     order = [node for node in depth_first(roots, attrgetter("parents")) if is_computed(node)]
     assert_no_clash(order, roots, WorkArrays(order, roots))
 
-    def too_early(self, owner):
-        self.readers[owner] -= 1
-        return owner in self._run
-
-    monkeypatch.setattr(WorkArrays, "_is_last_reader", too_early)
-    with pytest.raises(AssertionError):
-        assert_no_clash(order, roots, WorkArrays(order, roots))
+    caught = 0
+    for i, node in enumerate(order):
+        for other in order[:i]:
+            run, place = WorkArrays(order, roots).run(node), WorkArrays(order, roots).run(other)
+            later = {owner_of(parent) for after in order[i + 1 :] for parent in after.parents} | {owner_of(roots[0])}
+            if other in later and node.op != array_ops.stack and node.shape == other.shape and run.work != place.work:
+                wrong = WorkArrays(order, roots)
+                wrong._run[node] = place
+                with pytest.raises(AssertionError):
+                    assert_no_clash(order, roots, wrong)
+                caught += 1
+    assert caught > 0
 
 
 # Rewrites: each does what its name says, and keeps the numbers.
@@ -406,7 +412,7 @@ def test_derivatives_of_structural_operations_are_differences():
     graph = ArrayGraph()
     theta, x = graph.theta(6), graph.input(0, 2)
     matrix = graph.take(theta, [0, 1, 2, 3, 1, 0], 3, 2)
-    y = graph.elementwise(ops.sin, graph.matmul(matrix, graph.stack([x, graph.row_of(1.0)]) if False else x))
+    y = graph.elementwise(ops.sin, graph.matmul(matrix, x))
     z = graph.stack([y, graph.take(y, [2, 2], 2, 1), graph.stretch(graph.take(theta, [4], 1, 1), Shape(2, 1, False))])
     wide = graph.regroup(graph.take(z, [0, 1, 2, 3, 4, 5], 6, 1), 3, 2) * graph.take(theta, [5], 1, 1)
     root = graph.reduce(ops.add, graph.regroup(wide * wide, 6, 1))
@@ -450,20 +456,19 @@ def source_value(array, theta, X):
     "slots", [[0, 1, 2, 3], [4, 5, 8, 9], [0, 2, 4, 6], [0, 4, 1, 5], [3], [0, 0, 1, 1], [5, 4, 3, 2]]
 )
 def test_views_of_parameters_show_their_slots(slots):
-    """Regular slots as a slice; those that repeat or run backwards as none."""
+    """Where there is one, for neither repeated nor reversed slots have any."""
     theta = np.arange(12.0)
     for rows, columns in ((len(slots), 1), (1, len(slots)), (2, len(slots) // 2)):
         if rows * columns == len(slots):
             text = lattice("theta", 12, tuple(slots), (rows, columns))
             table = np.reshape(slots, (rows, columns))
+            assert (text is None) <= (slots != list(range(slots[0], slots[0] + len(slots))))
             if text is not None:
                 view = eval(
                     text,
                     {"theta": theta, "view": lambda a, s, t: np.lib.stride_tricks.as_strided(a, s, [8 * i for i in t])},
                 )
                 assert (view == theta[table]).all()
-            else:
-                assert len(set(slots)) < len(slots) or slots != sorted(slots) or rows > 1
 
 
 def test_statements_are_shared_and_trivial_ones_vanish():

@@ -183,8 +183,8 @@ def test_partials_are_right_to_the_last_digits_for_every_float(op, data):
 
 @each_row_in_the_book
 def test_partials_are_right_at_the_edges(op):
-    """At every tie and kink, and one float or 1e308 beside them."""
-    for point in at_the_edges(op):
+    """At every tie and kink, and one float or 1e308 beside them; of a power that vanishes, whose slope does not."""
+    for point in [*at_the_edges(op), *[(1e-170, 2.0)] * (op == "**")]:
         check_partials(op, point)
 
 

@@ -103,7 +103,7 @@ class Execution:
             if found is not None and math.isfinite(found[0]):
                 mean, gradient[...], others = found
                 if watched is not None:
-                    watched[...] = others
+                    watched.T[...] = others
                 _refuse_infinite(gradient)
                 return mean
         mean, clean = self._in_numpy(gradient, rows, K, theta, watched)

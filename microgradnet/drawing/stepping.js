@@ -523,8 +523,7 @@ function update() {
     : trained.length === 0 ? "There is no parameter to update."
     : trained.some(i => N[i].fixed) ? "Parameters under an operation without a formula cannot be updated." : "";
   if (why) return stop(why);
-  const next = trained.map(i => data[i] - dt * grads[i]);
-  trained.forEach((i, k) => { data[i] = next[k]; });
+  for (const i of trained) data[i] -= dt * grads[i];
   compute();
   costs.push(failure ? NaN : data[root]);
   rises = data[root] > before ? rises + 1 : 0;
