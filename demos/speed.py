@@ -434,6 +434,7 @@ def import_time(module: str, clock: Clock) -> float:
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 IN_README = ["eager", "batches", "programs"]
+NOT_IN_README = ("memory", ", dot")
 BEGIN, END = "<!-- speed.py --readme writes from here -->", "<!-- to here -->"
 # The columns behind our own, and how the sections call them.
 PEERS = {
@@ -452,12 +453,12 @@ def readme_table(figures: Figures, setting: str) -> str:
     heads = [f"{peer} {version(peer)}" if peer in DISTRIBUTIONS else peer for peer in peers]
     lines = [f"| value and gradient | ours | {' | '.join(heads)} |", f"|---|{'---|' * (1 + len(peers))}"]
     for work, row in figures.items():
-        if "memory" in work:
+        if any(word in work for word in NOT_IN_README):
             continue
         cells = [seconds(row["ours"])]
         for names in peers.values():
             times = [row[name] / row["ours"] for name in names if name in row]
-            cells.append(f"{times[0]:.3g}" if times else "–")
+            cells.append(f"{times[0]:.{2 if times[0] < 10 else 0}f}" if times else "–")
         lines.append(f"| {work.removesuffix(': gradient + update')} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", setting])
 

@@ -65,7 +65,7 @@ def test_the_readme_gets_the_figures_and_keeps_the_rest(tmp_path):
     assert text.endswith("-->\nafter\n")
     head, _, net, chain = [line for line in text.splitlines() if line.startswith("|")]
     assert re.fullmatch(r"\| \S.* \| ours \| NumPy by hand \| PyTorch .*\|", head)
-    assert (net, chain) == ("| net | 2.00 ms | 0.5 | 2.5 |", "| chain | 1.00 s | – | – |")
+    assert (net, chain) == ("| net | 2.00 ms | 0.50 | 2.50 |", "| chain | 1.00 s | – | – |")
     readme.write_text("no marks")
     with pytest.raises(SystemExit, match="restore them"):
         speed.write_readme("", readme)
