@@ -1,29 +1,22 @@
 """`gradcheck` lets every right rule pass and names the operation of every wrong one; differences hold their bounds."""
 
-import inspect
 import itertools
 import math
 import random
 
 import numpy as np
+import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import U
 
 from microgradnet import GradientError, Value, cross_entropy, dot, gradcheck, maximum, minimum, ops, quadratic
 from microgradnet.verify import gradient_check
 from microgradnet.verify.differences import Estimate, slopes
 
-U = 2.0**-53
-
-
-def operands(op):
-    """How many, by the partials' signature."""
-    return len(inspect.signature(op.partials).parameters) - 1
-
-
 ROWS = [op for op in ops.TABLE.values() if op is not ops.dot]
-BINARY = [op for op in ROWS if operands(op) == 2]
+BINARY = [op for op in ROWS if oracles.arity(op) == 2]
 reals = (
     st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, math.pi / 2, 16 * math.pi])
     | st.floats(-4, 4)
@@ -50,8 +43,8 @@ def passes(function, point):
 @given(a=reals, b=reals)
 def test_every_row_passes_everywhere(op, a, b):
     """Large, small, at kinks, ties and the end of the domain; a new row is checked here without a change."""
-    for point in ([a, b], [a, a])[: operands(op)]:
-        passes(op, point[: operands(op)])
+    for point in ([a, b], [a, a])[: oracles.arity(op)]:
+        passes(op, point[: oracles.arity(op)])
 
 
 @given(z=st.floats(-800, 800), r=st.sampled_from([0.0, 1.0, 0.5]) | st.floats(0, 1))
@@ -132,7 +125,7 @@ MISTAKES = {
 @pytest.mark.parametrize("op", ROWS, ids=str)
 def test_a_wrong_partial_is_found_and_named(op, mistake):
     """For every row and every operand, in the midst of a function; a millionth is enough."""
-    count = operands(op)
+    count = oracles.arity(op)
     right = op.partials(*[0.7, 0.3][:count], op.value(*[0.7, 0.3][:count]))
     for i in range(count):
         if MISTAKES[mistake](right[i]) == right[i]:
