@@ -175,7 +175,6 @@ def test_at_a_kink_the_slopes_to_the_sides_and_between_are_right(slope, right, m
 
 @pytest.mark.parametrize("x", [1e-9, -1e-9, 1e-300, -1e-300, 1e-3])
 def test_beside_a_kink_only_the_slope_of_that_side_is_right(monkeypatch, x):
-    """However near it is."""
     assert gradcheck(Value.relu, x).kinks == []
     monkeypatch.setattr(ops.relu, "partials", lambda x, y: (1.0 - ops.step(x),))
     with pytest.raises(GradientError, match="the partial of 'relu'"):
@@ -190,7 +189,6 @@ def test_two_kinks_that_make_a_line_are_no_mistake():
 
 
 def test_all_wrong_operations_are_named_once(monkeypatch):
-    """One line each, however often they were used; the table below."""
     monkeypatch.setattr(ops.sin, "partials", lambda x, y: (2.0,))
     monkeypatch.setattr(ops.exp, "partials", lambda x, y: (3.0,))
     with pytest.raises(GradientError) as caught:
@@ -242,7 +240,6 @@ def test_a_detached_number_is_no_mistake():
 
 
 def test_a_wrong_sweep_is_found(monkeypatch):
-    """If forward and reverse mode disagree."""
     monkeypatch.setattr(gradient_check, "jvp", lambda output, tangents: 1.0)
     with pytest.raises(GradientError, match="reverse and forward mode disagree"):
         gradcheck(Value.sin, 0.7)
@@ -252,7 +249,6 @@ def test_a_wrong_sweep_is_found(monkeypatch):
 
 
 def test_the_result_holds_three_gradients():
-    """One entry per number of the point, and a table of the same."""
     result = gradcheck(lambda x, y: x * y + y, (3, np.float64(2.0)))
     assert result.point == [3.0, 2.0]
     assert result.reverse == result.forward == [2.0, 4.0]
@@ -296,7 +292,6 @@ def test_a_function_of_nothing_has_derivative_zero():
     ],
 )
 def test_what_cannot_be_checked_is_refused(function, point, error, message):
-    """Functions that give no Value, empty points, and points outside the domain with the operation's own error."""
     with pytest.raises(error, match=message):
         gradcheck(function, point)
 
