@@ -28,12 +28,15 @@ def quick_run(name, out):
 
 
 def quick_fixture(name):
-    """The fixture of a demo's module: what a quick run printed, and the new folder with its pictures."""
+    """The fixture of a demo's module: what a quick run printed, and the new folder with its pictures, none of them blank."""
 
     @pytest.fixture(scope="module")
     def quick(tmp_path_factory):
         out = tmp_path_factory.mktemp(name) / "new" / "folder"
-        return quick_run(name, out), out
+        text = quick_run(name, out)
+        assert str(out / f"{name}.png") in text
+        assert not_blank(out / f"{name}.png")
+        return text, out
 
     return quick
 

@@ -21,7 +21,6 @@ def by_method(result):
 
 @pytest.fixture(autouse=True, scope="module")
 def hasty():
-    """No time is spent on measuring it well."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "_SECONDS", 0.0)
         yield
@@ -32,11 +31,7 @@ SMALL = MLP(2, [2, 1], seed=3)  # 3 nodes, 6 edges
 
 def test_unknowns_are_the_lectures():
     """Backward: nodes of the network; forward: nodes times edges; for one sample, however many there are."""
-    for net, nodes, edges in (
-        (SMALL, 3, 6),
-        (MLP(6, [4, 3, 1], seed=1), 8, 24 + 12 + 3),
-        (MLP(1, [5, 2], seed=1), 7, 5 + 10),
-    ):
+    for net, nodes, edges in ((SMALL, 3, 6), (MLP(6, [4, 3, 1]), 8, 24 + 12 + 3), (MLP(1, [5, 2]), 7, 5 + 10)):
         X, R = np.full((3, net.nin), 0.5), np.full((3, net.nout), 0.5)
         rows = by_method(compare(net, X, R))
         assert [row.unknowns for row in rows.values()] == [nodes, nodes * edges, nodes, nodes, nodes * edges]
@@ -64,7 +59,6 @@ def test_multiplications_are_those_on_paper():
 
 
 def test_a_batch_costs_as_many_multiplications_as_its_samples():
-    """K samples, K times the work."""
     one = by_method(compare(SMALL, [0.3, -0.2], 1.0))
     five = by_method(compare(SMALL, [[0.3, -0.2]] * 5, [1.0] * 5))
     assert [five[m].multiplications for m in METHODS] == [5 * one[m].multiplications for m in METHODS]
@@ -117,12 +111,8 @@ def test_a_table_of_what_was_measured_and_the_net_is_left_alone():
 def test_data_of_one_sample_and_of_a_batch():
     """A flat x is one sample, or for a net with one input a batch; r likewise; all of them are the same data."""
     wanted = [row.max_error for row in compare(SMALL, [[0.3, -0.2]], [[1.0]]).rows]
-    for x, r in (
-        ([0.3, -0.2], 1.0),
-        ([0.3, -0.2], [1.0]),
-        (np.array([0.3, -0.2]), np.float64(1.0)),
-        ([[0.3, -0.2]], 1),
-    ):
+    flat = np.array([0.3, -0.2])
+    for x, r in ((flat.tolist(), 1.0), (flat.tolist(), [1.0]), (flat, np.float64(1.0)), ([flat], 1)):
         result = compare(SMALL, x, r)
         assert "1 sample," in str(result)
         assert [row.max_error for row in result.rows] == wanted
@@ -150,6 +140,5 @@ MIXED.layers[0].neurons[1].activation = "tanh"
     ],
 )
 def test_what_does_not_fit_is_refused(call, error, message):
-    """With what arrived and what was wanted."""
     with pytest.raises(error, match=message):
         call()

@@ -5,7 +5,7 @@ import re
 import curve as demo
 import numpy as np
 import pytest
-from demo_runs import changed_run, not_blank, quick_fixture
+from demo_runs import changed_run, quick_fixture
 
 from microgradnet import compile, formulas, quadratic
 
@@ -17,13 +17,11 @@ quick = quick_fixture("curve")
 
 @pytest.fixture(scope="module")
 def data():
-    """The demo's samples."""
     return demo.samples(np.random.default_rng(demo.DATA_SEED))
 
 
 @pytest.fixture(scope="module")
 def descent(data):
-    """The parameters where Newton's method starts, and its descent."""
     net = demo.new_net()
     fast = compile(lambda x, r: quadratic(net(x), r), 1, 1)
     return fast.theta(), demo.newtons_method(net, fast, *data, demo.NEWTON_STEPS)
@@ -178,10 +176,3 @@ def test_the_closing_line_follows_the_results(quick):
     said = demo.seen(short, descent, [demo.Trial(0.5, [1.0, 0.1], 0.1), demo.Trial(0.6, [1.0, 0.2], 0.2)])
     assert "stopped short at |∇C| = 1e-03 in 1 steps" in said
     assert "comes back with Δt = 0.5 · 2/λ_max.\nBeside the minimum it comes back with Δt = 0.6 · 2/λ_max." in said
-
-
-def test_the_picture_is_saved(quick):
-    """In a folder that is made for it."""
-    text, out = quick
-    assert f"The picture: {out / 'curve.png'}\n" in text
-    assert not_blank(out / "curve.png")

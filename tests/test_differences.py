@@ -1,29 +1,22 @@
 """`gradcheck` lets every right rule pass and names the operation of every wrong one; differences hold their bounds."""
 
-import inspect
 import itertools
 import math
 import random
 
 import numpy as np
+import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import U
 
 from microgradnet import GradientError, Value, cross_entropy, dot, gradcheck, maximum, minimum, ops, quadratic
 from microgradnet.verify import gradient_check
 from microgradnet.verify.differences import Estimate, slopes
 
-U = 2.0**-53
-
-
-def operands(op):
-    """How many, by the partials' signature."""
-    return len(inspect.signature(op.partials).parameters) - 1
-
-
 ROWS = [op for op in ops.TABLE.values() if op is not ops.dot]
-BINARY = [op for op in ROWS if operands(op) == 2]
+BINARY = [op for op in ROWS if oracles.arity(op) == 2]
 reals = (
     st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, math.pi / 2, 16 * math.pi])
     | st.floats(-4, 4)
@@ -50,8 +43,8 @@ def passes(function, point):
 @given(a=reals, b=reals)
 def test_every_row_passes_everywhere(op, a, b):
     """Large, small, at kinks, ties and the end of the domain; a new row is checked here without a change."""
-    for point in ([a, b], [a, a])[: operands(op)]:
-        passes(op, point[: operands(op)])
+    for point in ([a, b], [a, a])[: oracles.arity(op)]:
+        passes(op, point[: oracles.arity(op)])
 
 
 @given(z=st.floats(-800, 800), r=st.sampled_from([0.0, 1.0, 0.5]) | st.floats(0, 1))
@@ -132,7 +125,7 @@ MISTAKES = {
 @pytest.mark.parametrize("op", ROWS, ids=str)
 def test_a_wrong_partial_is_found_and_named(op, mistake):
     """For every row and every operand, in the midst of a function; a millionth is enough."""
-    count = operands(op)
+    count = oracles.arity(op)
     right = op.partials(*[0.7, 0.3][:count], op.value(*[0.7, 0.3][:count]))
     for i in range(count):
         if MISTAKES[mistake](right[i]) == right[i]:
@@ -182,7 +175,6 @@ def test_at_a_kink_the_slopes_to_the_sides_and_between_are_right(slope, right, m
 
 @pytest.mark.parametrize("x", [1e-9, -1e-9, 1e-300, -1e-300, 1e-3])
 def test_beside_a_kink_only_the_slope_of_that_side_is_right(monkeypatch, x):
-    """However near it is."""
     assert gradcheck(Value.relu, x).kinks == []
     monkeypatch.setattr(ops.relu, "partials", lambda x, y: (1.0 - ops.step(x),))
     with pytest.raises(GradientError, match="the partial of 'relu'"):
@@ -197,7 +189,6 @@ def test_two_kinks_that_make_a_line_are_no_mistake():
 
 
 def test_all_wrong_operations_are_named_once(monkeypatch):
-    """One line each, however often they were used; the table below."""
     monkeypatch.setattr(ops.sin, "partials", lambda x, y: (2.0,))
     monkeypatch.setattr(ops.exp, "partials", lambda x, y: (3.0,))
     with pytest.raises(GradientError) as caught:
@@ -249,7 +240,6 @@ def test_a_detached_number_is_no_mistake():
 
 
 def test_a_wrong_sweep_is_found(monkeypatch):
-    """If forward and reverse mode disagree."""
     monkeypatch.setattr(gradient_check, "jvp", lambda output, tangents: 1.0)
     with pytest.raises(GradientError, match="reverse and forward mode disagree"):
         gradcheck(Value.sin, 0.7)
@@ -259,7 +249,6 @@ def test_a_wrong_sweep_is_found(monkeypatch):
 
 
 def test_the_result_holds_three_gradients():
-    """One entry per number of the point, and a table of the same."""
     result = gradcheck(lambda x, y: x * y + y, (3, np.float64(2.0)))
     assert result.point == [3.0, 2.0]
     assert result.reverse == result.forward == [2.0, 4.0]
@@ -303,7 +292,6 @@ def test_a_function_of_nothing_has_derivative_zero():
     ],
 )
 def test_what_cannot_be_checked_is_refused(function, point, error, message):
-    """Functions that give no Value, empty points, and points outside the domain with the operation's own error."""
     with pytest.raises(error, match=message):
         gradcheck(function, point)
 

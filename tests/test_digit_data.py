@@ -14,7 +14,6 @@ STRIP = [5, 0, 4, 1, 9, 2]
 
 @pytest.fixture(scope="module")
 def six():
-    """The images of the demo's strip, shape (6, 28, 28)."""
     return data.load(each=10)[2].images
 
 
@@ -28,7 +27,6 @@ def strip(six):
 
 
 def test_data_are_5000_digits_500_of_each():
-    """The file holds bytes of the promised shapes, and is at most 1.2 MB."""
     images, labels = data.load_shipped()
     assert (images.shape, images.dtype) == ((5000, 28, 28), np.uint8)
     assert np.bincount(labels).tolist() == [500] * 10
@@ -52,7 +50,6 @@ def test_nothing_of_the_strip_or_the_report_was_trained_on(each):
 
 @pytest.mark.parametrize("content", [None, "cut short", b"version https://git-lfs.github.com/spec/v1"])
 def test_a_lost_or_damaged_data_file_is_named(content, tmp_path):
-    """With the request to restore it."""
     path = tmp_path / "mnist_5k.npz"
     if content:
         path.write_bytes(data.SHIPPED.read_bytes()[:100_000] if content == "cut short" else content)
@@ -180,7 +177,6 @@ def test_the_strip_file_is_a_28_by_168_picture_of_the_six_images(tmp_path, six, 
 
 
 def test_a_picture_is_written_whole_or_not_at_all(tmp_path, six):
-    """Where the file cannot be put, an error names it and no part of it stays behind."""
     (tmp_path / "504192.png").mkdir()
     with pytest.raises(data.InputError, match=r"504192\.png cannot be written .* --out"):
         data.write_strip(tmp_path, six)

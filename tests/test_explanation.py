@@ -81,7 +81,6 @@ def test_paths_are_counted_before_they_are_walked():
 
 
 def test_a_path_may_be_longer_than_the_recursion_limit():
-    """The walk is a loop."""
     x = y = Value(2.0)
     for _ in range(20_000):
         y = y * 1.0

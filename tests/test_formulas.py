@@ -79,30 +79,19 @@ costs = pytest.mark.parametrize(("cost", "miracle"), [("quadratic", 1.0), ("cros
 
 
 @costs
-def test_delta_recursion_by_hand(cost, miracle):
-    """δ⁽p⁾ = 1/K (f - r) σ′, or without the σ′, then δ⁽q⁻¹⁾ = Σ_j δ_j a_j σ′; the 1/K and both samples included."""
-    deltas, dA, db = formulas.delta_recursion(A, b, X, R, cost=cost)
+def test_both_ways_to_the_gradient_by_hand(cost, miracle):
+    """δ⁽p⁾ = 1/K (f - r) σ′, or without the σ′, then δ⁽q⁻¹⁾ = Σ_j δ_j a_j σ′; and 1/K Σ_k (f - r) ∂f, or (σ(z) - r) ∂z."""
+    deltas, *recursion = formulas.delta_recursion(A, b, X, R, cost=cost)
     close(deltas, [miracle * np.array(DELTA1), miracle * np.array(DELTA2)])
-    close(dA, [miracle * np.array(DC_DA1), miracle * np.array(DC_DA2)])
-    close(db, [miracle * np.array(DC_DB1), miracle * np.array(DC_DB2)])
+    for dA, db in (recursion, getattr(formulas, f"{cost}_gradient_forward")(A, b, X, R)):
+        close(dA, [miracle * np.array(DC_DA1), miracle * np.array(DC_DA2)])
+        close(db, [miracle * np.array(DC_DB1), miracle * np.array(DC_DB2)])
 
 
-@costs
-def test_gradients_forward_by_hand(cost, miracle):
-    """1/K Σ_k (f - r) ∂f is the gradient of the quadratic cost, 1/K Σ_k (σ(z) - r) ∂z that of cross-entropy."""
-    dA, db = getattr(formulas, f"{cost}_gradient_forward")(A, b, X, R)
-    close(dA, [miracle * np.array(DC_DA1), miracle * np.array(DC_DA2)])
-    close(db, [miracle * np.array(DC_DB1), miracle * np.array(DC_DB2)])
+GRADIENTS = [formulas.delta_recursion(A, b, X, R), ([DC_DA1, DC_DA2], [DC_DB1, DC_DB2])]
 
 
-@pytest.mark.parametrize(
-    "gradients",
-    [
-        formulas.delta_recursion(A, b, X, R),
-        formulas.quadratic_gradient_forward(A, b, X, R),
-        ([DC_DA1, DC_DA2], [DC_DB1, DC_DB2]),
-    ],
-)
+@pytest.mark.parametrize("gradients", [*GRADIENTS, formulas.quadratic_gradient_forward(A, b, X, R)])
 def test_gradient_step_goes_downhill(gradients):
     """a_new = a_old - Δt ∂C/∂a, from any form of gradients, and leaves the old numbers alone."""
     before = [array.copy() for array in A + b]
@@ -194,14 +183,12 @@ STEPS = [
 @pytest.mark.parametrize(("A", "b", "x", "message"), SHAPES)
 @pytest.mark.parametrize("formula", [formulas.forward_pass, formulas.forward_derivatives])
 def test_shapes_that_do_not_fit_are_refused(formula, A, b, x, message):
-    """With the culprit, what arrived and what was wanted."""
     with pytest.raises(ValueError, match=message):
         formula(A, b, x)
 
 
 @pytest.mark.parametrize("wrong", [["1", "2"], [True, False], [1j, 2.0]], ids=repr)
 def test_what_is_no_number_is_refused(wrong):
-    """By its kind."""
     with pytest.raises(TypeError, match=f"x .*{np.asarray(wrong).dtype}"):
         formulas.forward_pass(A, b, wrong)
 
@@ -209,7 +196,6 @@ def test_what_is_no_number_is_refused(wrong):
 @pytest.mark.parametrize(("X", "R", "message"), SAMPLES)
 @pytest.mark.parametrize("formula", [formulas.delta_recursion, formulas.quadratic_gradient_forward])
 def test_samples_that_do_not_fit_are_refused(formula, X, R, message):
-    """Samples and desired outputs alike."""
     with pytest.raises(ValueError, match=message):
         formula(A, b, X, R)
 
@@ -226,11 +212,10 @@ def test_names_that_are_not_the_lectures_are_refused(activation, cost, message):
 
 @pytest.mark.parametrize("r", [1.5, -0.5])
 def test_cross_entropy_refuses_targets_beyond_0_and_1(r):
-    """In every formula."""
-    for refuses in (lambda R: formulas.delta_recursion(A, b, X, R, cost="cross_entropy"),
-                    lambda R: formulas.cross_entropy_gradient_forward(A, b, X, R)):  # fmt: skip
-        with pytest.raises(ValueError, match="between 0 and 1"):
-            refuses([0.5, r])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        formulas.delta_recursion(A, b, X, [0.5, r], cost="cross_entropy")
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        formulas.cross_entropy_gradient_forward(A, b, X, [0.5, r])
 
 
 @pytest.mark.parametrize(("gradients", "dt", "message"), STEPS)

@@ -163,26 +163,35 @@ def check_backward(recording, root):
 plain_numbers = st.integers(-256, 256).map(lambda k: k / 64)
 
 
+def some_node(recording):
+    """One of the last four or any earlier node, so that graphs are deep and shared."""
+    n = len(recording.nodes)
+    return st.integers(max(0, n - 4), n - 1) | st.integers(0, n - 1)
+
+
+def grow(recording, draw):
+    """One step more, of any kind."""
+    index, kind = some_node(recording), draw(st.integers(0, 6))
+    if kind == 0:
+        pairs = draw(st.lists(st.tuples(index, index), max_size=4))
+        recording.dot([w for w, _ in pairs], [x for _, x in pairs], draw(index))
+    elif kind <= 2:
+        recording.step(draw(st.sampled_from(UNARY)), [draw(index)])
+    elif kind <= 4:
+        recording.step(draw(st.sampled_from(BINARY)), [draw(index), draw(index)])
+    else:
+        name, node = draw(st.sampled_from(BINARY)), draw(index)
+        recording.step(name, [node, node], draw(plain_numbers), draw(st.integers(0, 1)))
+
+
 @st.composite
 def recordings(draw):
-    """Up to 40 nodes; an operand is one of the last four or any earlier node, so that graphs are deep and shared."""
+    """Up to 40 nodes."""
     recording = Recording()
     for number in draw(st.lists(plain_numbers, min_size=1, max_size=5)):
         recording.leaf(number)
     for _ in range(draw(st.integers(1, 35))):
-        n = len(recording.nodes)
-        index = st.integers(max(0, n - 4), n - 1) | st.integers(0, n - 1)
-        kind = draw(st.integers(0, 6))
-        if kind == 0:
-            pairs = draw(st.lists(st.tuples(index, index), max_size=4))
-            recording.dot([w for w, _ in pairs], [x for _, x in pairs], draw(index))
-        elif kind <= 2:
-            recording.step(draw(st.sampled_from(UNARY)), [draw(index)])
-        elif kind <= 4:
-            recording.step(draw(st.sampled_from(BINARY)), [draw(index), draw(index)])
-        else:
-            name, node = draw(st.sampled_from(BINARY)), draw(index)
-            recording.step(name, [node, node], draw(plain_numbers), draw(st.integers(0, 1)))
+        grow(recording, draw)
     return recording
 
 
@@ -210,10 +219,6 @@ class GrowingGraph(RuleBasedStateMachine):
         for number in numbers:
             self.add_leaf(number)
 
-    def node(self, data):
-        n = len(self.recording.nodes)
-        return data.draw(st.integers(max(0, n - 4), n - 1) | st.integers(0, n - 1))
-
     def grown(self):
         self.grads += [(0.0, 0.0)] * (len(self.recording.nodes) - len(self.grads))
 
@@ -222,30 +227,15 @@ class GrowingGraph(RuleBasedStateMachine):
         self.recording.leaf(number)
         self.grown()
 
-    @rule(data=st.data(), name=st.sampled_from(UNARY))
-    def unary(self, data, name):
-        self.recording.step(name, [self.node(data)])
-        self.grown()
-
-    @rule(data=st.data(), name=st.sampled_from(BINARY))
-    def binary(self, data, name):
-        self.recording.step(name, [self.node(data), self.node(data)])
-        self.grown()
-
-    @rule(data=st.data(), name=st.sampled_from(BINARY), number=plain_numbers, side=st.integers(0, 1))
-    def with_a_number(self, data, name, number, side):
-        node = self.node(data)
-        self.recording.step(name, [node, node], number, side)
-        self.grown()
-
-    @rule(data=st.data(), n=st.integers(0, 3))
-    def sum_of_products(self, data, n):
-        self.recording.dot([self.node(data) for _ in range(n)], [self.node(data) for _ in range(n)], self.node(data))
+    @rule(data=st.data(), steps=st.integers(1, 4))
+    def grow(self, data, steps):
+        for _ in range(steps):
+            grow(self.recording, data.draw)
         self.grown()
 
     @rule(data=st.data(), times=st.integers(1, 2))
     def backward(self, data, times):
-        root = self.node(data)
+        root = data.draw(some_node(self.recording))
         expected = self.recording.derivatives(root)
         for _ in range(times):
             if expected is None:
@@ -260,7 +250,7 @@ class GrowingGraph(RuleBasedStateMachine):
 
     @rule(data=st.data(), number=plain_numbers)
     def assign_a_leaf(self, data, number):
-        k = self.node(data)
+        k = data.draw(some_node(self.recording))
         if self.recording.operands[k]:
             with pytest.raises(AttributeError):
                 self.recording.nodes[k].data = number

@@ -6,7 +6,7 @@ moons. What they must give is known from published results.
 
 import numpy as np
 
-from microgradnet import MLP, Layer, Neuron, Value
+from microgradnet import MLP, Neuron, Value
 
 
 def worked_example(a, b):
@@ -50,41 +50,11 @@ def test_the_engine_check_gives_whole_numbers():
     assert (y.data, x.grad) == (-20.0, 46.0)
 
 
-def test_a_net_is_built_and_called_as_in_micrograd():
-    """MLP(3, [4, 4, 1]), n(x) a lone Value or a list, layers, neurons, w and b where they are."""
-    n, x = MLP(3, [4, 4, 1]), [2.0, 3.0, -1.0]
-    assert isinstance(n(x), Value)
-    assert len(n.parameters()) == 41
-    assert [len(layer.neurons) for layer in n.layers] == [4, 4, 1]
-    assert [(len(neuron.w), type(neuron.b)) for neuron in n.layers[0].neurons] == [(3, Value)] * 4
-    assert isinstance(MLP(3, [4, 2])(x), list)
-    assert isinstance(Neuron(3)(x), Value)
-    assert [type(y) for y in Layer(3, 2)(x)] == [Value, Value]
-
-
 def test_names_that_its_users_write_are_known():
     """_prev and _op of a node, nonlin of a neuron."""
     a, b = Value(2.0), Value(3.0)
     assert (set(map(id, (a * b)._prev)), (a * b)._op) == ({id(a), id(b)}, "*")
     assert [Neuron(2, nonlin=nonlin).activation for nonlin in (True, False)] == ["relu", "linear"]
-
-
-def test_a_few_samples_are_fitted_with_a_plain_loop():
-    """Four samples, a sum of squared errors, p.grad = 0.0 and p.data += -rate * p.grad."""
-    n = MLP(3, [4, 4, 1], activation="tanh", seed=3)
-    xs = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
-    ys = [1.0, -1.0, -1.0, 1.0]
-    losses = []
-    for _ in range(20):
-        ypred = [n(x) for x in xs]
-        loss = sum((yout - ygt) ** 2 for ygt, yout in zip(ys, ypred, strict=True))
-        for p in n.parameters():
-            p.grad = 0.0
-        loss.backward()
-        for p in n.parameters():
-            p.data += -0.1 * p.grad
-        losses.append(loss.data)
-    assert losses[-1] < 0.1 * losses[0]
 
 
 # Two moons, with a margin loss.

@@ -5,7 +5,7 @@ import re
 import moons as demo
 import numpy as np
 import pytest
-from demo_runs import changed_run, not_blank, quick_fixture
+from demo_runs import changed_run, quick_fixture
 from PIL import Image, ImageSequence
 
 from microgradnet import formulas
@@ -86,7 +86,6 @@ def test_it_is_the_net_that_the_lectures_formulas_give(quick, data):
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_run_holds_every_epochs_parameters(compiled):
-    """From the net's own to those left in it; the costs are one an epoch."""
     X, R = demo.moons(20, 0.1, np.random.default_rng(3))
     net = demo.new_net()
     start = [p.data for p in net.parameters()]
@@ -112,7 +111,6 @@ def test_the_closing_line_follows_the_results():
 
 
 def test_few_epochs_leave_panels_empty(monkeypatch, tmp_path, capsys):
-    """With fewer epochs than panels it draws those there are."""
     text = changed_run(demo, monkeypatch, capsys, tmp_path, QUICK_EPOCHS=2, GRID=20, plot=demo.plot)
     assert list(shares(text)) == [0, 1, 2]
 
@@ -127,10 +125,9 @@ def test_some_epochs_are_the_first_and_the_last_and_more_at_the_beginning(last, 
 
 
 def test_the_pictures_are_saved_and_the_animation_moves(quick):
-    """In a folder that is made for them; a frame an epoch shown, under a megabyte, the last unlike the first."""
+    """A frame an epoch shown, under a megabyte, the last unlike the first."""
     text, out = quick
     assert f"The pictures: {out / 'moons.png'} and {out / 'moons.gif'} (" in text
-    assert not_blank(out / "moons.png")
     assert (out / "moons.gif").stat().st_size < 1_000_000
     with Image.open(out / "moons.gif") as image:
         frames = [np.asarray(frame.convert("L"), dtype=float) for frame in ImageSequence.Iterator(image)]

@@ -6,10 +6,7 @@ That outputs and gradients are the lecture's, test_lecture says.
 import copy
 import inspect
 import math
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +80,6 @@ def test_a_net_of_values_differentiates_its_inputs():
     "kind", [tuple, np.array, np.float32, lambda x: np.array(x, int), lambda x: [Value(x[0]), x[1]], iter]
 )
 def test_inputs_come_in_any_sequence_of_numbers(kind):
-    """Tuples, arrays of any real type, Values among numbers, iterators."""
     net = MLP(2, [3, 1], seed=5)
     assert net(kind([1.0, 2.0])).data == net([1.0, 2.0]).data
 
@@ -128,7 +124,6 @@ def test_parameters_are_each_neurons_weights_then_its_bias():
 
 
 def test_zero_grad_clears_every_parameter():
-    """After zero_grad a backward pass starts anew; without it gradients add up."""
     net = MLP(2, [3, 1], seed=1)
     net([1, 2]).backward()
     once = [p.grad for p in net.parameters()]
@@ -164,28 +159,21 @@ UNFIT = {
     "NaN": (A, [B[0], [math.nan]]),
     "infinity": ([A[0], [[1.0, math.inf]]], B),
     "rows of different lengths": ([[[9.0, 9.0], [9.0]], A[1]], B),
-    "strings": ([A[0], [["a", "b"]]], B),
     "a matrix for a list": (A[0], B),
+}
+NO_NUMBERS = {
+    f"{w!r} in {kind.__name__}": ([A[0], kind([[w, w]])], B) for w in ("a", True, 2j) for kind in (list, np.array)
 }
 
 
-@pytest.mark.parametrize("unfit", UNFIT)
+@pytest.mark.parametrize("unfit", [*UNFIT, *NO_NUMBERS])
 def test_set_weights_writes_all_or_nothing(unfit):
-    """A wrong shape, a missing matrix or a number that is not finite leaves the net as it was."""
+    """A wrong shape, a missing matrix or what is no finite number leaves the net as it was."""
     net = MLP(2, [2, 1], seed=4)
     before = bits(net)
-    with pytest.raises(TypeError if unfit == "strings" else ValueError):
-        net.set_weights(*UNFIT[unfit])
+    with pytest.raises(TypeError if unfit in NO_NUMBERS else ValueError):
+        net.set_weights(*(UNFIT | NO_NUMBERS)[unfit])
     assert bits(net) == before
-
-
-@pytest.mark.parametrize("weight", [True, "0.5", 1 + 2j], ids=repr)
-@pytest.mark.parametrize("make", [lambda w: [[[w]]], lambda w: [np.array([[w]])]], ids=["list", "array"])
-def test_set_weights_refuses_what_a_value_refuses(weight, make):
-    """Bools, strings and complex numbers are no weights."""
-    net = MLP(1, [1])
-    with pytest.raises(TypeError):
-        net.set_weights(make(weight), [[0.0]])
 
 
 def test_a_neuron_and_a_layer_take_their_weights_too():
@@ -207,13 +195,8 @@ def test_a_neuron_and_a_layer_take_their_weights_too():
 # Initialisation.
 
 
-def test_the_same_seed_gives_the_same_net_in_every_process():
-    """Bit for bit, under different hash seeds; another seed or none gives another net."""
-    script = "from microgradnet import MLP; print(*[a.tobytes().hex() for a in MLP(3, [4, 2], seed=7).weights()])"
-    here = " ".join(a.tobytes().hex() for a in MLP(3, [4, 2], seed=7).weights())
-    for hash_seed in ("0", "1"):
-        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ROOT}
-        assert subprocess.check_output([sys.executable, "-c", script], env=environment, text=True).strip() == here
+def test_the_same_seed_gives_the_same_net():
+    """Bit for bit; another seed or none gives another net. That no hash seed matters, test_value says."""
     assert bits(MLP(3, [4, 2], seed=7)) == bits(MLP(3, [4, 2], seed=np.random.default_rng(7)))
     assert bits(MLP(3, [4, 2], seed=7)) != bits(MLP(3, [4, 2], seed=8))
     assert bits(MLP(3, [4, 2])) != bits(MLP(3, [4, 2]))
@@ -243,7 +226,6 @@ def test_weights_start_with_spread_one_over_root_of_the_inputs(nin):
 
 
 def test_repr_tells_architecture_and_number_of_parameters():
-    """Inputs, layers, activations, and the count of weights and biases."""
     assert repr(MLP(784, [30, 10])) == "MLP(784, [30, 10], 'sigmoid'): 23860 parameters"
     assert repr(MLP(2, [16, 16, 1], "relu", output_activation="linear")) == (
         "MLP(2, [16, 16, 1], 'relu', output_activation='linear'): 337 parameters"
@@ -263,7 +245,6 @@ def test_repr_tells_architecture_and_number_of_parameters():
 )
 @pytest.mark.parametrize("activation", ["sigmod", "ReLU", 5, np.tanh, ["relu"]], ids=repr)
 def test_an_unknown_activation_is_an_error_that_lists_the_known(make, activation):
-    """Whatever arrived, the answer names all six."""
     with pytest.raises((ValueError, TypeError), match=", ".join(KINDS)):
         make(activation)
 
@@ -280,7 +261,6 @@ def test_counts_that_make_no_net_are_value_errors(make, n):
 
 @pytest.mark.parametrize("sizes", [[], 3, np.int64(3), "31", None], ids=repr)
 def test_sizes_of_layers_are_a_sequence(sizes):
-    """Of one or more; the message shows one."""
     with pytest.raises(ValueError, match=r"sizes.*\[30, 10\]"):
         MLP(2, sizes)
 
@@ -328,7 +308,6 @@ def test_a_perceptron_is_one_from_the_threshold_on(pairs, bias):
 
 
 def test_a_perceptron_of_values_gives_a_value_without_slope():
-    """Differentiable code runs through it; the gradient is 0."""
     x = [Value(1.0), Value(0.0)]
     y = Perceptron([-2, -2], 3)(x)
     assert type(y) is Value
@@ -338,6 +317,5 @@ def test_a_perceptron_of_values_gives_a_value_without_slope():
 
 @pytest.mark.parametrize("x", [[], [1], [1, 0, 1]], ids=repr)
 def test_a_perceptron_refuses_a_wrong_number_of_inputs(x):
-    """Like a neuron."""
     with pytest.raises(ValueError, match=r"\b2\b"):
         Perceptron([-2, -2], 3)(x)

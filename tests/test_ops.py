@@ -93,22 +93,6 @@ def check_value(op, point):
     assert error <= ARITHMETIC.get(op, ULPS) + 1e-9, f"{op}{point} is off by {error:.3g} ulp"
 
 
-@each_row_in_the_book
-@TENTH
-@given(data=st.data())
-def test_a_value_is_right_to_the_last_digits_for_every_float(op, data):
-    """Whatever finite numbers arrive: the row refuses what is not defined or too large, and is right everywhere else."""
-    for point in drawn(data, op):
-        check_value(op, point)
-
-
-@each_row_in_the_book
-def test_a_value_is_right_at_the_edges(op):
-    """At all pairs of the smallest, largest and saturating numbers, and for targets a few floats beside 0 and 1."""
-    for point in at_the_edges(op):
-        check_value(op, point)
-
-
 @pytest.mark.parametrize("op", [op for op in IN_THE_BOOK if op != "step"], ids=str)
 def test_the_check_of_values_rejects_a_value_that_is_slightly_off(op, monkeypatch):
     """The checker of the checker: a billionth is too much, and so is a domain too small."""
@@ -172,20 +156,25 @@ def check_partials(op, point):
         assert abs(p - estimate) <= 2 * RULE * size + 8 * TINY, f"∂{i} of '{op}' at {point} is {p}, not {estimate}"
 
 
+each_check = pytest.mark.parametrize("check", [check_value, check_partials], ids=["value", "partials"])
+
+
+@each_check
 @each_row_in_the_book
 @TENTH
 @given(data=st.data())
-def test_partials_are_right_to_the_last_digits_for_every_float(op, data):
-    """Saturated ends and kinks included."""
+def test_a_row_is_right_to_the_last_digits_for_every_float(op, check, data):
+    """Saturated ends and kinks included; the row refuses what is not defined or too large, and is right everywhere else."""
     for point in drawn(data, op):
-        check_partials(op, point)
+        check(op, point)
 
 
+@each_check
 @each_row_in_the_book
-def test_partials_are_right_at_the_edges(op):
-    """At every tie and kink, and one float or 1e308 beside them; of a power that vanishes, whose slope does not."""
+def test_a_row_is_right_at_the_edges(op, check):
+    """At all pairs of extreme numbers, ties and kinks, and a few floats beside; where a power vanishes and its slope does not."""
     for point in [*at_the_edges(op), *[(1e-170, 2.0)] * (op == "**")]:
-        check_partials(op, point)
+        check(op, point)
 
 
 ORDINARY = (1.3, 0.6, 1.25, 0.5, 2.0, 3.0)

@@ -56,12 +56,12 @@ def test_adam_steps_by_the_papers_averages(start, gradients, beta1, beta2):
         assert abs(found - theta) <= 1e-12 * size
 
 
-OPTIMIZERS = [Descent(0.25), Descent(0.25, 0.9), Descent(halved, 0.9), Adam(0.25), Adam(halved)]
+OPTIMIZERS = {"descent": Descent(0.25), "momentum": Descent(0.25, 0.9), "descending rate": Descent(halved, 0.9)}
+OPTIMIZERS |= {"adam": Adam(0.25), "adam, descending rate": Adam(halved)}
+each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
-@pytest.mark.parametrize(
-    "optimizer", OPTIMIZERS, ids=["descent", "momentum", "descending rate", "adam", "adam, descending rate"]
-)
+@each_optimizer
 def test_a_pickled_optimizer_goes_on_where_it_was(optimizer):
     """The same bits as one that was never stopped."""
     gradients = np.random.default_rng(0).normal(size=10)
@@ -72,9 +72,7 @@ def test_a_pickled_optimizer_goes_on_where_it_was(optimizer):
     assert (optimizer.steps, goes_on.steps) == (4, 10)
 
 
-@pytest.mark.parametrize(
-    "optimizer", OPTIMIZERS, ids=["descent", "momentum", "descending rate", "adam", "adam, descending rate"]
-)
+@each_optimizer
 def test_a_step_writes_into_no_array(optimizer):
     """So copies of arguments and attributes stay what they were, and a step can be taken back."""
     theta, gradient = np.ones(3), np.array([1.0, -2.0, 0.5])

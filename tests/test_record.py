@@ -162,7 +162,6 @@ def test_readings_in_other_threads_are_their_own():
 
 
 def test_threads_record_at_once():
-    """Each gets its own program, or its own refusal."""
     results = {}
 
     def work(i):
@@ -207,7 +206,6 @@ def test_a_child_forked_while_another_thread_records_compiles():
 
 
 def test_recording_leaves_the_arguments_alone():
-    """Parameters keep their numbers and gradients."""
     before = W.data, W.grad
     compile(lambda x: x[0] * W, 1).value_and_grad(np.ones((3, 1)))
     assert (W.data, W.grad) == before

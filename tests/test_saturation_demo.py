@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 
 import pytest
 import saturation as demo
-from demo_runs import changed_run, not_blank, quick_fixture
+from demo_runs import changed_run, quick_fixture
 
 QUADRATIC, CROSS_ENTROPY = demo.quadratic, demo.cross_entropy
 STARTS = [1.5, 4.0, 6.0, 8.0, 10.0, 100.0]
@@ -99,13 +99,6 @@ def test_the_closing_line_follows_the_runs(quick):
     assert "NOT" not in seen + demo.verdict(runs)
     assert "NOT what the lecture says" in demo.verdict([run._replace(cost=exchanged[run.cost]) for run in runs])
     assert "NOT what the lecture says" in demo.verdict([run._replace(slope=0.1) for run in runs])
-
-
-def test_the_picture_is_saved(quick):
-    """In a folder that is made for it."""
-    text, out = quick
-    assert f"The picture: {out / 'saturation.png'}\n" in text
-    assert not_blank(out / "saturation.png")
 
 
 @pytest.mark.parametrize(

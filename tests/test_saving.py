@@ -276,8 +276,10 @@ FOREIGN = {
 }
 CHANGED = {
     "A1": [
-        *[np.ones((3, 2)), np.ones(2), np.ones((2, 2), dtype=complex), np.full((2, 2), np.nan), np.full((2, 2), "a")],
-        np.ones((2, 2), np.float16),
+        np.ones((3, 2)),
+        np.ones(2),
+        np.full((2, 2), np.nan),
+        *map(np.ones((2, 2)).astype, (complex, np.float16, str)),
     ],
     "b1": [np.ones(3)],
     "A2": [np.ones((1, 3))],

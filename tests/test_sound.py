@@ -89,16 +89,16 @@ def test_rows_go_by_numbers_in_the_source(names, K, table):
     assert (value, gradient) == (pytest.approx(expected, rel=1e-14), pytest.approx([0.7**3], rel=1e-14))
 
 
+COSTS = [
+    lambda x, r: cross_entropy([x[0].sigmoid(), x[1].sigmoid()], r),
+    lambda x, r: cross_entropy([0.5 * x[0], 0.5 * x[1]], r),
+    lambda x, r: m.softmax_cross_entropy(x, r),
+    lambda x, r: cross_entropy(x[0].sigmoid(), r[1]),
+]
+
+
 @pytest.mark.parametrize("K", BATCHES)
-@pytest.mark.parametrize(
-    "cost",
-    [
-        lambda x, r: cross_entropy([x[0].sigmoid(), x[1].sigmoid()], r),
-        lambda x, r: cross_entropy([0.5 * x[0], 0.5 * x[1]], r),
-        lambda x, r: m.softmax_cross_entropy(x, r),
-        lambda x, r: cross_entropy(x[0].sigmoid(), r[1]),
-    ],
-)
+@pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("bad", [1.5, -0.25])
 def test_targets_beyond_0_and_1_do_not_reach_a_compiled_cost(cost, K, bad):
     """The sample is named; good targets at the ends of the range are none the worse."""
