@@ -30,6 +30,7 @@ from microgradnet import (
     gradcheck,
     hessian,
     hvp,
+    jacobian,
     jvp,
     logsumexp,
     maximum,
@@ -75,6 +76,7 @@ def derivatives() -> None:
     assert_type(jvp(slopes, {x: 1, y: x}, create_graph=True), list[Value])
     assert_type(jvp(z, {x: 1.0}, create_graph=True), Value)
     assert_type(vjp(z, x, y, create_graph=True), list[Value])
+    assert_type(jacobian([z, x], [x, y]), list[list[float]])
     assert_type(hessian(z, [x, y]), list[list[float]])
     assert_type(hvp(z, [x, y], [1.0, 2.0]), list[float])
     assert_type(softmax([x, y, 0.0]), list[Value])
