@@ -16,8 +16,6 @@ from .derivatives import grad, hessian, hvp, jacobian, jvp, vjp
 from .functions import dot, logsumexp, maximum, minimum, softmax
 from .graph import nodes
 from .nn import MLP, Layer, Neuron
-from .optimizers import Adam, Descent
-from .perceptron import Perceptron
 from .value import Value
 
 if typing.TYPE_CHECKING:
@@ -25,6 +23,8 @@ if typing.TYPE_CHECKING:
     from .compiler import Compiled
     from .compiler import compile as compile
     from .drawing import draw
+    from .optimizers import Adam, Descent
+    from .perceptron import Perceptron
     from .training import DivergenceError, Epoch, train
     from .verify import GradientError, compare, explain, gradcheck
 
@@ -32,6 +32,8 @@ if typing.TYPE_CHECKING:
 _LATER = {
     "compiler": ["Compiled", "compile"],
     "drawing": ["draw"],
+    "optimizers": ["Adam", "Descent"],
+    "perceptron": ["Perceptron"],
     "training": ["DivergenceError", "Epoch", "train"],
     "verify": ["GradientError", "compare", "explain", "gradcheck"],
 }
