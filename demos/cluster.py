@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import digit_data as data
 import numpy as np
@@ -36,16 +36,20 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from microgradnet import MLP, Adam, Compiled, compile, cross_entropy
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 Pair: TypeAlias = tuple[Array, Array]
 Loader: TypeAlias = Callable[[], Pair]
 Step: TypeAlias = Callable[[int], object]  # on a batch of so many samples
 
 SAMPLES, QUICK_SAMPLES = 600_000, 8_000
 BATCHES, QUICK_BATCHES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 600_000), (1_000, 8_000)
-ROUNDS, QUICK_ROUNDS = 5, 2
-STEPS, QUICK_STEPS = 150, 10
+ROUNDS, QUICK_ROUNDS = 3, 2
+STEPS, QUICK_STEPS = 300, 10
 TRAINED_ON = 12_000  # samples a step
 WORKERS = 2
+COMMUNICATION = "communication"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,8 +68,16 @@ def main(argv: list[str] | None = None) -> int:
     fast = compile(lambda x, r: cross_entropy(net(x), r), data.PIXELS, 10)
 
     if options.scheduler:
-        with Client(options.scheduler) as client:
+        try:
+            client = Client(options.scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            print(f"cluster.py: {options.scheduler} does not answer ({error}): is it a scheduler?", file=sys.stderr)
+            return 2
+        with client:
             workers = len(client.nthreads())
+            if not workers:
+                print(f"cluster.py: {options.scheduler} has no workers: start some with `dask worker`", file=sys.stderr)
+                return 2
             demonstrate(client, fast, training, workers, options)
             judge(net, held_out)
         return 0
@@ -84,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def demonstrate(
-    client: object,
+    client: Client,
     fast: Compiled,
     training: Digits,
     workers: int,
@@ -95,15 +107,15 @@ def demonstrate(
     from microgradnet.cluster import Sharded
 
     plots = "" if importlib.util.find_spec("bokeh") else " (its plots need bokeh)"
-    print(f"dashboard: {client.dashboard_link}{plots}")  # type: ignore[attr-defined]
+    print(f"dashboard: {client.dashboard_link}{plots}")
     samples, batches, rounds, steps = (
         (QUICK_SAMPLES, QUICK_BATCHES, QUICK_ROUNDS, QUICK_STEPS)
         if options.quick
         else (SAMPLES, BATCHES, ROUNDS, STEPS)
     )
-    loaders = split(training, max(workers, 1), samples)
+    loaders = split(training, workers, samples)
     start = time.perf_counter()
-    cost = Sharded(client, fast, loaders)  # type: ignore[arg-type]
+    cost = Sharded(client, fast, loaders)
     total = sum(cost.counts)
     print(
         f"{total:,} samples in {len(loaders)} shards, loaded on the workers in {seconds(time.perf_counter() - start)}"
@@ -129,16 +141,15 @@ def demonstrate(
     def on_cluster(batch: int) -> object:
         return cost.value_and_grad(rows=rows(batch))
 
-    batches = (*(batch for batch in batches if batch < total), total)
+    sizes = [batch for batch in batches if batch < total] + [total]
     table: dict[str, list[float]] = {}
     if grow:
-        table |= measured({"1 worker": on_cluster}, batches, rounds)
+        table |= measured({"1 worker": on_cluster}, sizes, rounds)
         grow()
         cost.value_and_grad()  # gives the new worker its part
     name = f"{workers} workers"
-    table |= measured({**contestants, name: on_cluster}, batches, rounds)
-    communication = measured({"": on_cluster}, (1,), 4 * rounds)[""][0]
-    show(table, batches, name, communication)
+    contestants |= {name: on_cluster, COMMUNICATION: lambda _: on_cluster(1)}
+    show(table | measured(contestants, sizes, rounds), sizes, name)
 
     size = -(-TRAINED_ON // len(shards))
     means = cost.train(Adam(0.01), steps, rows_per_step=size)
@@ -169,7 +180,7 @@ def loader(images: data.Bytes, labels: data.Bytes, repeats: int) -> Loader:
 def measured(contestants: dict[str, Step], batches: Sequence[int], rounds: int) -> dict[str, list[float]]:
     """Median seconds of a step for each batch size; the contestants take turns, and a first round does not count."""
     found: dict[str, list[float]] = {name: [] for name in contestants}
-    for batch in tqdm(batches, desc=f"measuring {', '.join(contestants)}".rstrip(), unit="size", leave=False):
+    for batch in tqdm(batches, desc=f"measuring {', '.join(contestants)}", unit="size", leave=False):
         taken: dict[str, list[float]] = {name: [] for name in contestants}
         for _ in range(rounds + 1):
             for name, step in contestants.items():
@@ -181,13 +192,13 @@ def measured(contestants: dict[str, Step], batches: Sequence[int], rounds: int) 
     return found
 
 
-def show(table: dict[str, list[float]], batches: Sequence[int], ours: str, communication: float) -> None:
-    print(f"\nseconds a step, by samples in it; communication takes {seconds(communication)} of a step on {ours}")
-    print("".join(f"{head:>14}" for head in ("samples", *table, "speed-up", "communication")))
+def show(table: dict[str, list[float]], batches: Sequence[int], ours: str) -> None:
+    print(f"\nseconds a step, by samples in it; communication: a step of {ours} on one sample of each shard")
+    print("".join(f"{head:>14}" for head in ("samples", *table, "its part", "speed-up")))
     gains = [one / many for one, many in zip(table["one process"], table[ours], strict=True)]
     for n, batch in enumerate(batches):
         times = "".join(f"{seconds(column[n]):>14}" for column in table.values())
-        print(f"{batch:>14,}{times}{gains[n]:>14.2f}{min(1.0, communication / table[ours][n]):>14.0%}")
+        print(f"{batch:>14,}{times}{min(1.0, table[COMMUNICATION][n] / table[ours][n]):>14.0%}{gains[n]:>14.2f}")
     slower = [n for n, gain in enumerate(gains) if gain <= 1.0]
     first = slower[-1] + 1 if slower else 0
     if first < len(batches):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from digit_data import Array, Bytes, Digits, write_picture
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from microgradnet import Epoch
 
@@ -44,53 +45,69 @@ def learning_curve(epochs: Sequence[Epoch]) -> Figure:
     axes = figure.add_subplot()
     numbers = [epoch.number for epoch in epochs]
     for name, accuracies in (
-        ("images trained on, while they are learned", [epoch.accuracy for epoch in epochs]),
+        ("images trained on", [epoch.accuracy for epoch in epochs]),
         ("images held out", [epoch.validation_accuracy for epoch in epochs]),
     ):
         axes.plot(numbers, [100 * (1 - (accuracy or 0.0)) for accuracy in accuracies], ".-", label=name)
     axes.set(xlabel="epoch", ylabel="read wrong, %", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return figure
 
 
 def reading(strip: Array, Y: Array) -> Figure:
     """The digits of a strip, shape (n, 784), and under each what the net reads and how sure it is."""
-    figure, grid = _grid(len(strip), columns=len(strip))
-    for axes, x, y in zip(grid, strip, Y, strict=True):
-        _image(axes, x.reshape(28, 28))
-        axes.set_title(f"{y.argmax()}", y=-0.32, fontsize=22, fontweight="bold")
-        axes.text(0.5, -0.42, f"{y.max():.0%} sure", transform=axes.transAxes, ha="center", color="grey")
+    figure, axes = _mosaic([x.reshape(28, 28) for x in strip], columns=len(strip), cmap="Greys", below=22)
+    for place, y in enumerate(Y):
+        axes.text(place * 32 + 14, 30, f"{y.argmax()}", ha="center", va="top", fontsize=24, fontweight="bold")
+        axes.text(
+            place * 32 + 14,
+            43,
+            f"{np.floor(100 * y.max()) / 100:.2f} sure",
+            ha="center",
+            va="top",
+            fontsize=9,
+            color="grey",
+        )
     return figure
 
 
 def misread(held_out: Digits, called: npt.NDArray[np.intp]) -> Figure:
-    """The first of the images that are read wrong, each with what it is and what it is read as."""
+    """Images that are read wrong, of all digits, each with what it is and what it is read as."""
     wrong = np.flatnonzero(called != held_out.labels)
-    figure, grid = _grid(min(MISREAD, max(1, len(wrong))), columns=10)
-    for axes, index in zip(grid, wrong[:MISREAD], strict=False):
-        _image(axes, held_out.images[index])
-        axes.set_title(f"{held_out.labels[index]} as {called[index]}", fontsize=10)
-    figure.suptitle(f"{min(MISREAD, len(wrong))} of the {len(wrong)} held-out digits that are read wrong")
+    shown = wrong[np.linspace(0, len(wrong) - 1, min(MISREAD, len(wrong))).astype(int)]
+    title = f"{len(shown)} of the {len(wrong)} held-out digits read wrong"
+    figure, axes = _mosaic(list(held_out.images[shown]), columns=10, title=title, cmap="Greys", below=12)
+    for place, index in enumerate(shown):
+        row, column = divmod(place, 10)
+        text = f"{held_out.labels[index]} as {called[index]}"
+        axes.text(column * 32 + 14, row * 44 + 28, text, ha="center", va="top", fontsize=9)
     return figure
 
 
 def first_weights(A: Array) -> Figure:
     """Each neuron's weights, a row of the matrix, as a square picture: red for positive, blue for negative."""
-    figure, grid = _grid(len(A), columns=min(10, len(A)))
-    for axes, row in zip(grid, A, strict=False):
-        side, most = round(len(row) ** 0.5), float(np.abs(row).max())
-        axes.imshow(row.reshape(side, side), cmap="RdBu_r", vmin=-most, vmax=most)
-    return figure
+    side = round(A.shape[1] ** 0.5)
+    squares = [row.reshape(side, side) / np.abs(row).max() for row in A]
+    return _mosaic(squares, columns=min(10, len(A)), cmap="RdBu_r", vmin=-1.0, vmax=1.0)[0]
 
 
-def _grid(n: int, columns: int) -> tuple[Figure, list[Any]]:
-    rows = -(-n // columns)
-    figure = Figure(figsize=(1.1 * max(4, columns), 1.5 * rows + 0.4), layout="constrained")
-    grid = [figure.add_subplot(rows, columns, place + 1) for place in range(rows * columns)]
-    for axes in grid:
-        axes.set_axis_off()
-    return figure, grid[:n]
-
-
-def _image(axes: Any, image: Array | Bytes) -> None:
-    axes.imshow(image, cmap="Greys")
+def _mosaic(
+    images: Sequence[Array | Bytes], columns: int, title: str = "", below: int = 0, **look: Any
+) -> tuple[Figure, Any]:
+    """Images of one shape in rows, 4 pixels apart, with room for a text below each; the figure and its axes."""
+    side = len(images[0]) if len(images) else 28
+    gap = max(1, side // 7)
+    rows = max(1, -(-len(images) // columns))
+    height, width = side + gap + below, side + gap
+    whole = np.full((rows * height, columns * width), np.nan)
+    for place, image in enumerate(images):
+        row, column = divmod(place, columns)
+        whole[row * height : row * height + side, column * width : column * width + side] = image
+    above = 0.4 if title else 0.0  # inches
+    figure = Figure(figsize=(1.1 * columns, 1.1 * rows * height / width + above))
+    axes = figure.add_axes((0.01, 0.01, 0.98, 0.98 - above / figure.get_figheight()))
+    axes.imshow(whole, **look)
+    axes.set_title(title)
+    axes.set_axis_off()
+    return figure, axes

@@ -4,8 +4,9 @@
     python demos/gallery.py --out my_folder
 
 Each kind once: a small expression, the lecture's net 6-4-3-1, the same with the numbers of a sample, its cost with all
-gradients, the cost of 784-30-10 folded by layer, a pendulum's swing folded to its first and last step, and the page
-that plays the passes through the expression, with a still of it. Everything but the still needs only the extra `dot`;
+gradients, the cost of 784-30-10 folded by layer, a pendulum's swing folded to its first and last step, what the compiler
+finds in a convolution written number by number, and the live page of the expression and of a net 2-3-2-1, with a
+still of the first. Everything but the still needs only the extra `dot`;
 the still is photographed in Chromium and left as it is where there is none.
 
 The files are the same on every machine: the layout is graphviz-pure's, whatever else is installed (its version is
@@ -25,10 +26,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import convolution
 import numpy as np
 from graphviz.backend import dot_command  # type: ignore[import-untyped]
 
-from microgradnet import MLP, Value, draw, quadratic
+from microgradnet import MLP, Value, compile, draw, quadratic
 
 GALLERY = Path(__file__).parent / "gallery"
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "chrome"
@@ -79,10 +81,22 @@ def pictures() -> dict[str, str]:
         "gradients.svg": draw(cost),
         "folded.svg": draw(large_cost()),
         "loop.svg": draw(pendulum(steps=100), "TB"),
+        "program.svg": draw(compile(convolution.Convolution(convolution.made_up_theta()).cost, 784, 10)),
     }
+    pages = {"steps.html": page_of(y), "net_steps.html": page_of(small_cost())}
+    texts = {name: d.pipe(encoding="utf-8") for name, d in drawn.items()} | pages
+    return {name: six_digits(text) for name, text in texts.items()}
+
+
+def page_of(value: Value) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        page = Path(draw(y).steps(Path(folder) / "steps.html")).read_text(encoding="utf-8")
-    return {name: six_digits(d.pipe(encoding="utf-8")) for name, d in drawn.items()} | {"steps.html": six_digits(page)}
+        return Path(draw(value).steps(Path(folder) / "steps.html")).read_text(encoding="utf-8")
+
+
+def small_cost() -> Value:
+    cost = quadratic(MLP(2, [3, 2, 1], seed=1)([0.5, -1.0]), [1.0])
+    cost.label = "C"
+    return cost
 
 
 def expression() -> Value:
@@ -124,13 +138,13 @@ def photograph(page: Path, step: int) -> str | None:
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         return None
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,700", "--dump-dom"]
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1366,700", "--dump-dom"]
     with tempfile.TemporaryDirectory() as profile:
         address = f"{page.resolve().as_uri()}#{step}"
         run = subprocess.run(
             [browser, *flags, f"--user-data-dir={profile}", address], capture_output=True, check=True, timeout=60
         )
-    (drawing,) = re.findall(r"<svg.*?</svg>", run.stdout.decode(), re.DOTALL)
+    drawing, _ = re.findall(r"<svg.*?</svg>", run.stdout.decode(), re.DOTALL)  # the other is the curve
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{drawing}\n'
 
 

@@ -49,8 +49,13 @@ class Row:
         return {name: median(figures[1:]) for name, figures in taken.items()}
 
 
-def section(title: str, notes: Sequence[str], names: Sequence[str], rows: Sequence[Row], how: Measuring) -> None:
-    """Run the rows and print one line each, as soon as it is known: a column per name, ours over each peer, targets."""
+def section(
+    title: str, notes: Sequence[str], names: Sequence[str], rows: Sequence[Row], how: Measuring
+) -> dict[str, dict[str, float]]:
+    """Run the rows and print one line each, as soon as it is known: a column per name, ours over each peer, targets.
+
+    Gives the figures, by row and contestant.
+    """
     ours, *peers = names
     print(f"\n{title}")
     for note in notes:
@@ -59,11 +64,13 @@ def section(title: str, notes: Sequence[str], names: Sequence[str], rows: Sequen
     widths = [max(len(head), 9) for head in heads]
     line = f"  {{:<50}}{''.join(f'  {{:>{width}}}' for width in widths)}   {{}}"
     print(line.format("work", *heads, "target").rstrip())
+    all_figures = {}
     for row in rows:
-        figures = row.run(how)
+        all_figures[row.work] = figures = row.run(how)
         cells = [row.shown(figures[name]) if name in figures else "-" for name in names]
         cells += [ratio(figures[ours] / figures[peer]) if peer in figures else "-" for peer in peers]
         print(line.format(row.work, *cells, row.target).rstrip(), flush=True)
+    return all_figures
 
 
 def timed(work: Callable[[], object], repeats: int = 1) -> Contestant:

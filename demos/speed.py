@@ -1,11 +1,12 @@
 """How fast: microgradnet beside its peers, in one run.
 
-    python demos/speed.py [--quick] [--rounds N] [--cpu-time] [SECTION …]
+    python demos/speed.py [--quick] [--rounds N] [--cpu-time] [--readme] [SECTION …]
 
 Every row is one piece of work, done by each contestant in turn (ours, theirs, ours, …) for a number of rounds; printed
 are the medians over the rounds, and our median over each peer's. One thread, float64; before times are compared, the
 contestants are checked to compute the same. Who is not installed is left out; the extra `peers` brings them all. On a busy
 machine, `--cpu-time` counts the seconds of the processor instead (which flatters JAX: it waits for a thread of its own).
+`--readme` runs what the README shows, and writes the figures into it.
 
 Sections: `eager`, the engine beside other engines of scalars (`scalar_peers.py`); `sample`, one sample compiled beside
 the same by the engine; `batches`, a step of training on a batch (`matrix_peers.py`); `programs`, what was written number
@@ -16,6 +17,7 @@ to compile; `train`, an epoch of training; `import`.
 from __future__ import annotations
 
 import argparse
+import datetime
 import gc
 import importlib.metadata
 import importlib.util
@@ -42,7 +44,7 @@ import numpy as np
 import pendulum
 import transformer
 from matrix_peers import RATE, Ours, OursNaively, Tuned, contestants
-from measuring import Clock, Contestant, Measuring, Row, check_same, section, timed
+from measuring import Clock, Contestant, Measuring, Row, check_same, seconds, section, timed
 from scalar_peers import (
     MicrogptValue,
     find_micrograd,
@@ -56,10 +58,12 @@ from transformer import sum_of_products
 import microgradnet
 from microgradnet import MLP, Value, compile, dot, quadratic, train
 
+Figures = dict[str, dict[str, float]]  # by row and contestant
+
 # -- Eager: forward + backward of one sample, and a long chain -----------------------------------------------------------
 
 
-def eager(quick: bool, how: Measuring) -> None:
+def eager(quick: bool, how: Measuring) -> Figures:
     """The engine beside other engines of scalars."""
     micrograd = find_micrograd()
     notes = [
@@ -75,7 +79,7 @@ def eager(quick: bool, how: Measuring) -> None:
         *net_rows([6, 4, 3, 1], 2 if quick else 200, {"MLP": "≤ 1/5"}),
         *chain_rows(1_000 if quick else 100_000),
     ]
-    section("Eager", notes, ["ours", "microgpt", *(["micrograd"] if micrograd else [])], rows, how)
+    return section("Eager", notes, ["ours", "microgpt", *(["micrograd"] if micrograd else [])], rows, how)
 
 
 def net_rows(sizes: Sequence[int], repeats: int, targets: dict[str, str]) -> list[Row]:
@@ -175,7 +179,7 @@ def deeply_timed(contestant: Contestant, depth: int, clock: Clock) -> float:
 # -- One sample: the compiled program beside the engine ------------------------------------------------------------------
 
 
-def sample(quick: bool, how: Measuring) -> None:
+def sample(quick: bool, how: Measuring) -> Figures:
     """Value and gradient of a single sample."""
     net = MLP(6, [4, 3, 1], seed=1)
     X, R = np.random.default_rng(0).random((1, 6)), np.ones((1, 1))
@@ -185,7 +189,7 @@ def sample(quick: bool, how: Measuring) -> None:
         name = f"pendulum, {steps:,} Euler steps"
         cost = partial(started_from_values, model)
         rows.append(sample_row(name, cost, model.parameters(), *pendulum.made_up_samples(1), "≤ 1/8", quick))
-    section("One sample: compiled beside the engine itself", [], ["compiled", "eager"], rows, how)
+    return section("One sample: compiled beside the engine itself", [], ["compiled", "eager"], rows, how)
 
 
 def started_from_values(model: pendulum.Pendulum, x: Sequence[Any], r: Sequence[Any]) -> Value:
@@ -207,7 +211,7 @@ def sample_row(
         return [p.grad for p in parameters]
 
     check_same("the compiled program", fast.value_and_grad(X, R)[1], engine())
-    repeats = 1 if quick else max(1, 2_000 // len(fast.source.splitlines()))
+    repeats = 1 if quick else max(20, 20_000 // len(fast.source.splitlines()))
     compiled = timed(partial(fast.value_and_grad, X, R, theta=theta), repeats)
     return Row(name, {"compiled": compiled, "eager": timed(engine, repeats)}, target)
 
@@ -215,7 +219,7 @@ def sample_row(
 # -- Batches: one gradient and update ------------------------------------------------------------------------------------
 
 
-def batches(quick: bool, how: Measuring) -> None:
+def batches(quick: bool, how: Measuring) -> Figures:
     """A step of training, by everybody."""
     notes = [
         "The same step by all: mean quadratic cost of a sigmoid net, its gradient, θ ← θ − Δt ∇C.",
@@ -224,7 +228,7 @@ def batches(quick: bool, how: Measuring) -> None:
     small, large = (64, 30, 10), (784, 30, 10)
     work = [(small, 50)] if quick else [(small, 1_000), (large, 10), (large, 100), (large, 10_000)]
     rows = [batch_row(sizes, K, quick) for sizes, K in work]
-    section("Batches", notes, list(contestants()), rows, how)
+    return section("Batches", notes, list(contestants()), rows, how)
 
 
 def batch_row(sizes: tuple[int, int, int], K: int, quick: bool) -> Row:
@@ -244,7 +248,7 @@ def batch_row(sizes: tuple[int, int, int], K: int, quick: bool) -> Row:
 # -- Programs: written number by number ----------------------------------------------------------------------------------
 
 
-def programs(quick: bool, how: Measuring) -> None:
+def programs(quick: bool, how: Measuring) -> Figures:
     """The transformer, the convolution and the pendulum."""
     notes = [
         "Value and gradient of the mean cost of K samples. 'products': Σ_j w_j x_j as a sum of products instead of `dot`.",
@@ -261,7 +265,7 @@ def programs(quick: bool, how: Measuring) -> None:
     hand = partial(pendulum.value_and_grad_by_numpy, steps)
     row = program_row(f"pendulum, {steps} steps, K = {K:,}", {"ours": fast.value_and_grad}, hand, X, R, fast.theta(), 5)
     names = ["ours", "products", "NumPy by hand", *(["PyTorch"] if importlib.util.find_spec("torch") else [])]
-    section("Programs", notes, names, [*rows, row], how)
+    return section("Programs", notes, names, [*rows, row], how)
 
 
 def program_row(
@@ -338,7 +342,7 @@ def compiled_convolution(inner: Callable[..., Value]) -> Any:
 # -- Compiling -----------------------------------------------------------------------------------------------------------
 
 
-def compiling(quick: bool, how: Measuring) -> None:
+def compiling(quick: bool, how: Measuring) -> Figures:
     """Seconds to record and compile, and lines of source."""
     how = replace(how, rounds=min(how.rounds, 3))
     sizes = (64, 30, 10) if quick else (784, 30, 10)
@@ -354,11 +358,11 @@ def compiling(quick: bool, how: Measuring) -> None:
         length = len(make(dot).source.splitlines())
         ways = {"ours": timed(partial(make, dot)), "products": timed(partial(make, sum_of_products))}
         rows.append(Row(f"{name}: {length:,} lines", ways, target))
-    section("Compiling", ["'products': every product and sum a node."], ["ours", "products"], rows, how)
+    figures = section("Compiling", ["'products': every product and sum a node."], ["ours", "products"], rows, how)
     steps = 10 if quick else 1_000
     growing = {f"{n:,}": timed(partial(compiled_pendulum, n)) for n in (10 * steps, steps)}
     row = Row("pendulum, by Euler steps", growing, "≤ 12")
-    section("Compiling ten times as much", [], list(growing), [row], how)
+    return figures | section("Compiling ten times as much", [], list(growing), [row], how)
 
 
 def compiled_pendulum(steps: int) -> Any:
@@ -370,7 +374,7 @@ def compiled_pendulum(steps: int) -> Any:
 # -- Training ------------------------------------------------------------------------------------------------------------
 
 
-def training(quick: bool, how: Measuring) -> None:
+def training(quick: bool, how: Measuring) -> Figures:
     """An epoch of `train`."""
     K = 200 if quick else 60_000
     notes = [
@@ -379,7 +383,7 @@ def training(quick: bool, how: Measuring) -> None:
     rng = np.random.default_rng(0)
     X, R = rng.random((K, 784)), np.eye(10)[rng.integers(0, 10, K)]
     rows = [epoch_row(X, R, size) for size in (10, 100)]
-    section("Training", notes, ["train", "NumPy by hand"], rows, how)
+    return section("Training", notes, ["train", "NumPy by hand"], rows, how)
 
 
 def epoch_row(X: Any, R: Any, batch_size: int) -> Row:
@@ -405,12 +409,12 @@ def epoch_row(X: Any, R: Any, batch_size: int) -> Row:
 # -- Import --------------------------------------------------------------------------------------------------------------
 
 
-def imports(quick: bool, how: Measuring) -> None:
+def imports(quick: bool, how: Measuring) -> Figures:
     """`import microgradnet`, in a fresh interpreter."""
     row = Row(
         "import, in a fresh interpreter", {m: partial(import_time, m) for m in ("microgradnet", "numpy")}, "≤ 1.25"
     )
-    section("Import", [], list(row.contestants), [row], how)
+    return section("Import", [], list(row.contestants), [row], how)
 
 
 def import_time(module: str, clock: Clock) -> float:
@@ -422,6 +426,58 @@ def import_time(module: str, clock: Clock) -> float:
         [sys.executable, "-c", script], cwd=folder, env=environment, check=True, capture_output=True, text=True
     )
     return float(done.stdout)
+
+
+# ------------------------------------------------------------------------------------------------------------------------
+
+# -- The README's table ---------------------------------------------------------------------------------------------------
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+IN_README = ["eager", "batches", "programs"]
+NOT_IN_README = ("memory", ", dot")
+BEGIN, END = "<!-- speed.py --readme writes from here -->", "<!-- to here -->"
+# The columns behind our own, and how the sections call them.
+PEERS = {
+    "NumPy by hand": ("NumPy tuned", "NumPy by hand"),
+    "PyTorch": ("PyTorch",),
+    "JAX": ("JAX",),
+    "autograd": ("autograd",),
+    "micrograd": ("micrograd",),
+}
+DISTRIBUTIONS = {"PyTorch": "torch", "JAX": "jax", "autograd": "autograd", "micrograd": "micrograd"}
+
+
+def readme_table(figures: Figures, setting: str) -> str:
+    """Our time for each piece of work, and every peer's as a multiple of it; the columns of those that took part."""
+    peers = {peer: names for peer, names in PEERS.items() if any(set(names) & set(row) for row in figures.values())}
+    heads = [f"{peer} {version(peer)}" if peer in DISTRIBUTIONS else peer for peer in peers]
+    lines = [f"| value and gradient | ours | {' | '.join(heads)} |", f"|---|{'---|' * (1 + len(peers))}"]
+    for work, row in figures.items():
+        if any(word in work for word in NOT_IN_README):
+            continue
+        cells = [seconds(row["ours"])]
+        for names in peers.values():
+            times = [row[name] / row["ours"] for name in names if name in row]
+            cells.append(f"{times[0]:.{2 if times[0] < 10 else 0}f}" if times else "–")
+        lines.append(f"| {work.removesuffix(': gradient + update')} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", setting])
+
+
+def version(peer: str) -> str:
+    """Of a peer that is installed: its first two numbers."""
+    try:
+        return ".".join(importlib.metadata.version(DISTRIBUTIONS[peer]).split(".")[:2])
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def write_readme(table: str, readme: Path = README) -> None:
+    """Put the table between the two marks in the README."""
+    text = readme.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise SystemExit(f"{readme} lacks the marks {BEGIN} and {END}: restore them")
+    before, rest = text.split(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------------------------------------------------
@@ -457,19 +513,32 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--rounds", type=int, help="how often each takes its turn (9); fewer where a row takes minutes")
     parser.add_argument("--cpu-time", action="store_true", help="count the processor's seconds: for a busy machine")
+    parser.add_argument(
+        "--readme", action="store_true", help="write the figures of eager, batches, programs into README.md"
+    )
     options = parser.parse_args(argv)
+    if options.readme:
+        if options.quick or options.sections:
+            parser.error("--readme takes its own sections, in full: leave out --quick and the sections")
+        options.sections = IN_README
     rounds = options.rounds if options.rounds is not None else 2 if options.quick else 9
     if rounds < 1:
         parser.error(f"--rounds is {rounds}: name at least 1")
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}: there are {', '.join(SECTIONS)}")
-    print(
+    setting = (
         f"microgradnet {microgradnet.__version__}, Python {platform.python_version()}, NumPy {np.__version__}, one thread "
         f"of {processor()}; medians of {rounds} rounds, in turn"
     )
+    print(setting)
+    figures: Figures = {}
+    how = Measuring(rounds, time.process_time if options.cpu_time else time.perf_counter)
     for name, show in SECTIONS.items():
         if name in options.sections or not options.sections:
-            show(options.quick, Measuring(rounds, time.process_time if options.cpu_time else time.perf_counter))
+            figures |= show(options.quick, how)
+    if options.readme:
+        clock = ", seconds of the processor" if options.cpu_time else ""
+        write_readme(readme_table(figures, f"{setting}{clock}; {datetime.date.today():%B %Y}."))
 
 
 if __name__ == "__main__":

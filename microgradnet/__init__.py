@@ -8,20 +8,49 @@
 13
 """
 
-from . import formulas
-from .compiler import Compiled
-from .compiler import compile as compile
+import importlib
+import typing
+
 from .costs import cross_entropy, quadratic, softmax_cross_entropy
 from .derivatives import grad, hessian, hvp, jacobian, jvp, vjp
-from .drawing import draw
 from .functions import dot, logsumexp, maximum, minimum, softmax
 from .graph import nodes
 from .nn import MLP, Layer, Neuron
-from .optimizers import Adam, Descent
-from .perceptron import Perceptron
-from .training import DivergenceError, Epoch, train
 from .value import Value
-from .verify import GradientError, compare, explain, gradcheck
+
+if typing.TYPE_CHECKING:
+    from . import formulas
+    from .compiler import Compiled
+    from .compiler import compile as compile
+    from .drawing import draw
+    from .optimizers import Adam, Descent
+    from .perceptron import Perceptron
+    from .training import DivergenceError, Epoch, train
+    from .verify import GradientError, compare, explain, gradcheck
+
+# Imported when they are first used: with them, importing the package would take twice as long.
+_LATER = {
+    "compiler": ["Compiled", "compile"],
+    "drawing": ["draw"],
+    "optimizers": ["Adam", "Descent"],
+    "perceptron": ["Perceptron"],
+    "training": ["DivergenceError", "Epoch", "train"],
+    "verify": ["GradientError", "compare", "explain", "gradcheck"],
+}
+_ROOM = {name: room for room, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name == "formulas":
+        return importlib.import_module(".formulas", __name__)
+    if name not in _ROOM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, getattr(importlib.import_module(f".{_ROOM[name]}", __name__), name))
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_ROOM, "formulas"]
+
 
 __all__ = [
     "Value",

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from threading import get_ident
 from types import TracebackType
 from typing import Any, NamedTuple
 
-_PACKAGE, _PYTHON = str(Path(__file__).parent), str(Path(os.__file__).parent)
+_PACKAGE, _PYTHON = os.path.dirname(__file__), os.path.dirname(os.__file__)  # noqa: PTH120  # pathlib takes long to import
 
 active: list[Readings] = []  # asked at every reading: empty most of the time
 

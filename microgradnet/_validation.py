@@ -135,15 +135,16 @@ def check_row(
 def _check_array_form(name: str, array: Callable[..., Any], operands: Any, values: Any) -> None:
     what = f"the array form of {name!r}"
     remedy = "give one like NumPy's functions, or None to go through the numbers one by one"
-    out, aliased = np.full_like(values, np.nan), operands[0].copy()
+    out, aliased = np.full_like(values, np.nan), [operands.copy() for _ in operands]
     with np.errstate(all="ignore"):
         try:
             found = array(*operands)
             array(*operands, out=out)
-            array(aliased, *operands[1:], out=aliased)
+            for i, copy in enumerate(aliased):
+                array(*copy, out=copy[i])
         except Exception as error:  # a user's function can fail in any way
             raise TypeError(f"{what} failed on arrays with `out` ({error}): {remedy}") from error
     if np.shape(found) != values.shape or not np.allclose(found, values, rtol=1e-6, atol=1e-12):
         raise TypeError(f"{what} gives other numbers than its value at {operands[0].ravel().tolist()}: {remedy}")
-    if not (np.array_equal(out, found) and np.array_equal(aliased, found)):
+    if not (np.array_equal(out, found) and all(np.array_equal(copy[i], found) for i, copy in enumerate(aliased))):
         raise TypeError(f"{what} does not write its numbers into `out`, which may be an operand: {remedy}")

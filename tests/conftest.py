@@ -1,4 +1,13 @@
-"""How the tests draw their examples: the same ones in every run, or new ones with `--hypothesis-profile=explore`."""
+"""How the tests draw their examples: the same ones in every run, or new ones with `--hypothesis-profile=explore`.
+
+NumPy's products are held to one thread: the tests run in as many processes as there are cores, and threads of several
+processes wait for each other.
+"""
+
+import os
+
+for library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, settings
 

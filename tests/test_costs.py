@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradnet import Value, cross_entropy, quadratic
+from microgradnet import Value, compile, cross_entropy, grad, hessian, logsumexp, quadratic, softmax_cross_entropy
 
 SATURATED = [-1000.0, -100.0, -36.8, -1.0, -1e-9, 0.0, 0.5, 36.8, 37.5, 100.0, 709.5, 745.2, 1000.0]
 targets = st.sampled_from([0.0, 1.0, 0.3]) | st.floats(0, 1)
@@ -108,9 +108,81 @@ def test_costs_take_plain_numbers_and_arrays():
     assert_close(cross_entropy(np.array([0.5, 0.5]), np.array([0, 1])).data, 2 * math.log(2))
 
 
+# From scores.
+
+
+class Softmax:
+    """The cost, its gradient and Hessian to 500 digits; entries with terms of both signs, with the size of a term."""
+
+    def __init__(self, z, r):
+        n = range(len(z))
+        with localcontext(oracles.EXACT, prec=500):
+            r = [Decimal(r_j) for r_j in r]
+            powers = [(Decimal(z_j) - max(map(Decimal, z))).exp() for z_j in z]
+            p, R = [power / sum(powers) for power in powers], sum(r)
+            others = [sum((p[k] for k in n if k != j), Decimal(0)) for j in n]
+            self.cost = sum(-r_j * p_j.ln() for r_j, p_j in zip(r, p, strict=True) if r_j)
+            self.slopes = [(p[j] * (R - r[j]), r[j] * others[j]) for j in n]
+            self.curvatures = [[R * p[i] * (others[i] if i == j else -p[j]) for j in n] for i in n]
+
+
+SCORES = {
+    "right": ([0.0, 50.0, -3.0], [0, 1, 0]),
+    "wrong": ([0.0, 50.0, -3.0], [1, 0, 0]),
+    "very right": ([0.0, -3.0, 700.0], [0, 0, 1]),
+    "very wrong": ([0.0, -3.0, 700.0], [0, 1, 0]),
+    "beside 2⁻⁵³": ([-36.5, 0.0, -37.1], [0, 1, 0]),
+    "a tie": ([1.0, 1.0, -40.0], [1, 0, 0]),
+    "shares": ([20.0, 3.0, -4.0], [0.05, 0.9, 0.05]),
+    "shares that are met": ([0.0, 0.0, 0.0, 0.0], [0.25] * 4),
+    "none": ([0.3, 2.0], [0, 0]),
+    "more than one": ([0.3, 2.0, -1.0], [1, 1, 0.5]),
+    "one alone": ([1.5], [1]),
+    "many": ([math.sin(7.0 * j) for j in range(20)], np.eye(20)[7].tolist()),
+}
+
+
+@pytest.mark.parametrize(("z", "r"), SCORES.values(), ids=SCORES)
+@pytest.mark.parametrize("K", [0, 1, 200], ids=["eager", "one by one", "compiled"])
+def test_softmax_cross_entropy_is_right_entry_by_entry(z, r, K):
+    """−Σ r ln p and the miracle p − r, however near 1 the right p is; eager, and compiled for one and for many.
+
+    An entry is p_j (R − r_j) − r_j (1 − p_j). It is right to as many roundings of the larger term as a sum of n and the
+    rounding of z_j − max z show: each unit of that counts in full in e^z. The one of the largest z is summed up from the
+    others, with terms that can be n times as large.
+    """
+    exact = Softmax(z, r)
+    if K:
+        cost = compile(softmax_cross_entropy, len(z), len(z))([z] * K, [r] * K)[-1]
+        slope = compile(lambda z, r: grad(softmax_cross_entropy(z, r), z, create_graph=True), len(z), len(z))
+        slopes = slope([z] * K, [r] * K)[-1:].ravel().tolist()
+    else:
+        values = [Value(z_j) for z_j in z]
+        found = softmax_cross_entropy(values, r)
+        cost, slopes = found.data, grad(found, values)
+        for row, wanted in zip(hessian(found, values), exact.curvatures, strict=True):
+            assert row == pytest.approx([float(w) for w in wanted], rel=1e-14 * len(z), abs=1e-320)
+    units = (20 + 4 * len(z) + min(max(z) - min(z), 750.0)) * 2.0**-53
+    assert cost == pytest.approx(float(exact.cost), rel=units, abs=1e-320)
+    assert math.copysign(1.0, cost) == 1.0, "the cost is never negative"
+    for j, (slope, (up, down)) in enumerate(zip(slopes, exact.slopes, strict=True)):
+        size = float(max(up, down)) * (len(z) if j == z.index(max(z)) else 1)
+        assert slope == pytest.approx(float(up - down), rel=0.0, abs=units * size + 1e-320)
+
+
+def test_softmax_cross_entropy_takes_targets_that_are_values():
+    """Their slope is −ln p_j; the whole is logsumexp(z) Σ r − Σ r z."""
+    z, r = [Value(x) for x in (0.5, -1.0, 2.0)], [Value(x) for x in (0.2, 0.5, 0.3)]
+    cost = softmax_cross_entropy(z, r)
+    total = logsumexp(z)
+    by_parts = total - (r[0] * z[0] + r[1] * z[1] + r[2] * z[2])
+    assert cost.data == pytest.approx(by_parts.data, rel=1e-15)
+    assert grad(cost, r) == pytest.approx([(total - z_j).data for z_j in z], rel=1e-15)
+
+
 # What is refused.
 
-both = pytest.mark.parametrize("cost", [quadratic, cross_entropy])
+both = pytest.mark.parametrize("cost", [quadratic, cross_entropy, softmax_cross_entropy])
 
 
 @both
@@ -143,6 +215,13 @@ def test_cross_entropy_refuses_what_lies_beyond_0_and_1(number):
     ):
         with pytest.raises(ValueError, match=rf"{what} {number}".replace("+", r"\+")):
             cross_entropy(output, target)
+
+
+@pytest.mark.parametrize("number", [-0.1, 1 + 2e-16, 7, math.nan])
+def test_softmax_cross_entropy_refuses_targets_beyond_0_and_1(number):
+    """As where a label stands in the place of one-hot targets."""
+    with pytest.raises(ValueError, match=f"target {float(number)}".replace("+", r"\+")):
+        softmax_cross_entropy([0.5, 1.0], [0, number])
 
 
 @pytest.mark.parametrize(("a", "r"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.3), (1.0, 0.3)])

@@ -1,4 +1,4 @@
-"""grad, jvp and hessian: derivatives of every order, forward, backward and mixed, and what they refuse."""
+"""grad, vjp, jvp, jacobian, hessian and hvp: derivatives of every order, in both modes, and what they refuse."""
 
 import itertools
 import math
@@ -13,7 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import U
 
-from microgradnet import MLP, Value, cross_entropy, dot, grad, hessian, jvp, maximum, minimum, ops, quadratic
+from microgradnet import (
+    MLP,
+    Value,
+    compile,
+    cross_entropy,
+    dot,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    maximum,
+    minimum,
+    ops,
+    quadratic,
+    vjp,
+)
 from microgradnet.graph import reverse, topological_order
 
 
@@ -59,9 +75,10 @@ def test_three_derivatives_of_every_row_are_differences_of_decimals(name):
             for order in range(1, 4):
                 (size,), _ = path_sizes(y, [inputs[wrt[order - 1]]])
                 tangent = jvp(y, {inputs[wrt[order - 1]]: 1.0})
+                (recorded,) = jvp([y], {inputs[wrt[order - 1]]: 1}, create_graph=True)
                 (y,) = grad(y, [inputs[wrt[order - 1]]], create_graph=True)
                 exact = oracles.derivative(name, point, *wrt[:order])
-                for found in (y.data, tangent):
+                for found in (y.data, tangent, recorded.data):
                     off = abs(found - exact)
                     assert off <= 240 * U * (size + abs(exact)) + 1e-35, f"∂{wrt[:order]} of '{name}' at {point}"
                 checked += 1
@@ -217,6 +234,107 @@ def test_a_reverse_sweep_reaches_what_its_outputs_depend_on_alone():
     assert [adjoints.get(value) for value in (first, x, second, y)] == [1.0, 4.0, None, None]
 
 
+# Several outputs, and products with matrices that are never made.
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_whole_family_agrees_on_every_row(name):
+    """jacobian in both modes, vjp, hvp, and jvp's recorded derivatives differentiated once more, beside decimals."""
+    f, n = ROWS[name]
+    point = (0.4, 0.3, 2.6, 0.9)[:n]
+    inputs = [Value(x) for x in point]
+    y = f(*inputs)
+    first = [oracles.derivative(name, point, i) for i in range(n)]
+    second = [[oracles.derivative(name, point, i, j) for j in range(n)] for i in range(n)]
+    v = [1.0, -0.5, 2.0, 0.25][:n]
+    close = {"rel": 1e-13, "abs": 1e-13}  # numbers of size 1 and some hundred roundings
+    assert jacobian(y, inputs) == [pytest.approx(first, **close)]
+    assert jacobian([y] * (n + 1), inputs) == [pytest.approx(first, **close)] * (n + 1)  # forward mode
+    assert vjp([y, y * 2.0], [3.0, -1.0], inputs) == pytest.approx(first, **close)
+    product = [sum(h * v_j for h, v_j in zip(row, v, strict=True)) for row in second]
+    assert hvp(y, inputs, v) == pytest.approx(product, **close)
+    along = jvp(y, dict(zip(inputs, v, strict=True)), create_graph=True)
+    assert grad(along, inputs) == pytest.approx(product, **close)  # forward, then reverse
+
+
+def test_a_jacobian_has_a_row_per_output():
+    """Of outputs that share much, an input among them and one off the graph; from either mode the same."""
+    x, y, inner, first, second = example()
+    off = Value(0.0)
+    wanted = [grad(output, [x, y, off]) for output in (first, second)]
+    assert jacobian([first, second], [x, y, off]) == wanted  # reverse
+    tall = jacobian([first, second, x, inner], [x, y, off])  # forward
+    assert tall[2:] == [[1.0, 0.0, 0.0], [y.data, x.data, 0.0]]
+    for output, row, found in zip((first, second), wanted, tall, strict=False):
+        sizes, edges = path_sizes(output, [x, y, off])
+        assert (np.abs(np.subtract(row, found)) <= 4 * edges * U * np.array(sizes)).all()
+    assert jacobian([], [x]) == []
+    assert jacobian([first], []) == [[]]
+
+
+def test_vjp_adds_up_what_several_outputs_need():
+    """An output twice, an output below another, and one number for one output."""
+    x = Value(3.0)
+    y = x * x
+    assert vjp([y, y, y * x, x], [1.0, 10.0, 2.0, 100.0], [x, y]) == [11.0 * 6.0 + 2.0 * 27.0 + 100.0, 17.0]
+    assert vjp(y, 2.0, x) == vjp([y], np.array([2.0]), [x]) == [12.0]
+    a = Value(5.0)
+    (slope,) = vjp([y], [a], x, create_graph=True)  # 2 a x
+    assert grad(slope, [x, a]) == [10.0, 6.0]
+
+
+def test_a_direction_of_values_is_differentiated_too():
+    """jvp of x³ along v is 3 x² v; its slopes are 6 x v and 3 x²."""
+    x, v = Value(2.0), Value(5.0)
+    along = jvp(x**3, {x: v}, create_graph=True)
+    assert (along.data, grad(along, [x, v])) == (60.0, [60.0, 12.0])
+    assert jvp([Value(1.0), x], {x: 3}, create_graph=True)[0].data == 0.0
+
+
+def test_hvp_of_values_that_depend_on_each_other_or_come_twice():
+    """It is the product with the rows that hessian gives."""
+    x, y, inner, first, _ = example()
+    wrt, v = [x, inner, y, x], [1.0, -2.0, 0.5, 3.0]
+    wanted = np.array(hessian(first, wrt)) @ v
+    np.testing.assert_allclose(hvp(first, wrt, v), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_as_many_numbers_as_values(count):
+    """Of a direction and of cotangents: a ValueError with both numbers."""
+    x, y = Value(2.0), Value(3.0)
+    for derive in (lambda v: hvp(x * y, [x, y], v), lambda v: vjp([x * y, x], v, [x])):
+        with pytest.raises(ValueError, match=rf"{count} .* met 2"):
+            derive([1.0] * count)
+
+
+@pytest.mark.parametrize("function", [Value.sigmoid, Value.tanh, Value.softplus])
+@pytest.mark.parametrize("x", [-700.0, -350.0, -50.0, -37.0, -5.0, 5.0, 37.0, 50.0, 350.0, 700.0])
+def test_second_derivatives_are_right_in_the_tails(function, x):
+    """Where σ is 1 in floats, σ″ = σ(x) σ(−x) (σ(−x) − σ(x)) is not 0; tanh″ and softplus″ likewise.
+
+    (Near x = 0 the bracket cancels: there σ″ is right to 2⁻⁵³, as its terms are.)
+    """
+    value = Value(x)
+    exact = oracles.derivative(function.__name__, (x,), 0, 0)
+    assert hessian(function(value), value) == [[pytest.approx(exact, rel=1e-15, abs=1e-320)]]
+
+
+def test_derivatives_with_respect_to_inputs_compile():
+    """Each sample's ∂f/∂x, and the product of a Hessian with a direction that is an input itself, as eager ones are."""
+    net = MLP(3, [4, 1], activation="tanh", seed=2)
+    rng = np.random.default_rng(0)
+    X, V = rng.normal(size=(2, 40, 3))
+    slopes = compile(lambda x: grad(net(x), x, create_graph=True), 3)
+    along = compile(
+        lambda x, v: jvp(grad(net(x), x, create_graph=True), dict(zip(x, v, strict=True)), create_graph=True), 3, 3
+    )
+    for x, v, slope, product in zip(X.tolist(), V.tolist(), slopes(X), along(X, V), strict=True):
+        inputs = [Value(x_j) for x_j in x]
+        np.testing.assert_allclose(slope, grad(net(inputs), inputs), rtol=0, atol=1e-14)
+        np.testing.assert_allclose(product, hvp(net(inputs), inputs, v), rtol=0, atol=1e-14)
+
+
 # What they take, leave alone, and refuse.
 
 
@@ -228,13 +346,16 @@ def test_one_value_may_stand_alone_and_lists_may_be_any_sequence():
 
 
 def test_gradients_already_there_are_left_alone():
-    """grad, jvp and hessian touch no .grad, neither of leaves nor of inner nodes."""
+    """None of them touches a .grad, neither of leaves nor of inner nodes."""
     x, y, inner, first, _ = example()
     first.backward()
     before = [v.grad for v in (x, y, inner, first)]
     grad(first, [x, y, inner], create_graph=True)
     jvp(first, {x: 1.0})
     hessian(first, [x, y])
+    jacobian([first, inner], [x])
+    hvp(first, [x, y], [1.0, 2.0])
+    vjp([first], [1.0], [x])
     assert [v.grad for v in (x, y, inner, first)] == before
 
 
@@ -276,6 +397,11 @@ def test_nan_is_no_reason_to_suspect_an_assignment():
         (lambda x: jvp(x, {x: "1"}), "str '1'", "number"),
         (lambda x: jvp(x, {x: True}), "bool True", "number"),
         (lambda x: hessian(x, ["x"]), "str 'x'", "wrt"),
+        (lambda x: jacobian([x, 2.0], x), "float 2.0", "outputs"),
+        (lambda x: vjp([x], [x], x), "Value", "number"),
+        (lambda x: vjp([x], ["1"], x, create_graph=True), "str '1'", "number"),
+        (lambda x: hvp(x, x, [True]), "bool True", "number"),
+        (lambda x: jvp(x, {x: np.ones(2)}, create_graph=True), "array", "number"),
     ],
 )
 def test_what_is_no_value_is_refused(derive, arrived, where):

@@ -173,7 +173,7 @@ def test_the_strip_file_is_a_28_by_168_picture_of_the_six_images(tmp_path, six, 
     with Image.open(path) as picture:
         assert picture.format == "PNG"
         assert np.array_equal(np.asarray(picture), strip)
-    assert np.array_equal(data.read_strip(path), data.inputs(six))
+    assert np.array_equal(data.cut(data.read_ink(path)), data.inputs(six))
 
 
 def test_a_picture_is_written_whole_or_not_at_all(tmp_path, six):
@@ -187,10 +187,6 @@ def on_nothing(pixels, ink):
     """Ink of one shade, opaque where the strip is bright, on a transparent ground."""
     shade = np.full_like(pixels, ink)
     return Image.fromarray(np.dstack([shade, shade, shade, pixels]))
-
-
-def scaled(pixels):
-    return pixels.repeat(3, 0).repeat(3, 1)
 
 
 PICTURES = {
@@ -207,25 +203,57 @@ PICTURES = {
     "1 bit, inverted": lambda pixels: Image.fromarray(pixels <= 127),
     "16 bits": lambda pixels: Image.fromarray(pixels.astype(np.uint16) * 257),
     "16 bits, inverted": lambda pixels: Image.fromarray(65535 - pixels.astype(np.uint16) * 257),
-    "scaled by 3, inverted, RGBA": lambda pixels: Image.fromarray(255 - scaled(pixels)).convert("RGBA"),
 }
 
 
 @pytest.mark.parametrize("kind", PICTURES)
 def test_a_strip_reads_alike_in_every_form(kind, strip, tmp_path):
-    """Colours, depth, polarity and size of the picture do not matter: the inputs are those of the plain strip."""
+    """Colours, depth and polarity of the picture do not matter: the inputs are those of the plain strip."""
     PICTURES[kind](strip).save(tmp_path / "strip.png")
     plain = (strip > 127).astype(float) if "1 bit" in kind else strip / 255.0
     step = 1 / 51 if "low contrast" in kind else 1e-6
-    for x, digit in zip(data.read_strip(tmp_path / "strip.png"), np.hsplit(plain, 6), strict=True):
+    for x, digit in zip(data.cut(data.read_ink(tmp_path / "strip.png")), np.hsplit(plain, 6), strict=True):
         np.testing.assert_allclose(x, digit.ravel(), rtol=0, atol=step)
 
 
-@pytest.mark.parametrize("size", [(6 * 20, 20), (6 * 45, 45), (601, 100)])
-def test_a_strip_of_another_height_is_the_same_strip(size, strip, tmp_path):
-    """Smaller, larger by no whole number, a pixel too wide: every digit still resembles itself most."""
-    Image.fromarray(strip).resize(size, Image.Resampling.BICUBIC).save(tmp_path / "strip.png")
-    plain = np.array([digit.ravel() for digit in np.hsplit(strip, 6)])
-    likeness = np.corrcoef(data.read_strip(tmp_path / "strip.png"), plain)[:6, 6:]
+def row_of(images, sizes, rng):
+    """The images in a row, dark on light, each of its own size, at its own height, at some distance from the next."""
+    height = max(sizes) + 10
+    columns = [np.zeros((height, 3))]
+    for image, size in zip(images, sizes, strict=True):
+        top, gap = rng.integers(0, height - size), rng.integers(0, 9)
+        picture = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+        columns.append(np.pad(picture, ((top, height - size - top), (0, gap))))
+    return Image.fromarray(255 - np.hstack(columns).astype(np.uint8))
+
+
+@pytest.mark.parametrize("span", [(28, 29), (20, 30), (60, 120)])
+def test_digits_of_any_size_are_found_and_centred_as_mnists(span, six, tmp_path):
+    """Each resembles its original most, lies in a box of 20 pixels, and has its centre of mass in pixel (14, 14)."""
+    rng = np.random.default_rng(0)
+    row_of(six, rng.integers(*span, 6), rng).save(tmp_path / "row.png")
+    X = data.read_digits(tmp_path / "row.png")
+    likeness = np.corrcoef(X, data.inputs(six))[:6, 6:]
     assert likeness.argmax(axis=1).tolist() == [0, 1, 2, 3, 4, 5]
-    assert likeness.diagonal().min() > 0.9
+    for image in X.reshape(6, 28, 28):
+        rows, columns = np.nonzero(image)
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+        centre = [np.average(np.arange(28) + 0.5, weights=image.sum(axis=axis)) for axis in (0, 1)]
+        assert [int(place) for place in centre] == [14, 14]
+
+
+def test_mnists_own_digits_are_centred_where_they_are():
+    """They come out as they went in, but for a darkest pixel of 1."""
+    images = data.load_shipped()[0][::50] / 255.0
+    for image in images:
+        np.testing.assert_allclose(data.centred(image), image / image.max(), rtol=0, atol=1e-6)
+
+
+def test_a_bar_apart_belongs_to_its_digit_and_a_blot_to_none():
+    """What stands above each other is one digit; what is small is none."""
+    ink = np.zeros((60, 100))
+    ink[10:14, 10:30] = ink[20:55, 10:14] = 1.0  # a bar, and a stem below it
+    ink[10:55, 50:54] = 1.0
+    ink[30:34, 80:84] = 1.0  # a blot
+    digits = data.find_digits(ink)
+    assert [int(digit.sum()) for digit in digits] == [4 * 20 + 4 * 35, 4 * 45]

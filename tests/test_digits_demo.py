@@ -12,13 +12,14 @@ from collections import Counter
 from types import SimpleNamespace
 
 import digit_data as data
+import digit_pictures as pictures
 import digits
 import numpy as np
 import pytest
 from demo_runs import FOLDER, environment, not_blank, write_mnist
 from PIL import Image
 
-from microgradnet import MLP, quadratic, train
+from microgradnet import MLP, Epoch, quadratic, train
 
 READ = re.compile(r"^  digit (\d+): (\d), certainty (\d\.\d{4}); runner-up: (\d), (\d\.\d{4})$", re.MULTILINE)
 
@@ -137,14 +138,11 @@ def test_the_report_is_an_independent_count_of_the_thousand_held_out(ten):
     assert f"which is {hits.mean() ** 6:.1%}" in ten.text
 
 
-def test_the_confusion_matrix_is_an_independent_count(ten, tmp_path, monkeypatch):
+def test_the_confusion_matrix_is_an_independent_count(ten):
     """Every number in the picture, its title, and the mistake the report calls the most frequent."""
     Y, labels = held_out(ten)
     counted = Counter(zip(labels.tolist(), Y.argmax(axis=1).tolist(), strict=True))
-    figures, figure = [], digits.Figure
-    monkeypatch.setattr(digits, "Figure", lambda **settings: figures.append(figure(**settings)) or figures[-1])
-    assert run_in(tmp_path, "--load", ten.out / "net.npz").code == 0
-    (axes,) = figures[0].axes
+    (axes,) = pictures.confusion(digits.confusion(labels, Y.argmax(axis=1))).axes
     shown = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
     places = [(digit, called) for digit in range(10) for called in range(10)]
     assert shown == {place: str(counted[place] or "\u00b7") for place in places}
@@ -154,7 +152,32 @@ def test_the_confusion_matrix_is_an_independent_count(ten, tmp_path, monkeypatch
     most = re.search(r"most often, (\d+) times, a (\d) is read as a (\d)", ten.text)
     mistakes = [counted[place] for place in places if place[0] != place[1]]
     assert int(most[1]) == counted[int(most[2]), int(most[3])] == max(mistakes)
-    assert not_blank(ten.out / "confusion.png")
+
+
+def test_the_pictures_show_what_they_say(ten):
+    """The mistakes, each image by its digit; one square per hidden neuron; the curve in per cent; none is blank."""
+    Y, labels = held_out(ten)
+    called, images = Y.argmax(axis=1), data.load(400)[1]
+    wrong = [f"{a} as {b}" for a, b in zip(labels, called, strict=True) if a != b]
+    shown = [text.get_text() for text in pictures.misread(images, called).axes[0].texts]
+    assert len(shown) == min(len(wrong), 40)
+    assert not Counter(shown) - Counter(wrong)
+    A = MLP.load(ten.out / "net.npz").weights()[0]
+    mosaic = pictures.first_weights(A).axes[0].images[0].get_array().reshape(3, 32, 10, 32).swapaxes(1, 2)
+    squares = mosaic[:, :, :28, :28].reshape(30, 784)
+    assert np.allclose(squares, A / np.abs(A).max(axis=1, keepdims=True))
+    epochs = [Epoch(n, 1.0, accuracy, 0.0, 1.0, accuracy / 2) for n, accuracy in ((1, 0.5), (2, 0.75))]
+    lines = [line.get_ydata() for line in pictures.learning_curve(epochs).axes[0].lines]
+    assert np.array_equal(lines, [[50.0, 25.0], [75.0, 62.5]])
+    for name in ("read", "learning_curve", "confusion", "misread", "weights"):
+        assert not_blank(ten.out / f"{name}.png")
+
+
+def test_a_net_without_mistakes_has_a_picture_of_none():
+    """Which says so."""
+    images = data.load(400)[1]
+    figure = pictures.misread(images, images.labels)
+    assert figure.axes[0].get_title() == "0 of the 0 held-out digits read wrong"
 
 
 def test_a_saved_net_gives_the_same_report(ten, run):
@@ -163,7 +186,7 @@ def test_a_saved_net_gives_the_same_report(ten, run):
     assert "training" not in loaded.error
     assert judged(loaded.text) == [line.replace(str(ten.out), str(loaded.out)) for line in judged(ten.text)]
     assert "which does not tell what it was trained on" in loaded.text
-    for name in ("504192.png", "confusion.png"):
+    for name in ("504192.png", "read.png", "confusion.png", "misread.png", "weights.png"):
         assert (loaded.out / name).read_bytes() == (ten.out / name).read_bytes()
 
 
@@ -205,13 +228,13 @@ def test_a_strip_read_wrong_is_reported_as_it_is(run):
 
 
 def test_a_users_strip_is_read(ten, run, strip, tmp_path):
-    """--image reads as many digits as the file has, here the demo's own strip dark on light, cut after the 4."""
-    Image.fromarray(255 - strip[:, : 3 * 28]).save(tmp_path / "own.png")
+    """--image reads as many digits as the file shows, here the demo's own strip dark on light, cut after the 4."""
+    Image.fromarray(255 - np.pad(strip[:, : 3 * 28], ((11, 2), (5, 0)))).save(tmp_path / "own.png")
     text = run("--load", ten.out / "net.npz", "--image", tmp_path / "own.png").text
     read = READ.findall(text)
     assert len(read) == 6 + 3
-    assert read[6:] == read[:3]
-    assert f"Your strip, {tmp_path / 'own.png'}, is read as 504:" in text
+    assert f"Your picture, {tmp_path / 'own.png'}, is read as 504:" in text
+    assert not_blank(tmp_path / "out" / "yours.png")
 
 
 def test_runs_as_a_script_from_any_folder(tmp_path):
@@ -219,6 +242,31 @@ def test_runs_as_a_script_from_any_folder(tmp_path):
     command = [sys.executable, "-W", "error", FOLDER / "digits.py", "--only-fours", "--epochs", "1"]
     subprocess.run(command, cwd=tmp_path, env=environment(PYTHONIOENCODING="ascii"), capture_output=True, check=True)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["504192.png"]
+
+
+# The convolution.
+
+
+def test_a_convolution_learns_number_by_number(run):
+    """Two epochs, and nine of ten that it has not seen are read right; what was compiled and drawn is its own."""
+    ran = run("--net", "conv", "--epochs", 2)
+    right, held = counts("accuracy", ran.text)
+    assert held == 1000
+    assert right > 900
+    assert "8 × 25, for 144 vectors together" in ran.text
+    assert len(READ.findall(ran.text)) == 6
+    assert not_blank(ran.out / "weights.png")
+
+
+def test_images_are_shifted_by_up_to_a_pixel():
+    """Each is one of its nine neighbours, and all nine occur."""
+    images = np.pad(data.load_shipped()[0][:200, 4:-4, 4:-4], ((0, 0), (4, 4), (4, 4)))
+    places = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    seen = Counter()
+    for before, after in zip(images, digits.shifted(images, np.random.default_rng(0)), strict=True):
+        seen.update([place for place in places if np.array_equal(np.roll(before, place, (0, 1)), after)])
+    assert set(seen) == set(places)
+    assert seen.total() == 200
 
 
 # MNIST's own files; test_digit_data.py reads them in every form.
@@ -293,8 +341,6 @@ WRONG_PICTURES = {
     "cut short": (cut_short, "cannot be read as a picture"),
     "one colour": (lambda path: Image.new("RGB", (168, 28), "teal").save(path), "is of one colour"),
     "nothing to see": (lambda path: Image.new("RGBA", (168, 28)).save(path), "is of one colour"),
-    "between 5 and 6 digits": (lambda path: picture(320, 58).save(path), r"is 320×58 pixels.* to 348×58 for n = 6"),
-    "a line": (lambda path: picture(1, 90).save(path), r"is 1×90 pixels, which is 0×28 when scaled.* to 90×90 for n ="),
 }
 
 
@@ -316,6 +362,7 @@ WRONG_OPTIONS = {
     "--mnist nowhere": "nowhere is not a folder: name the one that holds MNIST's four IDX files",
     "--only-fours --mnist .": "--only-fours learns from 100 of the images shipped: leave out --mnist or --only-fours",
     "--load a --learning-rate 3": "--learning-rate is about training, which --load skips: leave out one of them",
+    "--net conv --hidden 5": "--hidden is about the net of layers: leave it out, or --net conv",
     "--fast": "unrecognized arguments: --fast",
 }
 

@@ -34,6 +34,7 @@ from microgradnet import (
     Neuron,
     Perceptron,
     Value,
+    compile,
     cross_entropy,
     dot,
     draw,
@@ -515,13 +516,65 @@ def test_a_slide_fits_a_screen():
         (Value(1.0), {"direction": "RL"}, "'LR' or 'TB'"),
         (Value(1.0), {"limit": 0}, "at least 1"),
         (Value(1.0), {"limit": True}, "at least 1"),
-        *[(thing, {}, "give a Value, a list of Values, or a net") for thing in (3, "net", [], [1.0], np.zeros(3))],
+        *[
+            (thing, {}, "give a Value, a list of Values, a net, or a compiled")
+            for thing in (3, "net", [], [1.0], np.zeros(3))
+        ],
     ],
 )
 def test_what_does_not_fit_is_refused(thing, options, words):
     """With what to do."""
     with pytest.raises((ValueError, TypeError), match=words):
         draw(thing, **options)
+
+
+# The program that `compile` made.
+
+
+_CONVOLUTION = [Value(0.1 * j) for j in range(9)]
+
+
+def convolved(x: list[Value]) -> Value:
+    """4 × 4 windows of 3 × 3 numbers, each weighed by the same nine."""
+    windows = [[x[6 * (i + a) + j + k] for a in range(3) for k in range(3)] for i in range(4) for j in range(4)]
+    return sum([dot(_CONVOLUTION, window).tanh() for window in windows])
+
+
+def boxes_of(picture) -> list[list[str]]:
+    return [a["label"].split(r"\n") for _, a in read(picture.source).nodes if not a["label"].startswith("<")]
+
+
+def test_a_compiled_function_shows_how_weights_meet_vectors():
+    """A net: a vector a layer, with the lecture's names; shared weights: all their vectors in one product."""
+    net = MLP(6, [4, 3, 1], seed=1)
+    boxes = boxes_of(draw(compile(lambda x, r: quadratic(net(x), r), 6, 1)))
+    assert ["A1: 4 × 6", "24 parameters"] in boxes
+    assert ["z2: 3 × K", "3 × 5 weights meet 1 vector", "for 3 sums of 5 products"] in boxes
+    assert ["y3: K", "sigmoid", "for 1 scalar"] in boxes
+    boxes = boxes_of(draw(compile(convolved, 36)))
+    assert ["z1: 16 × K", "1 × 9 weights meet 16 vectors", "for 16 sums of 9 products"] in boxes
+    assert ["y1: 16 × K", "tanh", "for 16 scalars"] in boxes
+
+
+def test_the_scalars_stand_beside_the_arrays():
+    """Every row of the tables counted by hand; the picture renders, and each array reaches the result."""
+    picture = draw(compile(convolved, 36))
+    words = texts(picture.pipe(encoding="utf-8"))
+    for row in (["dot", "16"], ["tanh", "16"], ["parameters", "9"], ["z1", "1 × 9 weights meet 16 vectors"]):
+        assert any(words[i : i + 2] == row for i in range(len(words)))
+    drawn = read(picture.source)
+    heads = {tail for tail, _, _ in drawn.edges}
+    assert [a["label"] for name, a in drawn.nodes if name not in heads and name != "found"] == [
+        a["label"] for _, a in drawn.nodes if a.get("peripheries") == "2"
+    ]
+
+
+def test_too_many_arrays_are_counted_instead():
+    """As in a function without any structure."""
+    picture = draw(compile(convolved, 36), limit=3)
+    assert "too many arrays to draw" in picture.source
+    assert "1 × 9 weights meet 16 vectors" in picture.source
+    assert len(read(picture.source).nodes) == 2
 
 
 # A graphviz.Digraph.

@@ -18,6 +18,7 @@ FIGURE = r"[\d,.]+ (?:µs|ms|s|B)"
 RATIO = r"(?:1/[\d.]+|\d+\.\d\d)"
 
 
+@pytest.mark.slow
 def test_without_peers_every_section_runs(capsys, monkeypatch):
     """A figure for each contestant and a ratio for each peer that needs no installing; the others are left out."""
     find = importlib.util.find_spec
@@ -40,6 +41,34 @@ def test_without_peers_every_section_runs(capsys, monkeypatch):
     assert re.match(rf"({FIGURE} +){{3}}{RATIO} +{RATIO} ", rows["transformer, 2 positions, K = 2"])
     assert re.match(rf"{FIGURE} +- +{FIGURE} +- +{RATIO} ", rows["convolution, K = 2"])
     assert re.match(rf"{FIGURE} +{FIGURE} +{RATIO} +≤ 1\.25$", rows["import, in a fresh interpreter"])
+
+
+def test_one_section_alone(capsys):
+    """Which gives the ratio of what it compares."""
+    speed.main(["--quick", "--rounds", "1", "sample"])
+    assert re.search(rf"^  6-4-3-1  +{FIGURE} +{FIGURE} +{RATIO} +≤ 1/6$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_the_readme_gets_the_figures_and_keeps_the_rest(tmp_path):
+    """Between the marks: our time, and each peer's as a multiple; who did not take part has no column."""
+    figures = {
+        "net: gradient + update": {"ours": 2e-3, "ours, naive": 1.0, "NumPy tuned": 1e-3, "PyTorch": 5e-3},
+        "chain": {"ours": 1.0},
+        "its memory": {"ours": 1.0},
+    }
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{speed.BEGIN}\nold\n{speed.END}\nafter\n", encoding="utf-8")
+    for _ in range(2):
+        speed.write_readme(speed.readme_table(figures, "A machine."), readme)
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith("before\n<!--")
+    assert text.endswith("-->\nafter\n")
+    head, _, net, chain = [line for line in text.splitlines() if line.startswith("|")]
+    assert re.fullmatch(r"\| \S.* \| ours \| NumPy by hand \| PyTorch .*\|", head)
+    assert (net, chain) == ("| net | 2.00 ms | 0.50 | 2.50 |", "| chain | 1.00 s | – | – |")
+    readme.write_text("no marks")
+    with pytest.raises(SystemExit, match="restore them"):
+        speed.write_readme("", readme)
 
 
 @pytest.mark.slow
@@ -88,7 +117,7 @@ def test_figures_have_the_unit_that_suits():
     assert [measuring.ratio(r) for r in (0.02, 0.6, 1.25)] == ["1/50.0", "0.60", "1.25"]
 
 
-@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["slow"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--rounds", "0"], ["slow"], ["--readme", "--quick"]], ids=" ".join)
 def test_arguments_that_make_no_sense_are_refused(arguments, capsys):
     """Before anything is measured."""
     with pytest.raises(SystemExit) as stop:

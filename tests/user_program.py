@@ -73,10 +73,14 @@ def derivatives() -> None:
     assert_type(jvp(z, {x: 1.0, y: 0.5}), float)
     assert_type(jvp(slopes, {x: 1.0}), list[float])
     assert_type(jvp(z, {x: np.array([1.0, 0.0])}), npt.NDArray[np.float64])
-    assert_type(hessian(z, [x, y]), list[list[float]])
-    assert_type(hvp(z, [x, y], [1.0, 0.0]), list[float])
-    assert_type(vjp([z, x], [1.0, 2.0], [x, y]), list[float])
+    assert_type(jvp(slopes, {x: 1, y: x}, create_graph=True), list[Value])
+    assert_type(jvp(z, {x: 1.0}, create_graph=True), Value)
+    assert_type(vjp(z, x, y, create_graph=True), list[Value])
     assert_type(jacobian([z, x], [x, y]), list[list[float]])
+    assert_type(hessian(z, [x, y]), list[list[float]])
+    assert_type(hvp(z, [x, y], [1.0, 2.0]), list[float])
+    assert_type(softmax([x, y, 0.0]), list[Value])
+    assert_type(logsumexp([x, y]) + softmax_cross_entropy([x, y], [0, 1]), Value)
 
 
 def nets(folder: Path) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .. import ops
+from ..graph import depth_first
 from ..ops import Op
 from . import array_ops
 
@@ -304,10 +306,21 @@ class ArrayGraph:
         return a
 
 
-_SMALL, _LARGE = (
-    2.0**-120,
-    2.0**120,
-)  # the range in which the compiler multiplies numbers itself; float32 has room around it
+def describe(*roots: Array) -> str:
+    """The arrays that some roots depend on, one a line, with rows × columns, and K where there is a number per sample."""
+    names: dict[Any, str] = {}
+    lines = []
+    for node in depth_first(roots, attrgetter("parents")):
+        names[node] = f"a{len(names) + 1}"
+        operands = [names[arg] if isinstance(arg, Array) else repr(arg) for arg in node.args]
+        detail = "" if node.detail is None else f" {node.detail}"
+        shape = f"{node.shape.rows} × {node.shape.columns}{' × K' if node.shape.varies else ''}"
+        lines.append(f"{names[node]}: {shape} = {node.op}({', '.join(operands)}){detail}")
+    return "\n".join([*lines, f"roots: {', '.join([names[root] for root in roots])}"])
+
+
+# The range in which the compiler multiplies numbers itself; float32 has room around it.
+_SMALL, _LARGE = 2.0**-120, 2.0**120
 
 
 def in_range(factor: float) -> bool:

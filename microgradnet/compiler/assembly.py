@@ -75,6 +75,7 @@ class Assembly:
                 total = total + self._taken(lefts[part], 1, columns) * self._taken(rights[part], 1, columns)
             return total  # type: ignore[no-any-return]
         product = self._taken(lefts, length, columns, 0.0) * self._taken(rights, length, columns, 0.0)
+        product = self.graph.regroup(product, length, columns)  # it may have come out in one column
         return self.graph.reduce(ops.add, product)  # type: ignore[no-any-return]
 
     def _elementwise(self, found: Class, taken: list[list[int]]) -> Array:

@@ -20,7 +20,8 @@ def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -
     ValueError for what does not fit.
     """
     if len(batch) != len(widths):
-        raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input")
+        hint = ", and parameters as theta=…" if len(batch) == len(widths) + 1 else ""
+        raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input{hint}")
     rows: list[Numbers] = []
     K = -1
     for data, width in zip(batch, widths, strict=True):

@@ -58,6 +58,15 @@ class Likeness:
                 self._add(found)
         self._lay_out()
 
+    def __str__(self) -> str:
+        """One line a class: operation, rows × columns of a product, and the members in the order of their slots."""
+        lines = []
+        for number, found in enumerate(self.classes):
+            kind = ("elementwise", "reduction", "dots", "product")[found.kind - ELEMENTWISE]
+            grid = f" {found.grid[0]} × {found.grid[1]}" if found.kind == PRODUCT else ""
+            lines.append(f"class {number}: {kind} {found.op}{grid}: {', '.join(map(self.form.name, found.members))}")
+        return "\n".join(lines)
+
     def _add(self, found: Class) -> None:
         for number in found.members:
             self.slot[number] = len(self.classes), 0

@@ -52,13 +52,38 @@ class NormalForm:
         self._vectors: dict[int, tuple[int, ...]] = {}
         for j, values in enumerate(inputs):
             for slot, value in enumerate(values):
-                self._number[value] = self._term(INPUT, ops.leaf, (j, slot), varies=True)
+                self._number[value] = self._leaf(INPUT, (j, slot), varies=True)
         for value in recording.constants:
             self._number[value] = self._constant(value._data)
         for value in parameters:
             self._parameter(value)
         self._read(topological_order(*outputs), outputs)
         self.outputs = [self._at(value) for value in outputs]
+
+    def __str__(self) -> str:
+        """One line a term, leaves inside: `%5 = tanh(%4)`; a dot has two lists."""
+        lines = []
+        for number, term in enumerate(self.terms):
+            if term.kind >= ELEMENTWISE:
+                parts = (
+                    [f"[{self._names(part)}]" for part in term.operands]
+                    if term.kind == DOT
+                    else [self._names(term.operands)]
+                )
+                lines.append(f"%{number} = {term.op}({', '.join(parts)})")
+        return "\n".join([*lines, f"outputs: {self._names(self.outputs)}"])
+
+    def _names(self, numbers: Iterable[int]) -> str:
+        return ", ".join(map(self.name, numbers))
+
+    def name(self, number: int) -> str:
+        """How a term is printed as an operand."""
+        kind, _, operands = self.terms[number]
+        if kind == INPUT:
+            return f"x{operands[0] + 1}[{operands[1]}]"
+        if kind == PARAMETER:
+            return f"theta[{operands[0]}]"
+        return str(operands[0]) if kind == CONSTANT else f"%{number}"
 
     def _read(self, order: list[Value], outputs: Sequence[Value]) -> None:
         number = self._number
@@ -95,14 +120,19 @@ class NormalForm:
         return number
 
     def _constant(self, data: float) -> int:
-        return self._term(
-            CONSTANT, ops.constant, (repr(data),), varies=False
-        )  # as text, so that 0.0 differs from -0.0 and NaN equals NaN
+        # as text, so that 0.0 differs from -0.0 and NaN equals NaN
+        return self._term(CONSTANT, ops.constant, (repr(data),), varies=False)
 
     def _parameter(self, value: Value) -> int:
         self.parameters.append(value)
-        number = self._number[value] = self._term(PARAMETER, ops.leaf, (len(self.parameters) - 1,), varies=False)
-        return number
+        self._number[value] = len(self.terms)
+        return self._leaf(PARAMETER, (len(self.parameters) - 1,), varies=False)
+
+    def _leaf(self, kind: int, operands: tuple[int, ...], varies: bool) -> int:
+        """The term of a leaf, which is asked for once."""
+        self.terms.append(Term(kind, ops.leaf, operands))
+        self.varies.append(varies)
+        return len(self.terms) - 1
 
     def _any(self, numbers: Iterable[int]) -> bool:
         varies = self.varies

@@ -55,17 +55,17 @@ class OneSample:
 
     def gradient(
         self, rows: Sequence[npt.NDArray[Any]], theta: list[float]
-    ) -> tuple[float, npt.NDArray[Any], npt.NDArray[Any]] | None:
-        """The mean of the first output, its gradient, and the others, one row each; None where an operation fails."""
+    ) -> tuple[float, npt.NDArray[Any], Sequence[list[float]]] | None:
+        """The mean of the first output, its gradient, and for each sample the others; None where an operation fails."""
         try:
             found = [self._gradient(theta, *xs) for xs in _samples(rows)]
         except (ValueError, ArithmeticError):
             return None
         if len(found) == 1:
             ((value, slopes, others),) = found
-            return value, np.array(slopes), np.array([others]).T
+            return value, np.array(slopes), [others]
         values, gradients, watched = zip(*found, strict=True)
-        return sum(values) / len(found), np.array(gradients).mean(axis=0), np.array(watched).T
+        return sum(values) / len(found), np.array(gradients).mean(axis=0), watched
 
 
 def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[list[float], ...]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from operator import attrgetter
 
 from ..graph import depth_first
@@ -71,12 +72,7 @@ class Passes:
 
     def summary(self) -> str:
         """What was found, in a few lines."""
-        products = []
-        for q, z in enumerate(self.names.layers, 1):
-            product = z if z.op == array_ops.matmul else z.args[0]
-            (rows, width, _), columns = product.args[0].shape, product.shape.columns
-            together = f", for {columns} vectors together" if columns > 1 else ""
-            products.append(f"  layer {q}: {rows} × {width}{together}")
+        products = [f"  {which}: {shape}" for which, shape in self._products()]
         operations = sum([term.kind >= ELEMENTWISE for term in self.form.terms])
         statements = ", ".join([f"{name} {count}" for name, count in zip(self.sources, self.statements, strict=True)])
         small = f"up to {self.few} samples as plain floats; larger batches" if self.few else "all batches"
@@ -89,6 +85,19 @@ class Passes:
                 f"work arrays: {8 * self.slots:,} bytes a sample",
             ]
         )
+
+    def _products(self) -> Iterator[tuple[str, str]]:
+        """Which layers are products of which shape; equal ones in a row together."""
+        shapes = []
+        for z in self.names.layers:
+            product = z if z.op == array_ops.matmul else z.args[0]
+            (rows, width, _), columns = product.args[0].shape, product.shape.columns
+            shapes.append(f"{rows} × {width}{f', for {columns} vectors together' if columns > 1 else ''}")
+        q = 1
+        for shape, run in groupby(shapes):
+            count = len(list(run))
+            yield f"layer {q}" if count == 1 else f"layers {q} to {q + count - 1}, each", shape
+            q += count
 
     def _values(self) -> str:
         now = Rewriting(self.graph, [self.forward], PROGRAM)

@@ -59,19 +59,32 @@ def record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
     first, second = _two_probes(function, sizes)
     _refuse_readings(first, second)
     _refuse_nodes_made_by_hand(first.recording)
-    constants = (
-        _leaves_of(first.recording) - _leaves_of(second.recording) - {x for xs in first.recording.inputs for x in xs}
-    )
-    if not same_program(first.recording, second.recording, constants):
+    made = _MadeInside(first.recording, second.recording)
+    if not same_program(first.recording, second.recording, made):
         raise ValueError(
             "the function records another graph when it is called again: draw random numbers and make parameters outside "
             "of it"
         )
-    return first.recording._replace(constants=list(constants))
+    return first.recording._replace(constants=list(made.leaves))
 
 
-def _leaves_of(recording: Recording) -> set[Value]:
-    return {node for node in nodes(*recording.outputs) if node.op is ops.leaf}
+class _MadeInside:
+    """The leaves that a function made itself: those of its first recording that are not in the second.
+
+    They are found when somebody asks, for most functions make none.
+    """
+
+    def __init__(self, first: Recording, second: Recording) -> None:
+        self._recordings = first, second
+        self.leaves: set[Value] = set()
+
+    def __contains__(self, leaf: object) -> bool:
+        if not self.leaves:
+            found, others = (
+                {node for node in nodes(*recording.outputs) if node.op is ops.leaf} for recording in self._recordings
+            )
+            self.leaves = found - others - {x for xs in self._recordings[0].inputs for x in xs}
+        return leaf in self.leaves
 
 
 def _refuse_nodes_made_by_hand(recording: Recording) -> None:
@@ -137,6 +150,8 @@ def _refuse_readings(first: _Probe, second: _Probe) -> None:
     A leaf that both calls met existed before them: it is a parameter. A leaf that a call made itself is a constant. Readings
     in other threads count only if the number depends on an input, for nobody else has these inputs.
     """
+    if not first.readings:
+        return
     inputs = {x for xs in first.recording.inputs for x in xs}
     met = [nodes(*[r.value for r in probe.readings], *probe.recording.outputs) for probe in (first, second)]
     leaves_met = [{node for node in found if node.op is ops.leaf} for found in met]
@@ -179,7 +194,7 @@ def same_program(one: Recording, other: Recording, constants: Container[Value] =
     def alike(a: Value, b: Value) -> bool:
         if a is b or twins.get(a) is b:
             return True
-        is_number = a.op == b.op == ops.constant or (a in constants and b.op is ops.leaf)
+        is_number = a.op == b.op == ops.constant or (a.op == b.op == ops.leaf and a in constants)
         return is_number and repr(a._data) == repr(b._data)  # NaN is alike, too
 
     def all_alike(a: Sequence[Value], b: Sequence[Value]) -> bool:

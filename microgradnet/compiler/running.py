@@ -5,7 +5,6 @@ This module runs the passes and handles calls: data, parameters, and errors that
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, TypeAlias
@@ -17,12 +16,10 @@ from .. import ops
 from .._readings import active, note
 from ..value import Value
 from .array_graph import Array
-from .batches import as_rows, as_theta, ranges, refuse_nan, refuse_outside
-from .one_sample import OneSample
+from .batches import as_rows, as_theta, ranges, refuse_outside
+from .execution import Execution
 from .programs import Passes
 from .record import Recording, leaves, record
-from .replay import first_failing, replay
-from .workers import BOUNDED, SILENT, Programs
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
@@ -60,8 +57,8 @@ class Compiled:
     """A compiled function; made by `compile`. Called with an array per input, shape (K, size), it gives its values,
     shape (K,), or (K, outputs) for a function that gives a sequence.
 
-    `programs`: what runs on batches. `parameters`: the Values it depends on besides its inputs, in the order of its flat arrays. `source`: the generated
-    source. Calls may overlap in several threads, and it pickles.
+    `parameters`: the Values it depends on besides its inputs, in the order of its flat arrays. `source`: the generated
+    source. `print` shows what the compiler found. Calls may overlap in several threads, and it pickles.
 
     >>> w, b = Value(2.0), Value(1.0)
     >>> fast: Compiled = compile(lambda x: w * x[0] + b, 1)
@@ -83,53 +80,25 @@ class Compiled:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float64, np.float32):
             raise TypeError(f"dtype is {self.dtype}: give numpy.float64 or numpy.float32")
-        self._recording, self._watched = recording, watched
         passes = Passes(recording, leaves(parameters), watched)
         self.parameters = passes.form.parameters
-        self._sources, self._names = passes.sources, passes.names.inputs
-        single = self.dtype == np.float32  # plain floats would compute in double precision
-        self._few_values, self._few = (0, 0) if single else (passes.few_values, passes.few)
-        self._tables, self._functions = passes.tables.tables, passes.tables.functions
-        self._chunk, self._summary = passes.chunk, passes.summary()
+        self.execution = Execution(recording, passes, self.parameters, watched, self.dtype)
+        self._widths = [len(values) for values in recording.inputs]
+        self._ranges = ranges(recording.inputs, recording.demands)
+        self._summary = passes.summary()
         rows = [op for op in passes.form.operations.values() if not ops.is_built_in(op)]
         self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # rows added by a user
-        self._start()
-
-    def _start(self) -> None:
-        """Make the source run; what this sets is not pickled."""
-        self._widths = [len(values) for values in self._recording.inputs]
-        self._one_sample: OneSample | None = None
-        self._ranges = ranges(self._recording.inputs, self._recording.demands)
-        self.programs = Programs(self._sources, self._tables, self._functions, self._chunk, self.dtype)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: part
-            for name, part in vars(self).items()
-            if name not in ("programs", "_widths", "_one_sample", "_ranges")
-        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         for op, found in self._rows.items():
             if ops.sample(op, _operands(op)) != found:
                 raise ValueError(f"the row {str(op)!r} has changed since this function was compiled: compile it again")
-        self._start()
 
     @property
     def source(self) -> str:
         """The source of all programs, and for which batches each is run."""
-        few = max(self._few, self._few_values)
-        source = "\n\n".join(self._sources.values())
-        if not few:
-            return source
-        batches = "one sample" if few == 1 else f"up to {few} samples, one by one"
-        return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{source}"
-
-    def _by_sample(self) -> OneSample:
-        if self._one_sample is None:
-            self._one_sample = OneSample(self._recording, self.parameters, self._names)
-        return self._one_sample
+        return self.execution.source
 
     def __call__(self, *batch: npt.ArrayLike, theta: npt.ArrayLike | None = None) -> Numbers:
         """The function's values on a batch.
@@ -137,31 +106,16 @@ class Compiled:
         batch: one array per input, shape (K, size). theta: numbers for the parameters, theirs by default. Gives shape
         (K,) for a function with one output, (K, outputs) for one that gives a sequence.
 
-        A ValueError or a TypeError for data of the wrong shape or kind. Outside an operation's domain, the error of
-        that operation, naming the sample.
+        Raises a ValueError or a TypeError for data of the wrong shape or kind and, outside an operation's domain, the error
+        of that operation, which names the sample.
         """
         out = self.rows(batch, theta)
-        return out.T.copy() if self._recording.several else out[0]
+        return out.T.copy() if self.execution.recording.several else out[0]
 
     def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
-        rows, K = as_rows(batch, self._widths, self.dtype)
-        if self._ranges:
-            refuse_outside(rows, self._ranges)
-        if self._few_values >= K:
-            out = self._by_sample().values(rows, self._theta_list(theta))
-            if out is not None and not np.isnan(out).any():
-                return out
-        columns = [data.T for data in rows]
-        numbers = self._theta(theta)
-        out = np.empty((len(self._recording.outputs), K), self.dtype)
-        try:
-            self.programs.values(columns, K, numbers, out)
-        except FloatingPointError:
-            self._again(lambda mode: self.programs.values(columns, K, numbers, out, mode), columns, K, numbers, False)
-        if np.isnan(out).any():
-            refuse_nan(columns)
-        return out
+        rows, K = self._checked(batch)
+        return self.execution.values(rows, K, self._theta(theta))
 
     def value_and_grad(self, *batch: npt.ArrayLike, theta: npt.ArrayLike | None = None) -> tuple[float, Numbers]:
         """The mean of the function over a batch, and its gradient with respect to the parameters.
@@ -169,19 +123,13 @@ class Compiled:
         Arguments and errors as for a call. Gives a float and an array of shape (parameters,). A TypeError for a
         function with several outputs.
         """
-        if self._recording.several:
+        if self.execution.recording.several:
+            outputs = len(self.execution.recording.outputs)
             raise TypeError(
-                f"the function gives {len(self._recording.outputs)} outputs, and only one has a gradient: compile a cost of them"
+                f"the function gives {outputs} outputs, and only one has a gradient: compile a cost of them"
             )
-        rows, K = as_rows(batch, self._widths, self.dtype)
-        if self._ranges:
-            refuse_outside(rows, self._ranges)
-        if self._few >= K:
-            found = self._by_sample().gradient(rows, self._theta_list(theta))
-            if found is not None and math.isfinite(found[0]):
-                return found[:2]
-        gradient = np.empty(len(self.parameters), self.dtype)
-        return self._mean_into(gradient, [data.T for data in rows], K, self._theta(theta), None), gradient
+        rows, K = self._checked(batch)
+        return self.execution.value_and_grad(rows, K, self._theta(theta))
 
     def mean_into(
         self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None = None
@@ -192,44 +140,12 @@ class Compiled:
         `theta()`. watched: shape (watched outputs, K), for the outputs beside the first. Raises a FloatingPointError if the
         gradient is not finite.
         """
-        K = len(rows[0])
-        if self._few >= K:
-            found = self._by_sample().gradient(rows, theta.tolist())
-            if found is not None and math.isfinite(found[0]):
-                mean, gradient[...], others = found
-                if watched is not None:
-                    watched[...] = others
-                _refuse_infinite(gradient)
-                return mean
-        return self._mean_into(gradient, [data.T for data in rows], K, theta, watched, finite=True)
-
-    def _mean_into(
-        self,
-        gradient: Numbers,
-        columns: Sequence[Numbers],
-        K: int,
-        theta: Numbers,
-        watched: Numbers | None,
-        finite: bool = False,
-    ) -> float:
-        if watched is None and self._watched:
-            watched = np.empty((self._watched, K), self.dtype)
-        try:
-            mean = self.programs.gradient(columns, K, theta, gradient, watched)
-        except FloatingPointError:
-            mean = self._again(
-                lambda mode: self.programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
-            )
-            if finite:  # where nothing overflowed it is
-                _refuse_infinite(gradient)
-        if math.isnan(mean):
-            refuse_nan(columns)
-        return mean
+        return self.execution.mean_into(gradient, rows, theta, watched)
 
     def array_graph(self) -> tuple[Array, dict[Array, str], list[Value]]:
         """What the compiler found, for pictures: the array of the outputs, the arrays' names, and the recorded outputs."""
-        passes = Passes(self._recording, self.parameters, self._watched)
-        return passes.forward, passes.names.of, self._recording.outputs
+        passes = Passes(self.execution.recording, self.parameters, self.execution.watched)
+        return passes.forward, passes.names.of, self.execution.recording.outputs
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""
@@ -253,61 +169,20 @@ class Compiled:
         sizes = ", ".join(map(str, self._widths))
         return f"<compiled function of ({sizes}) inputs and {len(self.parameters)} parameters>"
 
-    def _theta(self, theta: npt.ArrayLike | None) -> Numbers:
-        return self.theta() if theta is None else as_theta(theta, len(self.parameters), self.dtype)
+    def _checked(self, batch: Sequence[Any]) -> tuple[list[Numbers], int]:
+        rows, K = as_rows(batch, self._widths, self.dtype)
+        if self._ranges:
+            refuse_outside(rows, self._ranges)
+        return rows, K
 
     def _numbers(self) -> list[float]:
         if active:
             note(*self.parameters)
         return [p._data for p in self.parameters]
 
-    def _theta_list(self, theta: npt.ArrayLike | None) -> list[float]:
-        if theta is None:
-            return self._numbers()
-        return as_theta(theta, len(self.parameters), self.dtype).tolist()  # type: ignore[no-any-return]
-
-    def _again(
-        self, compute: Callable[[str], Any], columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
-    ) -> Any:
-        """Compute again after a floating-point error, with bounded exponentials; if that fails too, raise its cause.
-
-        An infinity that plain floats allow is a result.
-        """
-        try:
-            return compute(BOUNDED)
-        except FloatingPointError:
-            self._blame(columns, K, theta, derivatives)
-            return compute(SILENT)
-
-    def _blame(self, columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool) -> None:
-        """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats allow it."""
-        start = 0
-        while start < K and self._fails(columns, slice(start, K), theta, derivatives):
-            k = first_failing(lambda part: self._fails(columns, part, theta, derivatives), start, K)
-            sample = [x[:, k].tolist() for x in columns]
-            single = self.dtype == np.float32
-            try:
-                replay(self._recording, self.parameters, sample, theta.tolist(), derivatives, single)
-            except (ArithmeticError, ValueError) as error:
-                raise type(error)(f"sample {k}: {error}") from None
-            start = k + 1
-
-    def _fails(self, columns: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool) -> bool:
-        xs, K = [x[:, part] for x in columns], part.stop - part.start
-        try:
-            if derivatives:
-                watched = np.empty((self._watched, K), self.dtype)
-                self.programs.gradient(xs, K, theta, np.empty_like(theta), watched, BOUNDED)
-            else:
-                self.programs.values(xs, K, theta, np.empty((len(self._recording.outputs), K), self.dtype), BOUNDED)
-        except FloatingPointError:
-            return True
-        return False
-
-
-def _refuse_infinite(gradient: Numbers) -> None:
-    if not np.isfinite(gradient).all():
-        raise FloatingPointError("the gradient is not finite")
+    def _theta(self, theta: npt.ArrayLike | None) -> Any:
+        """The parameters' numbers as a list, or given ones as an array."""
+        return self._numbers() if theta is None else as_theta(theta, len(self.parameters), self.dtype)
 
 
 def _operands(op: ops.Op) -> int:

@@ -49,7 +49,9 @@ class WorkArrays:
                 self._place_parts(node)
         for node in order:
             last = [owner for owner in owners(node) if self._is_last_reader(owner)]
-            if is_elementwise(node):  # it may overwrite an operand of its shape that is not read afterwards
+            if (
+                is_elementwise(node) and node not in self._stacked
+            ):  # it may overwrite an operand of its shape that is not read afterwards
                 for owner in [owner for owner in last if owner.shape == node.shape]:
                     self._release(owner)
                     last.remove(owner)

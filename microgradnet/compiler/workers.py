@@ -58,7 +58,7 @@ class Programs:
     def values(self, columns: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:
         """Put all recorded outputs, one per row, into `out`. columns: the inputs, a sample per column."""
         for part in self._chunks(K):
-            xs = [x[:, part] for x in columns]
+            xs = [_aligned(x[:, part]) for x in columns]
             self._run("values", part.stop - part.start, mode, theta, out[:, part], *xs)
 
     def gradient(
@@ -72,11 +72,12 @@ class Programs:
     ) -> float:
         """The mean of the first output over all samples; its gradient is put into `gradient`, other outputs into `watched`."""
         if self.chunk >= K:
-            return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *columns)  # type: ignore[no-any-return]
+            xs = [_aligned(x) for x in columns]
+            return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *xs)  # type: ignore[no-any-return]
         total, share = 0.0, np.empty_like(gradient)
         gradient[...] = 0.0
         for part in self._chunks(K):
-            xs = [x[:, part] for x in columns]
+            xs = [_aligned(x[:, part]) for x in columns]
             noted = None if watched is None else watched[:, part]
             total += self._run("gradient", part.stop - part.start, mode, theta, share, noted, 1.0 / K, *xs)
             np.add(gradient, share, out=gradient)
@@ -124,6 +125,11 @@ class _Worker:
         context: Context = copy_context()
         context.run(np.seterr, **errors)
         self.run = context.run
+
+
+def _aligned(x: Numbers) -> Numbers:
+    """The array, or a copy at an address where NumPy need not copy it at every call: data from a wire may lie anywhere."""
+    return x if x.flags.aligned else np.require(x, requirements="A")
 
 
 def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numbers:

@@ -37,7 +37,7 @@ class PathOfPage(str):
     def _repr_html_(self) -> str:
         page = pathlib.Path(self).read_text(encoding="utf-8")
         quoted = page.replace("&", "&amp;").replace("'", "&#39;")
-        return f"<div><iframe srcdoc='{quoted}' style='width: 100%; height: 34em; border: 0'></iframe></div>"
+        return f"<div><iframe srcdoc='{quoted}' style='width: 100%; height: 40em; border: 0'></iframe></div>"
 
 
 class NoRendererError(graphviz.ExecutableNotFound):  # type: ignore[misc]

@@ -15,9 +15,10 @@ from typing import Any
 
 from ..compiler import Compiled, array_ops
 from ..compiler.array_graph import Array
-from ..graph import depth_first, nodes, topological_order
+from ..graph import depth_first, topological_order
+from ..value import Value
 from .picture import Picture, literal, picture
-from .text import dot_label, dot_tooltip, plural, short, width
+from .text import dot_label, dot_tooltip, plural, short, shown, width
 
 _LOOKS = {
     "input": {"shape": "ellipse", "fillcolor": "#e3eefb", "color": "#2b6cb0"},
@@ -31,7 +32,7 @@ _LEGEND = ["violet: weights meet vectors · grey: numbers change places", "doubl
 _RESULT = {"peripheries": "2", "fillcolor": "#e3f6e5", "color": "#2f7d3b"}
 _MOVES = {"take": "taken from", "stack": "stacked"}
 _SIZE = 11.0
-_MOST_OPERATIONS = 12  # in the table of scalars
+_MOST_ROWS = 12  # of a kind, in a table
 
 
 def draw_program(fast: Compiled, direction: str, limit: int) -> Picture:
@@ -41,26 +42,17 @@ def draw_program(fast: Compiled, direction: str, limit: int) -> Picture:
     computed = [a for a in order if _kind(a) in ("operation", "product")]
     scalars = topological_order(*outputs)
     caption = [
-        f"{plural(len(scalars), 'scalar operation')} became {plural(len(computed), 'operation')} on arrays, for K samples at once."
+        f"{plural(len(scalars), 'scalar operation')} became {plural(len(computed), 'operation')} on arrays, for K samples at once"
     ]
+    of_products = {a: names.get(a, "product") for a in computed}
     names = {a: name for a, name in names.items() if not _awaits_its_bias(a, names, order)}
     drawn = len(order) <= limit
     g = picture(direction, caption + (_LEGEND if drawn else []), nodesep="0.25", ranksep="0.35")
-    leaves = Counter("parameter" if p in set(fast.parameters) else "" for p in nodes(*outputs) if not p.parents)
-    counted = Counter([str(node.op) for node in scalars]).most_common()
-    rows = [(op, f"{n:,}") for op, n in counted[:_MOST_OPERATIONS]]
-    if len(counted) > _MOST_OPERATIONS:
-        rows.append(("others", f"{sum(n for _, n in counted[_MOST_OPERATIONS:]):,}"))
-    rows.append(("parameters", f"{leaves['parameter']:,}"))
-    g.node("scalars", _table("The scalar graph", rows), shape="plain")
+    g.node("scalars", _table("The scalar graph", _scalar_rows(fast, scalars)), shape="plain")
+    title = "What was found" if drawn else "What was found: too many arrays to draw"
+    g.node("found", _table(title, _found_rows(computed, of_products)), shape="plain")
+    g.edge("scalars", "found")
     if not drawn:
-        of = Counter(str(a.op) for a in computed)
-        slots = Counter({op: sum(a.shape.slots for a in computed if str(a.op) == op) for op in of})
-        rows = [
-            (op, f"{plural(n, 'array')}, {plural(slots[op], 'number')}") for op, n in of.most_common(_MOST_OPERATIONS)
-        ]
-        g.node("arrays", _table("Its arrays: too many to draw", rows), shape="plain")
-        g.edge("scalars", "arrays")
         return g.drawn()
     number = {a: f"a{i}" for i, a in enumerate(order)}
     for a in order:
@@ -70,6 +62,35 @@ def draw_program(fast: Compiled, direction: str, limit: int) -> Picture:
             if parent in number:
                 g.edge(number[parent], number[a])
     return g.drawn()
+
+
+def _scalar_rows(fast: Compiled, scalars: Sequence[Value]) -> list[tuple[str, str]]:
+    counted = Counter([str(node.op) for node in scalars]).most_common()
+    rest = sum([n for _, n in counted[_MOST_ROWS:]])
+    rows = [(shown(op), f"{n:,}") for op, n in counted[:_MOST_ROWS]] + ([("others", f"{rest:,}")] if rest else [])
+    return [*rows, ("parameters", f"{len(fast.parameters):,}")]
+
+
+def _found_rows(computed: Sequence[Array], names: dict[Array, str]) -> list[tuple[str, str]]:
+    """Products one by one, of the same kind together where there are many; the other operations by name."""
+    products = [a for a in computed if _kind(a) == "product"]
+    rows = [(names[a], _meeting(a)) for a in products]
+    if len(rows) > _MOST_ROWS:
+        rows = [(f"{n:,} ×", text) for text, n in Counter([text for _, text in rows]).most_common(_MOST_ROWS)]
+    arrays, scalars = Counter[str](), Counter[str]()
+    for a in computed:
+        if _kind(a) != "product":
+            arrays[str(a.op)] += 1
+            scalars[str(a.op)] += _scalars(a)
+    return rows + [
+        (shown(op), f"{plural(n, 'array')} for {plural(scalars[op], 'scalar')}")
+        for op, n in arrays.most_common(_MOST_ROWS)
+    ]
+
+
+def _meeting(product: Array) -> str:
+    weights, vectors = product.args
+    return f"{weights.shape.rows:,} × {weights.shape.columns:,} weights meet {plural(vectors.shape.columns, 'vector')}"
 
 
 def _awaits_its_bias(a: Array, names: dict[Array, str], order: Sequence[Array]) -> bool:
@@ -136,7 +157,7 @@ def lines_of(a: Array, names: dict[Array, str]) -> list[str]:
         rows, terms, _ = weights.shape
         return [
             head,
-            f"{rows} × {terms} weights meet {plural(vectors.shape.columns, 'vector')}",
+            _meeting(a),
             f"for {plural(rows * vectors.shape.columns, 'sum')} of {plural(terms, 'product')}",
         ]
     known = [short(number) for number in map(_one_number, a.args) if number is not None]
@@ -186,6 +207,6 @@ def _table(title: str, rows: Sequence[tuple[str, str]]) -> str:
     ]
     return (
         '<<table border="1" cellborder="0" cellspacing="0" cellpadding="2" style="rounded" bgcolor="white" color="#777777">'
-        f'<tr><td colspan="2" align="left"><b>{escape(title)}</b></td></tr>{"".join(lines)}'
+        f'<tr><td colspan="2" align="left"><b>&#160;{escape(title)}</b></td></tr>{"".join(lines)}'
         '<tr><td colspan="2" fixedsize="true" height="5"></td></tr></table>>'
     )

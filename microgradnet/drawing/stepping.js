@@ -127,18 +127,19 @@ function forward() {
       if (node.undefined) undefinedAt ??= {node: i, text: node.undefined};
       continue;
     }
-    const say = what => `${what}‘${node.op}’ at ${x.map(short).join(", ")}` +
-                        (node.label ? ` (${node.label})` : "") + `: ${scene.operations[node.operation].domain}`;
+    const {domain} = scene.operations[node.operation], name = node.label ? ` (${node.label})` : "";
+    const say = what => `‘${node.op}’${name} has no ${what} at ${x.map(short).join(", ")}` +
+                        (domain ? `: it is defined where ${domain}.` : ".");
     try {
       data[i] = operations[node.operation].value(...x);
     } catch {
-      failure = {node: i, text: say("There is no ")};
+      failure = {node: i, text: say("value")};
       return;
     }
     try {
       partials[i] = operations[node.operation].partials(...x, data[i]);
     } catch {
-      undefinedAt ??= {node: i, text: say("there is no derivative of ")};
+      undefinedAt ??= {node: i, text: say("derivative")};
     }
   }
 }
@@ -194,8 +195,10 @@ function make(parent, tag, attributes = {}, text = null) {
 const [width, height] = scene.size, tight = scene.frames.length > 0;
 svg.classList.toggle("tight", tight);
 svg.setAttribute("viewBox", `-6 -6 ${width + 12} ${height + 12}`);
-svg.setAttribute("width", Math.round(1.25 * (width + 12)));
-svg.setAttribute("height", Math.round(1.25 * (height + 12)));
+for (const [side, length] of [["width", width + 12], ["height", height + 12]]) {
+  svg.setAttribute(side, Math.round(1.1 * length));
+  svg.style.setProperty(`max-${side}`, `${Math.round(2 * length)}px`);
+}
 
 for (const frame of scene.frames) {
   const [x, y, w, h] = frame.box, group = make(svg, "g", {class: "frame"});
@@ -244,12 +247,19 @@ scene.edges.forEach((edge, e) => {  // above the nodes, for a narrow gap
   edges[e].text = make(label, "text", {x, y: y + 3.5, lengthAdjust: "spacingAndGlyphs"});
 });
 
+const ruler = document.createElement("canvas").getContext("2d");
+
+function widthOf(text, bold) {  // without a new layout of the page
+  ruler.font = `${bold ? "bold " : ""}11px Helvetica, Arial, sans-serif`;
+  return ruler.measureText(text).width;
+}
+
 function write(box, line, text) {
   const element = box.texts[line];
   if (!element || element.textContent === text) return;
   element.textContent = text;
   element.removeAttribute("textLength");
-  if (text.length > 9 && element.getComputedTextLength() > box.room) {
+  if (text.length > 9 && widthOf(text, line === "data") > box.room) {
     element.setAttribute("textLength", box.room);
     element.setAttribute("lengthAdjust", "spacingAndGlyphs");
   }
@@ -352,10 +362,11 @@ function count(done) {
   const running = inForwardMode && done.size && !complete;
   const one = inForwardMode ? 0 : now(flows);
   const sweeps = (n, product) => `${n} sweep${n === 1 ? "" : "s"}, ${product} multiplications`;
-  const backwards = swept.backward ? `${sweeps(1, all(flows))}, all ${wanted.length} derivatives`
+  const derivatives = n => `${n} of ${wanted.length} derivative${wanted.length === 1 ? "" : "s"}`;
+  const backwards = swept.backward ? `${sweeps(1, all(flows))}, ${derivatives(wanted.length)}`
                                    : one ? `${sweeps(1, one)} so far` : "not yet";
   const n = before.length + (running ? 1 : 0);
-  const forwards = n ? `${sweeps(n, others + (running ? now(movements) : 0))}, ${before.length} of ${wanted.length} derivatives` : "not yet";
+  const forwards = n ? `${sweeps(n, others + (running ? now(movements) : 0))}, ${derivatives(before.length)}` : "not yet";
   find("counter").textContent = `Backward mode: ${backwards}. Forward mode: ${forwards}.`;
 }
 
@@ -476,14 +487,13 @@ function choose(leaf) {
   renew();
 }
 
-/** Once a number is another: everything follows, at the step that is shown or, where there is none now, the last. */
-function renew() {
+function renew(step = current) {  // once a number is another
   const x = data[chosen], value = find("value");
   if (document.activeElement !== find("number")) find("number").value = plain(x) == x ? plain(x) : String(x);
   if (x < value.min || x > value.max) [value.min, value.max] = [x - 2 * Math.abs(x), x + 2 * Math.abs(x)];
   value.value = x;
   plan();
-  show(current);
+  show(step);
 }
 
 function set(leaf, x) {
@@ -492,7 +502,8 @@ function set(leaf, x) {
   data[leaf] = x;
   say("");
   compute();
-  renew();
+  draw();
+  renew(current === 0 ? Infinity : current);  // at the start there is nothing to follow
 }
 
 function nudge(up, small) {
@@ -512,20 +523,18 @@ function update() {
     : trained.length === 0 ? "There is no parameter to update."
     : trained.some(i => N[i].fixed) ? "Parameters under an operation without a formula cannot be updated." : "";
   if (why) return stop(why);
-  const next = trained.map(i => data[i] - dt * grads[i]);
-  trained.forEach((i, k) => { data[i] = next[k]; });
+  for (const i of trained) data[i] -= dt * grads[i];
   compute();
   costs.push(failure ? NaN : data[root]);
   rises = data[root] > before ? rises + 1 : 0;
   const k = costs.length - 1;
   if (failure || !Number.isFinite(data[root]))
-    stop(`Diverged in update ${k}: ${failure ? failure.text : `${name} is ${short(data[root])}`}. Δt = ${short(dt)} is too large: Reset, and take a smaller one.`);
+    stop(`Diverged in update ${k}: ${failure ? failure.text : `${name} is ${short(data[root])}.`} Δt = ${short(dt)} is too large: Reset, and take a smaller one.`);
   else if (rises >= 10 || (rises && Math.abs(data[root]) > 1e6 * (1 + Math.abs(costs[0]))))
     stop(`It diverges: ${name} rose to ${short(data[root])} in ${rises} update${rises > 1 ? "s" : ""} running. Δt = ${short(dt)} is too large.`);
   else say(rises ? `${name} rose from ${short(before)} to ${short(data[root])}: Δt = ${short(dt)} is too large here.` : "");
   draw();
-  renew();
-  show(Infinity);
+  renew(Infinity);
 }
 
 function stop(why = "") {
@@ -624,6 +633,6 @@ find("layers").hidden = !tight;
 document.querySelector("h1").textContent = document.title = scene.title;
 data = [...recorded];
 reset();
-fit(svg.clientWidth <= 1.7 * find("graph").clientWidth);
+fit(Math.min(find("graph").clientWidth / width, find("graph").clientHeight / height) > 0.7);  // else it cannot be read
 current = -1;
 show(Number(location.hash.slice(1)) || 0);

@@ -158,7 +158,9 @@ class _Gradient:
             return self.program.value_and_grad(self.X, self.R)[1]
         gradient, K = np.empty(len(self.program.parameters)), len(self.X)
         x, theta = counted(self.X.T, tally), counted(self.program.theta(), tally)
-        self.program.programs.gradient([x, self.R.T], K, theta, gradient, None)  # those for batches, even of one
+        self.program.execution.programs.gradient(
+            [x, self.R.T], K, theta, gradient, None
+        )  # those for batches, even of one
         return gradient
 
     def delta_recursion(self, tally: Tally | None = None) -> Floats:

@@ -1,0 +1,178 @@
+"""Execution: runs the programs of a recording on data that have been checked, and explains floating-point errors.
+
+Small batches run as plain floats, others in NumPy. A floating-point error is computed again with bounded exponentials; if it
+remains, the replay raises the error of the operation that caused it, or the infinity is a result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..value import Value
+from .batches import refuse_nan
+from .one_sample import OneSample
+from .programs import Passes
+from .record import Recording
+from .replay import first_failing, replay
+from .workers import BOUNDED, SILENT, Programs
+
+Numbers: TypeAlias = npt.NDArray[Any]
+
+
+class Execution:
+    """The programs of a recording, ready to run.
+
+    recording, passes: what was recorded and what the passes made of it. parameters: in the order of theta. watched: how many
+    outputs are computed together with the gradient of the first. `programs`: those for batches.
+
+    Data are arrays of its dtype, one per input, of shape (K, size); theta is a list of floats or an array of that dtype.
+    """
+
+    def __init__(
+        self, recording: Recording, passes: Passes, parameters: Sequence[Value], watched: int, dtype: np.dtype[Any]
+    ) -> None:
+        self.recording, self.parameters, self.watched, self.dtype = recording, parameters, watched, dtype
+        single = dtype == np.float32  # plain floats would compute in double precision
+        self.few_values, self.few = (0, 0) if single else (passes.few_values, passes.few)
+        self._names = passes.names.inputs
+        self._sources, self._tables, self._chunk = passes.sources, passes.tables, passes.chunk
+        self._start()
+
+    def _start(self) -> None:
+        """Make what is not pickled."""
+        self._one_sample: OneSample | None = None
+        self.programs = Programs(self._sources, self._tables.tables, self._tables.functions, self._chunk, self.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: part for name, part in vars(self).items() if name not in ("programs", "_one_sample")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start()
+
+    @property
+    def source(self) -> str:
+        """The source of all programs, and for which batches each is run."""
+        few = max(self.few, self.few_values)
+        source = "\n\n".join(self._sources.values())
+        if not few:
+            return source
+        batches = "one sample" if few == 1 else f"up to {few} samples, one by one"
+        return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{source}"
+
+    def _by_sample(self) -> OneSample:
+        if self._one_sample is None:
+            self._one_sample = OneSample(self.recording, self.parameters, self._names)
+        return self._one_sample
+
+    def values(self, rows: Sequence[Numbers], K: int, theta: Any) -> Numbers:
+        """All recorded outputs, shape (outputs, K)."""
+        if self.few_values >= K:
+            found = self._by_sample().values(rows, _as_list(theta))
+            if found is not None and not np.isnan(found).any():
+                return found
+        columns, theta = [data.T for data in rows], np.asarray(theta, self.dtype)
+        out = np.empty((len(self.recording.outputs), K), self.dtype)
+        try:
+            self.programs.values(columns, K, theta, out)
+        except FloatingPointError:
+            self._again(lambda mode: self.programs.values(columns, K, theta, out, mode), columns, K, theta, False)
+        if np.isnan(out).any():
+            refuse_nan(columns)
+        return out
+
+    def value_and_grad(self, rows: Sequence[Numbers], K: int, theta: Any) -> tuple[float, Numbers]:
+        """The mean of the first output, and its gradient, shape (parameters,)."""
+        if self.few >= K:
+            found = self._by_sample().gradient(rows, _as_list(theta))
+            if found is not None and math.isfinite(found[0]):
+                return found[:2]
+        gradient = np.empty(len(self.parameters), self.dtype)
+        return self._in_numpy(gradient, rows, K, np.asarray(theta, self.dtype), None)[0], gradient
+
+    def mean_into(self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None) -> float:
+        """Like `value_and_grad`, into given arrays. Raises a FloatingPointError if the gradient is not finite."""
+        K = len(rows[0])
+        if self.few >= K:
+            found = self._by_sample().gradient(rows, _as_list(theta))
+            if found is not None and math.isfinite(found[0]):
+                mean, gradient[...], others = found
+                if watched is not None:
+                    watched.T[...] = others
+                _refuse_infinite(gradient)
+                return mean
+        mean, clean = self._in_numpy(gradient, rows, K, theta, watched)
+        if not clean:
+            _refuse_infinite(gradient)
+        return mean
+
+    def _in_numpy(
+        self, gradient: Numbers, rows: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None
+    ) -> tuple[float, bool]:
+        """The mean, and whether it was computed without a floating-point error."""
+        columns = [data.T for data in rows]
+        if watched is None and self.watched:
+            watched = np.empty((self.watched, K), self.dtype)
+        clean = True
+        try:
+            mean = self.programs.gradient(columns, K, theta, gradient, watched)
+        except FloatingPointError:
+            clean = False
+            mean = self._again(
+                lambda mode: self.programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
+            )
+        if math.isnan(mean):
+            refuse_nan(columns)
+        return mean, clean
+
+    def _again(
+        self, compute: Callable[[str], Any], columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
+    ) -> Any:
+        """Compute again after a floating-point error, with bounded exponentials; if that fails too, raise its cause.
+
+        An infinity that plain floats allow is a result.
+        """
+        try:
+            return compute(BOUNDED)
+        except FloatingPointError:
+            self._blame(columns, K, theta, derivatives)
+            return compute(SILENT)
+
+    def _blame(self, columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool) -> None:
+        """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats allow it."""
+        start = 0
+        while start < K and self._fails(columns, slice(start, K), theta, derivatives):
+            k = first_failing(lambda part: self._fails(columns, part, theta, derivatives), start, K)
+            sample = [x[:, k].tolist() for x in columns]
+            single = self.dtype == np.float32
+            try:
+                replay(self.recording, self.parameters, sample, theta.tolist(), derivatives, single)
+            except (ArithmeticError, ValueError) as error:
+                raise type(error)(f"sample {k}: {error}") from None
+            start = k + 1
+
+    def _fails(self, columns: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool) -> bool:
+        xs, K = [x[:, part] for x in columns], part.stop - part.start
+        try:
+            if derivatives:
+                watched = np.empty((self.watched, K), self.dtype)
+                self.programs.gradient(xs, K, theta, np.empty_like(theta), watched, BOUNDED)
+            else:
+                self.programs.values(xs, K, theta, np.empty((len(self.recording.outputs), K), self.dtype), BOUNDED)
+        except FloatingPointError:
+            return True
+        return False
+
+
+def _refuse_infinite(gradient: Numbers) -> None:
+    if not np.isfinite(gradient).all():
+        raise FloatingPointError("the gradient is not finite")
+
+
+def _as_list(theta: Any) -> list[float]:
+    return theta if type(theta) is list else theta.tolist()

@@ -1,0 +1,86 @@
+"""`demos/gpt.py`: its data, its model beside PyTorch's or NumPy's, what it prints, and the picture."""
+
+import re
+import subprocess
+import sys
+
+import gpt as demo
+import numpy as np
+import pytest
+import transformer
+from demo_runs import FOLDER, environment, not_blank
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """What a quick run printed, its progress bar, and the new folder with its picture."""
+    out = tmp_path_factory.mktemp("gpt") / "new" / "folder"
+    command = [sys.executable, "-W", "error", FOLDER / "gpt.py", "--quick", "--out", out]
+    home = environment(PYTHONIOENCODING="ascii")
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
+    return ran.stdout, ran.stderr, out
+
+
+def test_the_names_fit_the_model():
+    """Small letters, at most as many as there are positions before the boundary, each name once and in order."""
+    names = demo.CITIES.read_text(encoding="ascii").split()
+    assert len(names) > 300
+    assert names == sorted(set(names))
+    assert all(re.fullmatch(f"[a-z]{{1,{demo.POSITIONS - 1}}}", name) for name in names)
+    assert demo.SHOWN in names
+
+
+def test_a_name_is_one_hot_tokens_and_the_letters_that_follow():
+    """The boundary in front and behind; targets of a name add up to 1; padding is 0."""
+    X, R = [data.reshape(demo.POSITIONS, demo.TOKENS) for data in demo.as_data(["rio"])]
+    assert [demo.LETTERS[row.argmax()] for row in X[:4]] == [demo.BOUNDARY, *"rio"]
+    assert [demo.LETTERS[row.argmax()] for row in R[:4]] == [*"rio", demo.BOUNDARY]
+    assert (X.sum(axis=1) == [1] * 4 + [0] * 8).all()
+    assert (R.sum(axis=1) == [0.25] * 4 + [0] * 8).all()
+
+
+def test_the_model_is_the_one_in_arrays():
+    """On names without padding, the eager cost and gradient are those of the transformer written in NumPy by hand."""
+    theta = transformer.made_up_theta(demo.POSITIONS)
+    gpt = demo.GPT(theta)
+    X, R = demo.as_data(["a" * (demo.POSITIONS - 1)])
+    cost = gpt.cost(X[0].tolist(), R[0].tolist())
+    cost.backward()
+    wanted, gradient = transformer.ByNumpy(demo.POSITIONS).value_and_grad(X, demo.POSITIONS * R, theta)
+    assert cost.data == pytest.approx(wanted, rel=1e-13)
+    np.testing.assert_allclose(
+        [p.grad for p in gpt.parameters()], gradient, rtol=0, atol=1e-13 * np.abs(gradient).max()
+    )
+
+
+def test_a_quick_run_learns(quick):
+    """From about ln 27 to well below; on names it has not seen, too; and the compiled step is the faster one."""
+    text, bar, _ = quick
+    costs = re.findall(r"^Cost (?:before|after): (\S+) on the names to learn from, (\S+) on", text, re.MULTILINE)
+    (before, before_others), (after, after_others) = [map(float, pair) for pair in costs]
+    assert 3.2 < before < 3.6
+    assert after < 2.6
+    assert after_others < before_others - 0.5
+    assert "150/150" in bar
+    times = re.findall(r"^  (eager|compiled)\S*.* ([\d.,]+) (\S+)$", text, re.MULTILINE)
+    eager, compiled = [float(number.replace(",", "")) * {"s": 1e3, "ms": 1.0}[unit] for _, number, unit in times]
+    assert compiled < eager / 10
+
+
+def test_names_are_invented_letter_by_letter():
+    """Certain chances give a certain name, which ends at the boundary."""
+
+    def chances(X):
+        P = np.zeros((len(X), demo.POSITIONS, demo.TOKENS))
+        for t, letter in enumerate("lima" + demo.BOUNDARY + "x" * (demo.POSITIONS - 5)):
+            P[:, t, demo.LETTERS.index(letter)] = 1.0
+        return P.reshape(len(X), -1)
+
+    assert demo.invent(chances, 2, np.random.default_rng(0)) == ["lima", "lima"]
+
+
+def test_the_picture_is_saved(quick):
+    """In a folder that is made for it."""
+    text, _, out = quick
+    assert f"in a picture: {out / 'gpt.png'}\n" in text
+    assert not_blank(out / "gpt.png")
