@@ -87,7 +87,14 @@ def test_a_dot_is_one_node_of_weights_bias_and_inputs():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda x: x * 2.0, lambda x: 1 - x, lambda x: x / np.float32(4), lambda x: dot([x, 2.0], [3, 1.0], 1.0)]
+    "make",
+    [
+        lambda x: x * 2.0,
+        lambda x: 1 - x,
+        lambda x: x / np.float32(4),
+        lambda x: dot([x, 2.0], [3, x], 1.0),
+        lambda x: dot([x, x], [3.0, 1.0], x),
+    ],
 )
 def test_a_plain_number_is_the_same_constant_each_time(make):
     """Among the parents, in its place, with a partial of its own; whoever asks first, in several threads at once."""
