@@ -1,6 +1,6 @@
 """The lecture's first slide: let the computer read the pixel graphic 504192 as the number 504192.
 
-    python demos/digits.py                       train, judge, read the strip 504192: some ten seconds
+    python demos/digits.py                       train, judge, read the strip 504192: a few seconds
     python demos/digits.py --image my_strip.png  and then read a row of digits of your own
     python demos/digits.py --net conv            a convolution written number by number: 97 % right, as fast
     python demos/digits.py --mnist my_folder     learn from all of MNIST, if you have its four files: half a minute
@@ -356,7 +356,8 @@ def show_ten(
         read_ten(own)
         picture = pictures.save(pictures.reading(own_strip, own), options.out / "yours.png")
         print(f"  (as the net sees it: {picture})")
-    print(f"\nPictures in {options.out}: read.png, learning_curve.png, confusion.png, misread.png, weights.png.")
+    curve = "" if options.load else "learning_curve.png, "
+    print(f"\nPictures in {options.out}: read.png, {curve}confusion.png, misread.png, weights.png.")
     return f"{verdict_ten(Y)}; {hits.mean():.1%} of the held-out digits are read right."
 
 

@@ -184,7 +184,8 @@ def test_a_saved_net_gives_the_same_report(ten, run):
     """--load takes what --save wrote: no training, and the same report, figure for figure and pixel for pixel."""
     loaded = run("--load", ten.out / "net.npz")
     assert "training" not in loaded.error
-    assert judged(loaded.text) == [line.replace(str(ten.out), str(loaded.out)) for line in judged(ten.text)]
+    trained = [line.replace(str(ten.out), str(loaded.out)) for line in judged(ten.text)]
+    assert judged(loaded.text) == [line.replace("learning_curve.png, ", "") for line in trained]
     assert "which does not tell what it was trained on" in loaded.text
     for name in ("504192.png", "read.png", "confusion.png", "misread.png", "weights.png"):
         assert (loaded.out / name).read_bytes() == (ten.out / name).read_bytes()
