@@ -273,10 +273,10 @@ IRREGULAR = [
 
 @pytest.mark.parametrize("function", IRREGULAR, ids=lambda function: function.__name__)
 def test_irregular_graph_compiles(function):
-    """Values and gradients of graphs that are no layered net, with each input the largest in turn."""
+    """Values and gradients of graphs that are no layered net; in one sample the first input is the largest."""
     p = values(10)
     (X,) = batch([6], 3)
-    X[0, 0] += 1.0
+    X[0, 0] = 0.95
     assert_as_eager(lambda x: function(p, x), 6, X=[X])
 
 
