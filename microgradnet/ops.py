@@ -198,6 +198,8 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     >>> cbrt(8.0)
     2.0
     """
+    if not name or name != name.strip() or not name.isprintable():
+        raise ValueError(f"the name {name!r} does not print: give one without control characters or spaces around it")
     if name in _OWN or name.startswith("**"):
         raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
     check_row(name, value, array, partials)
