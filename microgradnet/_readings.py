@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 _PACKAGE, _PYTHON = os.path.dirname(__file__), os.path.dirname(os.__file__)  # noqa: PTH120  # pathlib takes long to import
 
-active: list[Readings] = []  # asked at every reading: empty most of the time
+active: list[Readings] = []  # checked at every reading; usually empty
 
 
 class Reading(NamedTuple):

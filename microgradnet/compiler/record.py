@@ -178,8 +178,8 @@ def _refusal(reading: Reading, what: str) -> str:
     code = linecache.getline(file, line).strip()
     return (
         f"the function reads a number that depends on its {what}: that of the Value{label}, {kind}, in {file}, line {line}"
-        f"{f': {code}' if code else ''}. One recording cannot stand for all numbers. For an `if` or max() there are maximum, "
-        "minimum, relu, step and abs; for an index, a one-hot input; for grad, create_graph=True; where the number is meant "
+        f"{f': {code}' if code else ''}. The compiled program would keep this number for every input. For an `if` or max() there are maximum, "
+        "minimum, relu, step and abs; for an index, a one-hot input; for grad, create_graph=True; to use the number "
         "without its derivative, .detach()"
     )
 
