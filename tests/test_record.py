@@ -58,6 +58,7 @@ READERS = {
     "backward": after_backward,
     "repr": lambda x: x[0] * float(repr(x[0])[11:14]),
     "a thread": lambda x: x[0] * in_a_thread(lambda: x[0].data),
+    "a thread that reads a parameter": lambda x: x[0] * W * in_a_thread(lambda: W.data),
     "deepcopy": lambda x: x[0] * copy.deepcopy(x[1]),
     "pickle": lambda x: x[0] * pickle.loads(pickle.dumps(x[1])),
     "a parameter's data": lambda x: x[0] * W if W.data > 0 else x[0],

@@ -309,7 +309,7 @@ def describe(*roots: Array) -> str:
         operands = [names[arg] if isinstance(arg, Array) else repr(arg) for arg in node.args]
         detail = "" if node.detail is None else f" {node.detail}"
         shape = f"{node.shape.rows} × {node.shape.columns}{' × K' if node.shape.varies else ''}"
-        lines.append(f"{names[node]}: {shape} = {node.op}({', '.join(operands)}){detail}")
+        lines.append(f"{names[node]}: {shape} = {node.op.strip()}({', '.join(operands)}){detail}")
     return "\n".join([*lines, f"roots: {', '.join([names[root] for root in roots])}"])
 
 
