@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from threading import get_ident
 from types import TracebackType
 from typing import Any, NamedTuple
 
 _PACKAGE, _PYTHON = os.path.dirname(__file__), os.path.dirname(os.__file__)  # noqa: PTH120  # pathlib takes long to import
 
-active: list[Readings] = []  # asked at every reading: empty most of the time
+active: list[Readings] = []  # checked at every reading; usually empty
 
 
 class Reading(NamedTuple):
@@ -42,6 +43,7 @@ class Readings:
 
     def __init__(self) -> None:
         self.thread = get_ident()
+        self.others = {thread.ident for thread in threading.enumerate()} - {self.thread}  # that ran before
         self.demands: list[Demand] = []
         self._found: dict[tuple[int, int], Reading] = {}
 
@@ -69,7 +71,11 @@ class Readings:
 
 
 def _is_library(file: str) -> bool:
-    return file.startswith((_PACKAGE, "<")) or (file.startswith(_PYTHON) and "site-packages" not in file)
+    return (
+        file.startswith((_PACKAGE, "<"))
+        or f"{os.sep}numpy{os.sep}" in file
+        or (file.startswith(_PYTHON) and "site-packages" not in file)
+    )
 
 
 def note(*values: Any) -> None:

@@ -55,13 +55,19 @@ def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> E
     return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")
 
 
+def is_masked(data: Any) -> bool:
+    """Whether data are a masked array, or a sequence with one in it, whose hidden numbers NumPy would use."""
+    rows = data if isinstance(data, (list, tuple)) else ()
+    return isinstance(data, np.ma.MaskedArray) or any(isinstance(row, np.ma.MaskedArray) for row in rows)
+
+
 def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Data as a float array with one row per sample; a flat sequence is a single column.
 
     Raises a TypeError unless it holds numbers, and a ValueError for rows of different lengths, for no rows at all, and
     for NaN or infinite entries, of which it names the first.
     """
-    if isinstance(numbers, np.ma.MaskedArray):
+    if is_masked(numbers):
         raise TypeError(f"{name} is a masked array: fill in its masked numbers, or drop those samples")
     try:
         array = np.asarray(numbers)

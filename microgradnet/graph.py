@@ -203,7 +203,7 @@ class Undefined:
 
 
 class Constants:
-    """The inputs of a `dot` that are all plain numbers, followed by a 1; made nodes when they are first asked for."""
+    """The inputs of a `dot` that are all plain numbers, followed by a 1; converted to nodes on first use."""
 
     __slots__ = ("made", "numbers")
 

@@ -187,17 +187,19 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     name: for pictures, messages and files; a row that you added under this name before is replaced. value: on floats;
     raises a ValueError or an ArithmeticError outside the domain. array: on arrays, element by element, with `out` as in
     NumPy; None takes them number by number, slowly. partials: takes the operands and the result, and gives a tuple with
-    one partial derivative per operand, made with operators and operations of the table alone; it may be called once and
-    its formula kept, so numbers it uses must not change. domain: where all this is defined, in words.
+    one partial derivative per operand, made with operators and operations of the table alone; it may be called only once,
+    so it must not depend on anything that changes. domain: where all this is defined, in words.
 
-    What was recorded before a row was replaced, and what was compiled from it, keeps the row that it was recorded with. The
-    row is tried at several points. Raises a ValueError for the name of a built-in operation, and a TypeError for a
-    row of another form. `gradcheck` tells whether its derivatives are right.
+    Graphs recorded before a row was replaced, and functions compiled from them, keep the original row. The
+    row is tried at several points. Raises a ValueError for the name of a built-in operation, and a TypeError if
+    the row is malformed. `gradcheck` tells whether its derivatives are right.
 
     >>> cbrt = row("cbrt", math.cbrt, np.cbrt, lambda x, y: (y / (3.0 * x),), "x is not 0")
     >>> cbrt(8.0)
     2.0
     """
+    if not name or name != name.strip() or not name.isprintable():
+        raise ValueError(f"the name {name!r} does not print: give one without control characters or spaces around it")
     if name in _OWN or name.startswith("**"):
         raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
     check_row(name, value, array, partials)

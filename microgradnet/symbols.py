@@ -84,7 +84,7 @@ class Expression:
         return ops.abs_(self)
 
     def __bool__(self) -> bool:
-        raise TypeError("a symbol has no number to decide by")
+        raise TypeError("a symbol has no value to branch on")
 
     def __eq__(self, other: object) -> bool:
         raise TypeError("a symbol has no number to compare")

@@ -353,7 +353,7 @@ class _RecordedCost:
                 self._recorded(x, r)
 
     def refresh(self) -> None:
-        """Take the net as it now is."""
+        """Read the net again."""
         self.parameters = _parameters(self.net)
         self.to_compare = 2  # recordings, each with the one before
 

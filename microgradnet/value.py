@@ -327,7 +327,7 @@ class Value:
 
         def __int__(self) -> int:
             raise TypeError(
-                "a Value does not convert to an int, for no derivative flows through an index: give a one-hot input, whose "
+                "a Value does not convert to an int, because no derivative flows through an index: give a one-hot input, whose "
                 "dot with the numbers to choose from is the chosen one; where no function is compiled, int(x.data) will do"
             )
 

@@ -245,6 +245,17 @@ def autoencoder_with_tied_weights(p, x):
     return quadratic([dot([p[j], p[3 + j]], code, p[7 + j]).sigmoid() for j in range(3)], x[:3])
 
 
+def sums_used_by_sums_and_dots(p, x):
+    weight, bias, seen = p[0] + p[1], p[2] + p[3] + x[0], x[1] + x[2]
+    dots = dot([weight], [x[3]]).sin() * dot([p[4]], [seen]).cos() * dot([p[5]], [x[4]], bias).exp()
+    return dots + (weight + x[5]).sin() + (seen + p[6]).cos() + (bias + p[7]).tanh()
+
+
+def ragged_reductions_of_inputs(p, x):
+    largest = [reduce(m.maximum, [*x[:n], p[n]]) for n in (2, 3, 5)]
+    return sum(largest) * p[0] + sum(reduce(m.maximum, x[:n]) * p[n] for n in (2, 3, 6))
+
+
 def leaves_alone(p, x):
     return sum(x) + sum(p) + 1.5
 
@@ -255,15 +266,18 @@ IRREGULAR = [
     constant_bias, one_product_three_biases, sum_read_before_its_bias, weights_made_of_parameters, weights_made_later,
     one_weight_everywhere, weights_that_vary, inputs_that_do_not_vary, sum_of_unlike_terms, equal_nodes,
     negated_sigmoids, permuted, number_to_a_power, powers_of_like_names, targets_that_share_an_output,
-    infinite_constants, weight_decay, autoencoder_with_tied_weights, leaves_alone,
+    infinite_constants, weight_decay, autoencoder_with_tied_weights,
+    sums_used_by_sums_and_dots, ragged_reductions_of_inputs, leaves_alone,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("function", IRREGULAR, ids=lambda function: function.__name__)
 def test_irregular_graph_compiles(function):
-    """Values and gradients of graphs that are no layered net."""
+    """Values and gradients of graphs that are no layered net, with each input the largest in turn."""
     p = values(10)
-    assert_as_eager(lambda x: function(p, x), 6)
+    (X,) = batch([6], 3)
+    X[0, 0] += 1.0
+    assert_as_eager(lambda x: function(p, x), 6, X=[X])
 
 
 @pytest.mark.parametrize(

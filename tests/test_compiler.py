@@ -106,6 +106,13 @@ def test_source_and_bits_do_not_depend_on_the_hash_seed():
     assert first == second != ""
 
 
+def test_inputs_go_by_the_lectures_letters_or_by_number():
+    """x and r for a net and its targets; x1, x2, x3 where there are more."""
+    w = Value(1.0)
+    assert "out, x, r):" in m.compile(lambda x, r: w * x[0] * r[0], 1, 1).source
+    assert "out, x1, x2, x3):" in m.compile(lambda a, b, c: w * a[0] * b[0] * c[0], 1, 1, 1).source
+
+
 def test_repr_counts_inputs_and_parameters():
     """What it is, in a line."""
     _, fast, _ = small()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import microgradnet as m
-from microgradnet import Value, compile, explain, grad, gradcheck, hessian, jvp, maximum
+from microgradnet import Value, compile, dot, explain, grad, gradcheck, hessian, jvp, maximum
 
 W = Value(2.0, label="w")
 NET = m.MLP(2, [1], seed=1)
@@ -58,6 +58,7 @@ READERS = {
     "backward": after_backward,
     "repr": lambda x: x[0] * float(repr(x[0])[11:14]),
     "a thread": lambda x: x[0] * in_a_thread(lambda: x[0].data),
+    "a thread that reads a parameter": lambda x: x[0] * W * in_a_thread(lambda: W.data),
     "deepcopy": lambda x: x[0] * copy.deepcopy(x[1]),
     "pickle": lambda x: x[0] * pickle.loads(pickle.dumps(x[1])),
     "a parameter's data": lambda x: x[0] * W if W.data > 0 else x[0],
@@ -129,6 +130,15 @@ def test_a_random_number_is_found_wherever_the_domain_lies(function):
         compile(function, 1)
 
 
+def test_a_dot_that_meets_other_inputs_at_another_call_is_refused():
+    """Dots are compared weight by weight and input by input, wherever they differ."""
+    turns = iter(range(10))
+    with pytest.raises(ValueError, match="another graph"):
+        compile(lambda x: dot([W], [x[next(turns) % 2]]), 2)
+    with pytest.raises(ValueError, match="another graph"):
+        compile(lambda x: dot([x[next(turns) % 2]], [W]), 2)
+
+
 def test_a_function_defined_at_one_point_is_refused():
     def function(x):
         return (-abs(x[0] - x[1])).sqrt()
@@ -139,8 +149,14 @@ def test_a_function_defined_at_one_point_is_refused():
 
 def test_nodes_made_by_hand_are_refused():
     """Their derivatives are numbers."""
-    with pytest.raises(TypeError, match=r"ops\.row"):
-        compile(lambda x: Value(1.0, (x[0],), (2.0,)), 1)
+
+    def function(x):
+        y = Value(1.0, (x[0],), (2.0,))
+        y.label = "mine"
+        return y
+
+    with pytest.raises(TypeError, match=r"labelled 'mine'.*ops\.row"):
+        compile(function, 1)
 
 
 def test_readings_in_other_threads_are_their_own():

@@ -111,6 +111,37 @@ def test_targets_beyond_0_and_1_do_not_reach_a_compiled_cost(cost, K, bad):
             call(X, R)
 
 
+@pytest.mark.parametrize("name", ["regroup", "logistic", "parameters", "matmul", "numbers", "first largest", "take"])
+def test_a_row_with_the_name_of_a_structural_operation_is_itself(name, table):
+    """In a batch as for one sample."""
+    row = ops.row(name, lambda x: 7.0 * x, lambda x, out=None: np.multiply(7.0, x, out=out), lambda x, y: (7.0,))
+    fast = compile(lambda x: row(x[0] * W), 1)
+    for K in (1, 70):
+        assert fast([[2.0]] * K).tolist() == [14.0] * K
+        assert fast.value_and_grad([[2.0]] * K)[1] == pytest.approx([14.0])
+
+
+@pytest.mark.parametrize("name", ["", " take", "tab\t", "line\nbreak"])
+def test_a_row_needs_a_name_that_prints(name, table):
+    with pytest.raises(ValueError, match="does not print"):
+        ops.row(name, math.sinh, np.sinh, lambda x, y: (y,))
+
+
+def test_numbers_beyond_float32_are_refused_wherever_they_come_from():
+    """Inputs, given and present parameters, constants."""
+    w = Value(1.0)
+    fast = compile(lambda x: w * x[0], 1, dtype=np.float32)
+    with pytest.raises(OverflowError, match=r"input 1 holds 1e[+]300, beyond float32"):
+        fast([[1e300]])
+    with pytest.raises(OverflowError, match=r"theta holds 1e[+]300"):
+        fast.value_and_grad([[0.0]], theta=[1e300])
+    fast.assign([1e300])
+    with pytest.raises(OverflowError, match=r"theta holds 1e[+]300"):
+        fast([[0.0]])
+    with pytest.raises(OverflowError, match=r"the function holds 1e[+]300"):
+        compile(lambda x: x[0] * 1e300, 1, dtype=np.float32)
+
+
 # What is stale.
 
 
@@ -178,6 +209,8 @@ def test_a_plain_number_as_a_weight_is_not_trained(compiled):
         lambda masked: compile(lambda x: x[0] * W, 2)(masked),
         lambda masked: compile(lambda x: quadratic(x, [0.0, W]), 2).value_and_grad([[1.0, 2.0]], theta=masked[0, :1]),
         lambda masked: train(MLP(2, [1]), masked, [[1.0]]),
+        lambda masked: compile(lambda x: x[0] * W, 2)([masked[0]]),
+        lambda masked: train(MLP(2, [1]), [masked[0]], [[1.0]]),
     ],
 )
 def test_masked_numbers_are_not_used(call):

@@ -293,17 +293,11 @@ class ArrayGraph:
             return a
         if a.shape.rows != shape.rows:
             a = self.reduce(ops.add, a)
-        if a.shape.varies and not shape.varies:
-            if shape.columns == 1:
-                return self.sum_columns(a)
+        if a.shape.columns == shape.columns and a.shape.varies <= shape.varies:
+            return a
+        if shape.columns > 1 or shape.varies:
             raise ValueError(f"an array of {a.shape} does not come from one of {shape}")
-        if a.shape.columns != shape.columns:  # a column was stretched
-            if not a.shape.varies:
-                return self.sum_columns(a)
-            slots, columns = range(a.shape.slots), a.shape.columns
-            turned = self.take(a, [slot for c in range(columns) for slot in slots[c::columns]], columns, a.shape.rows)
-            return self.regroup(self.reduce(ops.add, turned), shape.rows, 1)
-        return a
+        return self.sum_columns(a)
 
 
 def describe(*roots: Array) -> str:
@@ -315,7 +309,7 @@ def describe(*roots: Array) -> str:
         operands = [names[arg] if isinstance(arg, Array) else repr(arg) for arg in node.args]
         detail = "" if node.detail is None else f" {node.detail}"
         shape = f"{node.shape.rows} × {node.shape.columns}{' × K' if node.shape.varies else ''}"
-        lines.append(f"{names[node]}: {shape} = {node.op}({', '.join(operands)}){detail}")
+        lines.append(f"{names[node]}: {shape} = {node.op.strip()}({', '.join(operands)}){detail}")
     return "\n".join([*lines, f"roots: {', '.join([names[root] for root in roots])}"])
 
 

@@ -11,7 +11,8 @@ from ..ops import Op
 
 
 def _structural(name: str) -> Op:
-    op = Op(name, float, None, _not_here)  # type: ignore[arg-type]  # `numpy_source` prints each in its own way
+    """An operation of ours: the space in front keeps its name apart from those of rows, which begin with none."""
+    op = Op(f" {name}", float, None, _not_here)  # type: ignore[arg-type]  # `numpy_source` prints each in its own way
     _STRUCTURAL.add(id(op))
     return op
 

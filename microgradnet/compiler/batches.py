@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._readings import Demand
+from .._validation import is_masked
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
@@ -42,7 +43,7 @@ def _count(data: Numbers, before: int) -> int:
 
 
 def _converted(data: Any, j: int, width: int, dtype: np.dtype[Any]) -> Numbers:
-    if isinstance(data, np.ma.MaskedArray):
+    if is_masked(data):
         raise TypeError(f"input {j} is a masked array: fill in its masked numbers, or drop those samples")
     try:
         array = np.asarray(data)
@@ -55,7 +56,19 @@ def _converted(data: Any, j: int, width: int, dtype: np.dtype[Any]) -> Numbers:
     if array.ndim != 2 or array.shape[1] != width:
         hint = "; a single sample is X[None]" if array.shape == (width,) else ""
         raise ValueError(f"input {j} has shape {array.shape}: it must be (samples, {width}){hint}")
-    return array.astype(dtype, copy=False)
+    return cast(array, dtype, f"input {j}")
+
+
+def cast(numbers: Any, dtype: np.dtype[Any], what: str) -> Numbers:
+    """Numbers as an array of this dtype; an OverflowError for a finite number that it cannot hold."""
+    array = np.asarray(numbers)
+    with np.errstate(over="ignore"):
+        result = array.astype(dtype, copy=False)
+    if result is not array and (lost := np.isinf(result) & np.isfinite(array)).any():
+        raise OverflowError(
+            f"{what} holds {array[lost][0]}, beyond {dtype}: compile the function with dtype=numpy.float64"
+        )
+    return result
 
 
 def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
@@ -67,7 +80,7 @@ def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
     numbers = np.asarray(theta)
     if numbers.dtype.kind not in "fiu" and numbers.size > 0:
         raise TypeError(f"theta holds {numbers.dtype}: convert it to numbers with .astype(float)")
-    numbers = np.ascontiguousarray(numbers, dtype)
+    numbers = np.ascontiguousarray(cast(numbers, dtype, "theta"))
     if numbers.shape != (count,):
         raise ValueError(f"theta has shape {numbers.shape}: it must be ({count},), one number per parameter")
     return numbers

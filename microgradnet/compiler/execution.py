@@ -135,7 +135,7 @@ class Execution:
     ) -> Any:
         """Compute again after a floating-point error, with bounded exponentials; if that fails too, raise its cause.
 
-        An infinity that plain floats allow is a result.
+        An infinity that eager evaluation also gives is a valid result.
         """
         try:
             return compute(BOUNDED)

@@ -6,23 +6,27 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
+
+import numpy as np
 
 from ..graph import depth_first
 from ..value import Value
 from . import array_ops
 from .array_graph import Array, ArrayGraph
 from .assembly import Assembly
+from .batches import cast
 from .derivative import Gradient, differentiate
 from .likeness import Likeness
 from .names import Names
-from .normal_form import ELEMENTWISE, NormalForm
+from .normal_form import CONSTANT, ELEMENTWISE, NormalForm
 from .numpy_source import Program, Tables, lattice
 from .one_sample import worthwhile
 from .record import Recording
 from .rewrites import LAYERS, PROGRAM, Rewriting
 from .work_arrays import is_computed
 
-_MOST_CLASSES = 200_000  # more are refused
+_MOST_CLASSES = 100_000  # more are refused
 _MOST = 1000  # samples per chunk, at most
 _CACHE = 2e6  # bytes of work arrays per chunk that stay in the cache
 _NUMBERS = 4000  # numbers per statement, on average, that make a NumPy call worthwhile
@@ -42,6 +46,7 @@ class Passes:
         recording: Recording,
         parameters: Sequence[Value] = (),
         watched: int = 0,
+        dtype: np.dtype[Any] = np.dtype(np.float64),  # noqa: B008
     ) -> None:
         self.graph = ArrayGraph()
         self.form = NormalForm(recording, parameters)
@@ -52,6 +57,7 @@ class Passes:
                 "nothing like them: a program that long would take minutes and gigabytes to compile. Record a smaller part "
                 "(one step, say) and call it in a loop"
             )
+        self._refuse_large_constants(dtype)
         self.tables = Tables()
         assembly = Assembly(self.likeness, self.graph)
         numbers = self.form.outputs
@@ -69,6 +75,10 @@ class Passes:
             self.sources["gradient"] = self._gradient(gradient, noted, assembly.theta)
         self.few_values = worthwhile(self.form, self.statements[0], gradient=False)
         self.few = worthwhile(self.form, self.statements[1], gradient=True) if len(self.sources) > 1 else 0
+
+    def _refuse_large_constants(self, dtype: np.dtype[Any]) -> None:
+        numbers = [float(term.operands[0]) for term in self.form.terms if term.kind == CONSTANT]
+        cast(np.array(numbers), dtype, "the function")
 
     def summary(self) -> str:
         """What was found, in a few lines."""

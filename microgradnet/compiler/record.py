@@ -10,7 +10,6 @@ import linecache
 import math
 from collections.abc import Callable, Container, Sequence
 from operator import is_
-from threading import get_ident
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,10 +36,11 @@ class Recording(NamedTuple):
 
 
 class _Probe(NamedTuple):
-    """One call of a function on made-up inputs, and the numbers that it read."""
+    """One call of a function on made-up inputs, the numbers that it read, and the threads that ran before it."""
 
     recording: Recording
     readings: list[Reading]
+    others: set[int | None]
 
 
 _RANGES = ((0.0, 1.0), (3.0, -3.0), (9.0, 2.0), (0.9, 0.3), (0.0, -1.0), (100.0, 20.0), (1e-3, 1e-2), (-20.0, -9.0))
@@ -107,6 +107,10 @@ def _two_probes(function: Callable[..., Any], sizes: Sequence[int]) -> list[_Pro
         if len(probes) == 2:
             return probes
     if not probes:
+        errors[0].add_note(
+            "(compile calls the function with numbers of its own between -20 and 100, and each call failed; this is the "
+            "first error. Shift the inputs, as in lambda x: f(x[0] + 1000), or widen the domain with maximum)"
+        )
         raise errors[0]
     numbers = [[x._data for x in xs] for xs in probes[0].recording.inputs]
     for step in (step * sign for step in _NEAR for sign in (1, -1)):
@@ -135,7 +139,7 @@ def _try(
         raise TypeError(f"the function gave {describe(result)}: it must give a Value, or a sequence of Values")
     own = {x for xs in inputs for x in xs}
     demands = [one for one in readings.demands if one.value in own]
-    probes.append(_Probe(Recording(inputs, outputs, several, demands=demands), readings.all()))
+    probes.append(_Probe(Recording(inputs, outputs, several, demands=demands), readings.all(), readings.others))
 
 
 def _made_up(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]:
@@ -147,8 +151,8 @@ def _made_up(sizes: Sequence[int], low: float, high: float) -> list[list[Value]]
 def _refuse_readings(first: _Probe, second: _Probe) -> None:
     """Raise a ValueError for the first reading of a number that depends on an input or a parameter.
 
-    A leaf that both calls met existed before them: it is a parameter. A leaf that a call made itself is a constant. Readings
-    in other threads count only if the number depends on an input, for nobody else has these inputs.
+    A leaf that both calls met existed before them: it is a parameter. A leaf that a call made itself is a constant. In a
+    thread that ran before the call, a reading of a parameter is that thread's own affair.
     """
     if not first.readings:
         return
@@ -160,11 +164,10 @@ def _refuse_readings(first: _Probe, second: _Probe) -> None:
         for varying in (from_inputs, from_parameters):
             if not varying.isdisjoint(node.parents):
                 varying.add(node)
-    own = get_ident()
     for reading in first.readings:
         if reading.value in from_inputs:
             raise ValueError(_refusal(reading, "inputs"))
-        if reading.value in from_parameters and reading.thread == own:
+        if reading.value in from_parameters and reading.thread not in first.others:
             raise ValueError(_refusal(reading, "parameters"))
 
 
@@ -175,8 +178,8 @@ def _refusal(reading: Reading, what: str) -> str:
     code = linecache.getline(file, line).strip()
     return (
         f"the function reads a number that depends on its {what}: that of the Value{label}, {kind}, in {file}, line {line}"
-        f"{f': {code}' if code else ''}. One recording cannot stand for all numbers. For an `if` or max() there are maximum, "
-        "minimum, relu, step and abs; for an index, a one-hot input; for grad, create_graph=True; where the number is meant "
+        f"{f': {code}' if code else ''}. The compiled program would keep this number for every input. For an `if` or max() there are maximum, "
+        "minimum, relu, step and abs; for an index, a one-hot input; for grad, create_graph=True; to use the number "
         "without its derivative, .detach()"
     )
 

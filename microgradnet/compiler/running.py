@@ -16,7 +16,7 @@ from .. import ops
 from .._readings import active, note
 from ..value import Value
 from .array_graph import Array
-from .batches import as_rows, as_theta, ranges, refuse_outside
+from .batches import as_rows, as_theta, cast, ranges, refuse_outside
 from .execution import Execution
 from .programs import Passes
 from .record import Recording, leaves, record
@@ -80,7 +80,7 @@ class Compiled:
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float64, np.float32):
             raise TypeError(f"dtype is {self.dtype}: give numpy.float64 or numpy.float32")
-        passes = Passes(recording, leaves(parameters), watched)
+        passes = Passes(recording, leaves(parameters), watched, self.dtype)
         self.parameters = passes.form.parameters
         self.execution = Execution(recording, passes, self.parameters, watched, self.dtype)
         self._widths = [len(values) for values in recording.inputs]
@@ -149,7 +149,7 @@ class Compiled:
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""
-        return np.array(self._numbers(), self.dtype)
+        return cast(np.array(self._numbers()), self.dtype, "theta")
 
     def assign(self, theta: npt.ArrayLike) -> None:
         """Write numbers into the parameters: all or, on an error, none.
@@ -182,7 +182,9 @@ class Compiled:
 
     def _theta(self, theta: npt.ArrayLike | None) -> Any:
         """The parameters' numbers as a list, or given ones as an array."""
-        return self._numbers() if theta is None else as_theta(theta, len(self.parameters), self.dtype)
+        if theta is None:
+            return self._numbers() if self.dtype == np.float64 else self.theta()
+        return as_theta(theta, len(self.parameters), self.dtype)
 
 
 def _operands(op: ops.Op) -> int:

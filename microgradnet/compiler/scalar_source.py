@@ -70,7 +70,7 @@ class Symbol:
         return ops.pow_(base, self)
 
     def __bool__(self) -> bool:
-        raise TypeError("a symbol has no number to decide by")
+        raise TypeError("a symbol has no value to branch on")
 
 
 class Statements:
