@@ -41,7 +41,7 @@ DESCENT_STEPS, QUICK_DESCENT_STEPS = 30_000, 3_000
 SHARE = 0.9  # of 2/λ_max, the largest stable Δt: about the fastest that descent can be
 NUDGE, TRIAL_STEPS = 1e-6, 100  # away from the minimum, to see whether descent comes back
 FACTORS = (0.98, 1.02)  # of 2/λ_max
-NEWTON, DESCENT, GREY = "#1f6f8b", "#c1440e", "#888888"
+NEWTON, DESCENT, RUNAWAY, GREY = "#1f6f8b", "#c1440e", "#eda98b", "#888888"
 
 
 class Way(NamedTuple):
@@ -331,7 +331,9 @@ def plot(X: Array, R: Array, start: Array, newton: Newton, descent: Way, trials:
     stability.set_title("Gradient descent beside the minimum" if trials else "No proper minimum: no step was tried")
     for trial in trials:
         n = np.arange(len(trial.distances))
-        stability.semilogy(n, trial.distances, linewidth=2, label=f"Δt = {trial.factor:g} · 2/$λ_{{max}}$: {trial}")
+        colour = DESCENT if trial.distances[-1] < trial.distances[0] else RUNAWAY
+        label = f"Δt = {trial.factor:g} · 2/$λ_{{max}}$: {trial}"
+        stability.semilogy(n, trial.distances, color=colour, linewidth=2, label=label)
         stability.semilogy(n, NUDGE * trial.predicted**n, "k:", linewidth=1)
     stability.plot([], [], "k:", label="dotted: $|1 − Δt\\,λ_{max}|^n$, the theory")
     stability.set(xlabel="steps n", ylabel="distance from the minimum")

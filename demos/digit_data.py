@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -27,6 +28,7 @@ SHIPPED = Path(__file__).resolve().parent / "data" / "mnist_5k.npz"
 SIDE = 28  # pixels of a digit, each way
 PIXELS = SIDE * SIDE
 STRIP = "504192"
+ENLARGED = 4  # how many times as high and wide its picture is, to be looked at
 BOX = 20  # pixels of the box into which MNIST scales a digit
 WORKING = 80  # pixels of height in which digits are looked for
 FAINT = 0.2  # less ink is the paper's grain, or the edge of a stroke
@@ -148,9 +150,9 @@ def _read_idx(path: Path, dimensions: int) -> tuple[Path, Bytes]:
 
 
 def write_strip(folder: Path, images: Bytes) -> Path:
-    """The images side by side in one PNG picture."""
+    """The images side by side in one PNG picture, enlarged: each pixel is a square of 4 × 4."""
     png = io.BytesIO()
-    Image.fromarray(np.hstack(list(images))).save(png, "PNG")
+    Image.fromarray(np.hstack(list(images)).repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)).save(png, "PNG")
     return write_picture(folder / f"{STRIP}.png", png)
 
 
@@ -170,19 +172,28 @@ def write_picture(path: Path, png: io.BytesIO) -> Path:
 
 
 def cut(ink: Array) -> Array:
-    """The inputs (n, 784) for the n images side by side in a strip of shape (28, 28 n), such as `write_strip` writes."""
+    """The inputs (n, 784) for the n images side by side in a strip of shape (28, 28 n), such as `write_strip` enlarges."""
     return np.array([image.ravel() for image in np.hsplit(ink, ink.shape[1] // SIDE)])
 
 
 def read_ink(path: Path) -> Array:
-    """How much ink there is, from 0 to 1, in each pixel of a picture, whatever its colours and polarity."""
+    """How much ink there is, from 0 to 1, in each pixel of a picture, whatever its colours, polarity and enlargement."""
     grey = read_grey(path)
     paper = np.median(grey)  # ink covers less than half of a picture
     ink = max(grey.min(), grey.max(), key=lambda level: abs(level - paper))
     if not abs(ink - paper) > 0:
         raise InputError(f"{path} is of one colour: digits in a row, dark on light or light on dark, were wanted")
-    result: Array = np.clip((grey - paper) / (ink - paper), 0.0, 1.0)
-    return result
+    return unenlarged(np.clip((grey - paper) / (ink - paper), 0.0, 1.0))
+
+
+def unenlarged(ink: Array) -> Array:
+    """A pixel graphic whose pixels are squares of several, with one for each square; any other picture as it is."""
+    common = math.gcd(*ink.shape)
+    for times in range(common, 1, -1):
+        small = ink[::times, ::times]
+        if common % times == 0 and np.array_equal(small.repeat(times, axis=0).repeat(times, axis=1), ink):
+            return small
+    return ink
 
 
 def read_digits(path: Path) -> Array:

@@ -10,7 +10,7 @@ must end with the same net but for rounding (which training with too long a Δt 
 time. 1,000 other points show whether the net has learned the moons, and not just the points. (Larger batches than the
 ten points here would put the compiled program further ahead.)
 
-In out/, unless told otherwise: moons.png, the boundary at some epochs, and moons.gif, the boundary as it moves.
+In out/, unless told otherwise: moons.png, the boundary at some epochs, and moons.gif, the boundary and the cost as they move.
 
 The moons are those of micrograd's demo notebook. That one departs from the lecture, with relu, a max-margin cost with L2
 regularisation, and a learning rate that falls; this one keeps the lecture's cost and a constant Δt.
@@ -46,6 +46,7 @@ VIEW = (-1.6, 2.6, -1.15, 1.65)  # left, right, bottom, top
 ROUNDING = 1e-9  # between sums taken in another order, after some hundred steps
 
 COLOURS = ("#c1440e", "#1f6f8b")  # r = 0, r = 1
+LINE = "#333333"  # of the costs
 SHADES = LinearSegmentedColormap.from_list("moons", ["#eda98b", "#ffffff", "#8dc0d1"])
 
 
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     still, moving = options.out / "moons.png", options.out / "moons.gif"
     plot(f, fast, X, R, held_out, some_epochs(epochs, 6)).savefig(still, dpi=120)
-    animate(f, fast, X, R, some_epochs(epochs, frames), moving)
+    animate(f, fast, X, R, held_out, some_epochs(epochs, frames), moving)
     print(f"\nThe pictures: {still} and {moving} ({moving.stat().st_size / 1000:.0f} kB)")
     print(seen(eager, fast, unlike, accuracy(f, fast.path[-1], *held_out)))
 
@@ -221,17 +222,29 @@ def plot(f: Compiled, run: Run, X: Array, R: Array, held_out: tuple[Array, Array
     return figure
 
 
-def animate(f: Compiled, run: Run, X: Array, R: Array, epochs: list[int], path: Path) -> None:
-    figure = Figure(figsize=(4.2, 3.2))
-    axes = figure.add_axes((0.17, 0.15, 0.81, 0.77))  # a layout made anew for every frame would let it jump
+def animate(
+    f: Compiled, run: Run, X: Array, R: Array, held_out: tuple[Array, Array], epochs: list[int], path: Path
+) -> None:
+    """The boundary beside the costs so far; above it the epoch, the cost, and the shares classified correctly."""
+    figure = Figure(figsize=(9.0, 4.4))
+    axes = figure.add_axes((0.07, 0.12, 0.55, 0.72))  # a layout made anew for every frame would let it jump
+    curve = figure.add_axes((0.72, 0.12, 0.26, 0.72))
+    title = figure.text(0.07, 0.92, "", fontsize=14)
     writer = PillowWriter(fps=6)
-    with writer.saving(figure, str(path), dpi=90):
+    with writer.saving(figure, str(path), dpi=100):
         for epoch in [*epochs, *epochs[-1:] * 6]:  # it rests at the end
             axes.clear()
+            curve.clear()
             draw_boundary(axes, f, run.path[epoch], X, R)
-            axes.set_title(f"epoch {epoch}", fontsize=10)
-            axes.set_xlabel("$x_1$")
-            axes.set_ylabel("$x_2$")
+            axes.set(xlabel="$x_1$", ylabel="$x_2$")
+            curve.semilogy(range(1, epoch + 1), run.costs[:epoch], color=LINE)
+            curve.plot(epoch, run.costs[epoch - 1] if epoch else np.nan, "o", color=LINE, clip_on=False)
+            curve.set(xlim=(0, epochs[-1]), ylim=(min(run.costs) / 1.5, max(run.costs) * 1.5))
+            curve.set(xlabel="epoch", title="cost C")
+            curve.grid(alpha=0.25)
+            cost = f"{run.costs[epoch - 1]:.4f}" if epoch else "—"
+            shares = [f"{accuracy(f, run.path[epoch], *data):.1%}" for data in ((X, R), held_out)]
+            title.set_text(f"epoch {epoch}    C = {cost}    right: {shares[0]} of the points, {shares[1]} held out")
             writer.grab_frame()
 
 

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from microgradnet import MLP, Perceptron, Value, compile, dot, draw, train
+from microgradnet import MLP, Perceptron, Value, compile, dot, train
+from microgradnet.drawing.picture import Picture, picture
 
 WEIGHTS, BIAS = (-2.0, -2.0), 3.0
 CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -339,15 +340,48 @@ def over_square(activation: Activation, side: list[float]) -> npt.NDArray[np.flo
     return fast([(x1, x2) for x2 in side for x1 in side]).reshape(len(side), len(side))
 
 
+class Wire(NamedTuple):
+    """A bit in a picture: what carries it, and its value."""
+
+    source: str
+    bit: int
+
+
+class Drawn:
+    """A gate that adds itself to a picture, with the wires that lead into it."""
+
+    def __init__(self, unit: Perceptron, name: str, circuit: Picture) -> None:
+        self.unit, self.name, self.circuit, self.uses = unit, name, circuit, 0
+
+    def __call__(self, p: Wire, q: Wire) -> Wire:
+        self.uses += 1
+        output = Wire(f"{self.name}{self.uses}", self.unit([p.bit, q.bit]))
+        self.circuit.node(output.source, self.name, shape="box", style="rounded,filled", fillcolor="#e3eefb")
+        for wire in (p, q):
+            self.connect(wire, output.source)
+        return output
+
+    def connect(self, wire: Wire, target: str) -> None:
+        self.circuit.edge(wire.source, target, label=f" {wire.bit} ", color=STEP_COLOUR if wire.bit else "#888888")
+
+
 def draw_full_adder(unit: Perceptron, path: Path) -> str:
-    """The recorded graph of 1 + 0 + 1; says where it is, or why there is none."""
-    digit, carry = full_adder(Counted(unit), Value(1, label="p"), Value(0, label="q"), Value(1, label="c"))
-    digit.label, carry.label = "digit", "carry"
+    """The gates that add 1 + 0 + 1, with the bit on every wire; says where the picture is, or why there is none."""
+    name = "NAND" if [unit(x) for x in CORNERS] == NAND else "unit"
+    circuit = picture("LR", ["1 + 0 + 1 in a full adder; on every wire its bit"])
+    inputs = [Wire(f"{source} = {bit}", bit) for source, bit in (("p", 1), ("q", 0), ("carry in", 1))]
+    gate = Drawn(unit, name, circuit)
+    for wire in inputs:
+        circuit.node(wire.source, shape="plaintext", style="")
+    for result, wire in zip(("digit", "carry out"), full_adder(gate, *inputs), strict=True):
+        target = f"{result} = {wire.bit}"
+        circuit.node(target, shape="plaintext", style="")
+        gate.connect(wire, target)
     try:
-        path.write_text(draw([digit, carry]).pipe(format="svg", encoding="utf-8"), encoding="utf-8")
+        path.write_text(circuit.pipe(format="svg", encoding="utf-8"), encoding="utf-8")
     except RuntimeError as error:  # no Graphviz
         return str(error)
-    return f"{path}  (the 0 on every edge into a step is its derivative)"
+    return f"{path}  (on every wire its bit, where 1 + 0 + 1 is added)"
 
 
 if __name__ == "__main__":

@@ -167,12 +167,12 @@ def test_a_folder_that_is_none_and_a_training_set_of_the_strip_alone_are_refused
 # The strip.
 
 
-def test_the_strip_file_is_a_28_by_168_picture_of_the_six_images(tmp_path, six, strip):
-    """The PNG holds the pasted images, and cut apart again it gives the net's inputs bit for bit."""
+def test_the_strip_file_is_an_enlarged_picture_of_the_six_images(tmp_path, six, strip):
+    """The PNG holds the pasted images, each pixel as a square, and cut apart again it gives the net's inputs bit for bit."""
     path = data.write_strip(tmp_path / "new" / "folder", six)
     with Image.open(path) as picture:
         assert picture.format == "PNG"
-        assert np.array_equal(np.asarray(picture), strip)
+        assert np.array_equal(np.asarray(picture), np.kron(strip, np.ones((data.ENLARGED, data.ENLARGED), np.uint8)))
     assert np.array_equal(data.cut(data.read_ink(path)), data.inputs(six))
 
 
