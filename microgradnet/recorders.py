@@ -90,8 +90,9 @@ def reflected(op: Op, scope: dict[str, Any]) -> Callable[[Any, Any], Any]:
 
 def _write(op: Op, scope: dict[str, Any], parameters: str, **sides: str) -> Callable[..., Any]:
     operands = ["a", "b"][: len(sides)]
-    count = len([p for p in signature(op.partials).parameters.values() if p.default is p.empty]) - 1
-    if count != len(operands):
+    needed = [p for p in signature(op.partials).parameters.values() if p.default is p.empty]
+    count = len(needed) - 1
+    if count != len(operands) and all(p.kind is not p.VAR_POSITIONAL for p in needed):
         raise TypeError(f"'{op}' takes {count} operand{'s' * (count != 1)}, and {len(operands)} arrived")
     bound: list[Any] = []  # what the text names k1, k2, …: so one text, compiled once, serves all powers
 
