@@ -153,7 +153,7 @@ def delta_recursion(
     for q in range(len(A) - 1, 0, -1):  # A[q] is layer q + 1: from that layer to layer q
         delta = (delta @ A[q]) * _slope(kinds[q - 1], zs[q - 1])
         deltas.insert(0, delta)
-    dA = [delta.T @ y for delta, y in zip(deltas, ys, strict=False)]  # the last y has no δ
+    dA = [delta.T @ y for delta, y in zip(deltas, ys[:-1], strict=True)]  # the last y has no δ
     return DeltaRecursion(deltas, dA, [delta.sum(axis=0) for delta in deltas])
 
 
@@ -235,7 +235,7 @@ def _forward(A: list[Floats], b: list[Floats], x: Floats, kinds: list[str]) -> F
 def _derivatives(A: list[Floats], zs: list[Floats], ys: list[Floats], kinds: list[str]) -> Derivatives:
     dA: list[Floats] = []
     db: list[Floats] = []
-    for a, z, y, kind in zip(A, zs, ys, kinds, strict=False):  # y is the layer's input; nothing follows the last y
+    for a, z, y, kind in zip(A, zs, ys[:-1], kinds, strict=True):  # y is the layer's input; nothing follows the last y
         slope = _slope(kind, z)
         dA = [(a @ d.reshape(len(d), -1)).reshape(len(a), *d.shape[1:]) * slope[:, None, None] for d in dA]
         db = [(a @ d) * slope[:, None] for d in db]

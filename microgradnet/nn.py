@@ -191,7 +191,7 @@ class MLP(Module):
         self.nin, self.nout = _count(nin, "inputs"), _count(sizes[-1], "neurons")
         widths = [nin, *sizes]
         kinds = [_known(activation)] * (len(sizes) - 1) + [_known(output_activation or activation)]
-        self.layers = [Layer(n, m, kind, rng) for n, m, kind in zip(widths, sizes, kinds, strict=False)]
+        self.layers = [Layer(n, m, kind, rng) for n, m, kind in zip(widths[:-1], sizes, kinds, strict=True)]
         for q, layer in enumerate(self.layers, 1):
             layer.name(q)
 

@@ -139,7 +139,7 @@ def _is_faithful(op: Op, rule: tuple[Expression, ...], operands: list[str]) -> b
     if op.exponent is not None:  # the table's own, which does not
         return True
     for point in _POINTS:
-        numbers = dict(zip(operands, point, strict=False))
+        numbers = dict(zip(operands, point[: len(operands)], strict=True))
         try:
             numbers["y"] = op.value(*numbers.values())
             called = [as_number(partial) for partial in op.partials(*numbers.values())]

@@ -17,32 +17,10 @@ Spelling: TypeAlias = Callable[[Op, list[str]], str]
 """An operation and its operands as text, each of which can stand in any place, to the text of the whole."""
 
 
-class Expression:
-    """A symbol (a str), a number, or an operation of the table with its operands, which are expressions."""
+class Arithmetic:
+    """Operators that apply the table's operations: for whatever a rule is run on besides numbers and Values."""
 
-    __slots__ = ("head", "operands")
-
-    def __init__(self, head: str | float, operands: tuple[Expression, ...] = ()) -> None:
-        self.head, self.operands = head, operands
-
-    @staticmethod
-    def _record(op: Op, operands: tuple[Any, ...]) -> Expression:
-        return Expression(op, tuple([_expression(operand) for operand in operands]))
-
-    def text(self, spelling: Spelling, number: Callable[[float], str] = repr) -> str:
-        """The expression as text; symbols print as themselves."""
-        if isinstance(self.head, Op):
-            return spelling(self.head, [operand.text(spelling, number) for operand in self.operands])
-        return self.head if isinstance(self.head, str) else number(self.head)
-
-    def at(self, numbers: dict[str, float]) -> float:
-        """Its value where the symbols have these numbers."""
-        if isinstance(self.head, Op):
-            operands = [operand.at(numbers) for operand in self.operands]
-            if self.head.exponent is not None:
-                return operands[0] ** self.head.exponent  # type: ignore[no-any-return]
-            return self.head.value(*operands)
-        return numbers[self.head] if isinstance(self.head, str) else self.head
+    __slots__ = ()
 
     def __add__(self, other: Any) -> Any:
         return ops.add(self, other)
@@ -69,7 +47,7 @@ class Expression:
         return ops.div(other, self)
 
     def __pow__(self, exponent: Any) -> Any:
-        return ops.pow_(self, exponent) if isinstance(exponent, Expression) else ops.power(as_number(exponent))(self)
+        return ops.pow_(self, exponent) if isinstance(exponent, Arithmetic) else ops.power(as_number(exponent))(self)
 
     def __rpow__(self, base: Any) -> Any:
         return ops.pow_(base, self)
@@ -82,6 +60,34 @@ class Expression:
 
     def __abs__(self) -> Any:
         return ops.abs_(self)
+
+
+class Expression(Arithmetic):
+    """A symbol (a str), a number, or an operation of the table with its operands, which are expressions."""
+
+    __slots__ = ("head", "operands")
+
+    def __init__(self, head: str | float, operands: tuple[Expression, ...] = ()) -> None:
+        self.head, self.operands = head, operands
+
+    @staticmethod
+    def _record(op: Op, operands: tuple[Any, ...]) -> Expression:
+        return Expression(op, tuple([_expression(operand) for operand in operands]))
+
+    def text(self, spelling: Spelling, number: Callable[[float], str] = repr) -> str:
+        """The expression as text; symbols print as themselves."""
+        if isinstance(self.head, Op):
+            return spelling(self.head, [operand.text(spelling, number) for operand in self.operands])
+        return self.head if isinstance(self.head, str) else number(self.head)
+
+    def at(self, numbers: dict[str, float]) -> float:
+        """Its value where the symbols have these numbers."""
+        if isinstance(self.head, Op):
+            operands = [operand.at(numbers) for operand in self.operands]
+            if self.head.exponent is not None:
+                return operands[0] ** self.head.exponent  # type: ignore[no-any-return]
+            return self.head.value(*operands)
+        return numbers[self.head] if isinstance(self.head, str) else self.head
 
     def __bool__(self) -> bool:
         raise TypeError("a symbol has no value to branch on")

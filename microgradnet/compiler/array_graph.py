@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from .. import ops
 from ..graph import depth_first
 from ..ops import Op
+from ..symbols import Arithmetic
 from . import array_ops
 
 
@@ -33,7 +34,7 @@ class Shape(NamedTuple):
         return self.rows * self.columns
 
 
-class Array:
+class Array(Arithmetic):
     """A node of the array graph.
 
     op, args: operation and operands (Arrays, or floats for numbers known at compile time). detail: what else defines
@@ -53,42 +54,6 @@ class Array:
         return (
             ops.add(self, other) if isinstance(other, (Array, float)) else NotImplemented
         )  # such as an adjoint in parts
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.neg(self)
-
-    def __pos__(self) -> Any:
-        return self
-
-    def __abs__(self) -> Any:
-        return ops.abs_(self)
-
-    def __pow__(self, exponent: Any) -> Any:
-        return ops.pow_(self, exponent) if isinstance(exponent, Array) else ops.power(exponent)(self)
-
-    def __rpow__(self, base: Any) -> Any:
-        return ops.pow_(base, self)
 
 
 class ArrayGraph:

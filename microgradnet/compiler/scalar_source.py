@@ -14,12 +14,13 @@ from typing import Any
 from .. import ops
 from ..graph import dot_parts, reverse, topological_order
 from ..ops import Op
+from ..symbols import Arithmetic
 from ..value import Value
 
 _LONGEST = 40  # operations in one statement
 
 
-class Symbol:
+class Symbol(Arithmetic):
     """A number that a statement computes, or one that is given by name."""
 
     __slots__ = ("number", "statements")
@@ -29,45 +30,6 @@ class Symbol:
 
     def _record(self, op: Op, operands: tuple[Any, ...]) -> Any:
         return self.statements.add(op, *operands)
-
-    def __add__(self, other: Any) -> Any:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return ops.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return ops.sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return ops.mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return ops.mul(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return ops.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return ops.div(other, self)
-
-    def __neg__(self) -> Any:
-        return ops.neg(self)
-
-    def __pos__(self) -> Any:
-        return self
-
-    def __abs__(self) -> Any:
-        return ops.abs_(self)
-
-    def __pow__(self, exponent: Any) -> Any:
-        return ops.pow_(self, exponent) if isinstance(exponent, Symbol) else ops.power(exponent)(self)
-
-    def __rpow__(self, base: Any) -> Any:
-        return ops.pow_(base, self)
 
     def __bool__(self) -> bool:
         raise TypeError("a symbol has no value to branch on")

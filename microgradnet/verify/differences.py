@@ -61,7 +61,7 @@ def slopes(f: Callable[[float], Estimate], x: float) -> list[Estimate]:
     ]
     if any(step.both for steps in scales for step in steps):  # x is inside the domain: use no step that leaves it
         scales = [[step for step in steps if step.both] for steps in scales]
-    triples = [steps for row in scales for steps in zip(row, row[1:], row[2:], strict=False)]
+    triples = [steps for row in scales for steps in zip(row[:-2], row[1:-1], row[2:], strict=True)]
     triples.sort(key=lambda steps: steps[-1].h, reverse=True)
     limits = [_limits(*steps) for steps in triples]
     left, right, both = (_best([m[side] for m in limits]) for side in range(3))
