@@ -91,7 +91,7 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
             see(node)
             first, second = node.first, node.second
             if type(first) is tuple:
-                inner = []
+                inner: list[Any] | None = []
                 if type(node.d_second) is not list:
                     inner += [operand for operand in first if operand.first is not None]
                 if type(second) is tuple:
@@ -116,7 +116,7 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
                 node = second
                 continue
             else:
-                inner = [second, first]
+                inner = None
             if run:
                 for waiting in run:
                     push(waiting)
@@ -124,8 +124,12 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
                 run.clear()
             push(node)
             push(None)
-            node = inner.pop()
-            stack += inner
+            if inner is None:
+                push(second)
+                node = first
+            else:
+                node = inner.pop()
+                stack += inner
         if run:  # what the chain ends in is in the order
             order += reversed(run)
             run.clear()
