@@ -89,9 +89,10 @@ class Execution:
     def value_and_grad(self, rows: Sequence[Numbers], K: int, theta: Any) -> tuple[float, Numbers]:
         """The mean of the first output, and its gradient, shape (parameters,)."""
         if self.few >= K:
-            found = self._by_sample().gradient(rows, _as_list(theta))
+            gradient = np.empty(len(self.parameters))
+            found = self._by_sample().gradient(rows, K, _as_list(theta), gradient)
             if found is not None and math.isfinite(found[0]):
-                return found[:2]
+                return found[0], gradient
         gradient = np.empty(len(self.parameters), self.dtype)
         return self._in_numpy(gradient, rows, K, np.asarray(theta, self.dtype), None)[0], gradient
 
@@ -99,9 +100,9 @@ class Execution:
         """Like `value_and_grad`, into given arrays. Raises a FloatingPointError if the gradient is not finite."""
         K = len(rows[0])
         if self.few >= K:
-            found = self._by_sample().gradient(rows, _as_list(theta))
+            found = self._by_sample().gradient(rows, K, _as_list(theta), gradient)
             if found is not None and math.isfinite(found[0]):
-                mean, gradient[...], others = found
+                mean, others = found
                 if watched is not None:
                     watched.T[...] = others
                 _refuse_infinite(gradient)

@@ -7,6 +7,7 @@ program runs instead and finds the cause.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ class OneSample:
         exec(compile(self.source, "<compiled by microgradnet>", "exec"), namespace)
         self._value: Callable[..., list[float]] = namespace["value"]
         self._gradient: Callable[..., tuple[float, list[float], list[float]]] = namespace["value_and_gradient"]
+        self._pack_into = Struct(f"{len(parameters)}d").pack_into
 
     def values(self, rows: Sequence[npt.NDArray[Any]], theta: list[float]) -> npt.NDArray[Any] | None:
         """All outputs, one row each; None where an operation fails. rows: an array per input, shape (K, size)."""
@@ -54,18 +56,23 @@ class OneSample:
             return None
 
     def gradient(
-        self, rows: Sequence[npt.NDArray[Any]], theta: list[float]
-    ) -> tuple[float, npt.NDArray[Any], Sequence[list[float]]] | None:
-        """The mean of the first output, its gradient, and for each sample the others; None where an operation fails."""
+        self, rows: Sequence[npt.NDArray[Any]], K: int, theta: list[float], gradient: npt.NDArray[Any]
+    ) -> tuple[float, Sequence[list[float]]] | None:
+        """The mean of the first output, and for each sample the others; None where an operation fails.
+
+        The mean's gradient is put into `gradient`, a contiguous array of float64.
+        """
         try:
-            found = [self._gradient(theta, *xs) for xs in _samples(rows)]
+            if K > 1:
+                found = [self._gradient(theta, *xs) for xs in _samples(rows)]
+                values, gradients, watched = zip(*found, strict=True)
+                gradient[...] = np.array(gradients).mean(axis=0)
+                return sum(values) / K, watched
+            value, slopes, others = self._gradient(theta, *[data.tolist()[0] for data in rows])
         except (ValueError, ArithmeticError):
             return None
-        if len(found) == 1:
-            ((value, slopes, others),) = found
-            return value, np.array(slopes), [others]
-        values, gradients, watched = zip(*found, strict=True)
-        return sum(values) / len(found), np.array(gradients).mean(axis=0), watched
+        self._pack_into(gradient, 0, *slopes)  # in half the time that NumPy takes to look at each float
+        return value, [others]
 
 
 def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[list[float], ...]]:
