@@ -91,7 +91,7 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
             see(node)
             first, second = node.first, node.second
             if type(first) is tuple:
-                inner: list[Any] | None = []
+                inner: Any = []
                 if type(node.d_second) is not list:
                     inner += [operand for operand in first if operand.first is not None]
                 if type(second) is tuple:

@@ -31,12 +31,26 @@ OUTSIDE = (ValueError, ArithmeticError)  # raised by Python's functions on float
 empty_node = object.__new__
 
 
+class _Written:
+    """A method of Value that a recorder becomes when it is first needed: writing all of them would slow the import."""
+
+    def __init__(self, write: Callable[..., Any], op: Op) -> None:
+        self._write, self._op = write, op
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: Any, owner: type) -> Any:
+        setattr(owner, self._name, self._write(self._op, globals()))
+        return getattr(owner if value is None else value, self._name)
+
+
 def _operator(op: Op) -> Callable[[Any, Operand], Value]:
-    return recorders.operator(op, globals())
+    return _Written(recorders.operator, op)  # type: ignore[return-value]
 
 
 def _reflected(op: Op) -> Callable[[Any, Number], Value]:
-    return recorders.reflected(op, globals())
+    return _Written(recorders.reflected, op)  # type: ignore[return-value]
 
 
 def number(x: Any) -> float:

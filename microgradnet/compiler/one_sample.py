@@ -46,7 +46,7 @@ class OneSample:
         exec(compile(self.source, "<compiled by microgradnet>", "exec"), namespace)
         self._value: Callable[..., list[float]] = namespace["value"]
         self._gradient: Callable[..., tuple[float, list[float], list[float]]] = namespace["value_and_gradient"]
-        self._pack_into = Struct(f"{len(parameters)}d").pack_into
+        self._pack_into: Callable[..., None] = Struct(f"{len(parameters)}d").pack_into
 
     def values(self, rows: Sequence[npt.NDArray[Any]], theta: list[float]) -> npt.NDArray[Any] | None:
         """All outputs, one row each; None where an operation fails. rows: an array per input, shape (K, size)."""
