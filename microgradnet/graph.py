@@ -131,7 +131,8 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
                 node = inner.pop()
                 stack += inner
         if run:  # what the chain ends in is in the order
-            order += reversed(run)
+            run.reverse()
+            order += run
             run.clear()
     if all_differentiable:
         return order, None
