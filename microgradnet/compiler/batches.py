@@ -25,9 +25,9 @@ def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -
         raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input{hint}")
     rows: list[Numbers] = []
     K = -1
-    for data, width in zip(batch, widths):  # noqa: B905  # `strict` would take as long as the rest
-        if type(data) is not np.ndarray or data.dtype is not dtype or data.ndim != 2 or data.shape[1] != width:
-            data = _converted(data, len(rows) + 1, width, dtype)
+    for j, data in enumerate(batch):
+        if type(data) is not np.ndarray or data.dtype is not dtype or data.ndim != 2 or data.shape[1] != widths[j]:
+            data = _converted(data, j + 1, widths[j], dtype)
         if K == -1:
             K = len(data)
         elif len(data) != K:
