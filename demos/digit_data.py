@@ -120,7 +120,7 @@ def _load_set(folder: Path, name: str) -> Digits:
 def _read_idx(path: Path, dimensions: int) -> tuple[Path, Bytes]:
     """The file found, plain or with .gz, and its array. IDX: 0, 0, 8 for bytes, the number of dimensions; the sizes as
     big-endian 32-bit numbers; then the bytes."""
-    dotted = "{0}.{1}-{2}".format(*path.name.rsplit("-", 2))  # train-images.idx3-ubyte, as some copies have it
+    dotted = path.name.replace("-idx", ".idx")  # as some copies have it
     found = [path.with_name(name + end) for name in (path.name, dotted) for end in ("", ".gz")]
     found = [file for file in found if file.is_file()]
     if not found:
