@@ -29,7 +29,7 @@ from .work_arrays import is_computed
 _MOST_CLASSES = 100_000  # more are refused
 _MOST = 1000  # samples per chunk, at most
 _CACHE = 2e6  # bytes of work arrays per chunk that stay in the cache
-_NUMBERS = 4000  # numbers per statement, on average, that make a NumPy call worthwhile
+_NUMBERS = 12000  # numbers per statement, on average, that make a NumPy call worthwhile
 
 
 class Passes:
