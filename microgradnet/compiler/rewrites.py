@@ -61,7 +61,9 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
     matrix, y = product.args
     rows, width, _ = matrix.shape
     flat = matrix.args[0]
-    if flat.op != array_ops.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not (_computed(y) or width < rows):
+    if flat.op != array_ops.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False):
+        return None
+    if not _computed(y) and width >= rows:
         return None
     slots = [slot for r in range(rows) for slot in (*matrix.detail[r * width : (r + 1) * width], bias.detail[r])]
     if slots != [slots[0] + step for step in range(len(slots))]:
