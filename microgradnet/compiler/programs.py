@@ -22,7 +22,7 @@ from .names import Names
 from .normal_form import CONSTANT, ELEMENTWISE, NormalForm
 from .numpy_source import Program, Tables, lattice
 from .one_sample import worthwhile
-from .record import Recording
+from .record import Recording, collection_paused
 from .rewrites import LAYERS, PROGRAM, Rewriting
 from .work_arrays import is_computed
 
@@ -41,6 +41,7 @@ class Passes:
     are faster.
     """
 
+    @collection_paused()
     def __init__(
         self,
         recording: Recording,
