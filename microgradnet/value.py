@@ -343,9 +343,9 @@ class Value:
 
     @staticmethod
     def _record(op: Op, operands: tuple[Any, ...]) -> Value:
-        """What an operation of the table does when it meets a Value: it gets a recorder."""
-        write = recorders.unary if len(operands) == 1 else recorders.binary
-        op.recorder = write(op, globals())
+        """What an operation of the table does when it meets a Value. Its recorder is written when it is first needed."""
+        if op.recorder is op:
+            op.recorder = (recorders.unary if len(operands) == 1 else recorders.binary)(op, globals())
         return op.recorder(*operands)
 
     def __copy__(self) -> Any:
