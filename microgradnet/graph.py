@@ -97,7 +97,7 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
                 if type(second) is tuple:
                     if not second and node.d_first.__class__ is Undefined:
                         all_differentiable = False
-                    for operand in second:  # a comprehension is a call
+                    for operand in second:  # a comprehension would cost a call, before Python 3.12
                         if operand.first is not None and operand not in seen:
                             inner.append(operand)
                 if not inner:
