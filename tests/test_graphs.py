@@ -270,7 +270,7 @@ def assert_close(found, wanted, bounds):
 
 
 TestGrowingGraph = GrowingGraph.TestCase
-TestGrowingGraph.settings = settings(max_examples=settings.default.max_examples, stateful_step_count=40)
+TestGrowingGraph.settings = settings(max_examples=settings.default.max_examples // 2, stateful_step_count=40)
 
 
 # The machine is fed wrong engines.
