@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import U
 
-from microgradnet import MLP, Value, cross_entropy, dot, grad, hessian, hvp, jacobian, jvp, ops, quadratic, vjp
+from microgradnet import MLP, Value, cross_entropy, dot, grad, hessian, hvp, jacobian, jvp, nodes, ops, quadratic, vjp
 from microgradnet.graph import reverse, topological_order
 
 
@@ -30,6 +30,7 @@ def path_sizes(output, wrt):
 
 ROWS = {name: (op, oracles.arity(op)) for name, op in ops.TABLE.items() if name in oracles.BOOK}
 ROWS |= {str(ops.power(n)): (lambda x, n=n: x**n, 1) for n in (0, 1, 2, 3, -1, -2, 0.5, 1.5)}
+ROWS["detach"] = (ops.detach, 1)
 ROWS["dot"] = (lambda *v: dot(v[:2], v[2:]), 4)
 
 
@@ -215,6 +216,8 @@ def test_a_leaf_assigned_after_its_use_gives_no_mixed_second_derivatives(f, old,
         (lambda x: jvp(x, {x: np.ma.array([1.0], mask=[True])}), TypeError, "masked"),
         (lambda x: jvp(x, {x: np.ones(2), Value(3.0): 1.0}), ValueError, r"\(2,\), \(\)"),
         (lambda x: jvp(x, {x: np.ones(2), Value(3.0): np.ones((2, 1))}), ValueError, r"\(2,\), \(2, 1\)"),
+        (lambda x: nodes([x]), TypeError, "list"),
+        (lambda x: nodes(x, 2.0), TypeError, r"float 2\.0"),
         (lambda x: hessian(x, ["x"]), TypeError, "str 'x'.*wrt"),
         (lambda x: jacobian([x, 2.0], x), TypeError, r"float 2\.0.*outputs"),
         (lambda x: vjp([x], [x], x), TypeError, "Value.*number"),

@@ -309,16 +309,6 @@ def test_the_machine_rejects_a_wrong_backward(mistake, monkeypatch):
         run_the_machine(200)
 
 
-# What the machine does not do.
-
-
-@pytest.mark.parametrize("wrong", [2.0, None, [Value(1.0)]], ids=repr)
-def test_nodes_takes_values_one_by_one(wrong):
-    """A TypeError says what arrived; a list is to be unpacked."""
-    with pytest.raises(TypeError, match=type(wrong).__name__):
-        nodes(wrong)
-
-
 def test_threads_may_walk_one_graph_at_once():
     """Orders, gradients and copies are those of one thread, however often the threads take turns."""
     x = Value(1.0)

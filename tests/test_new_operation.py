@@ -1,4 +1,4 @@
-"""One row is all that a new operation needs: erf, and two that NumPy does not have, in every use of the table."""
+"""One row is all that a new operation needs: erf, which NumPy does not have, and others, in every use of the table."""
 
 import math
 import pickle
@@ -25,26 +25,20 @@ def erf(table):
     return ops.row("erf", math.erf, None, lambda x, y: (2.0 / math.sqrt(math.pi) * ops.exp(-x * x),))
 
 
-def cosine(x, y):
-    return (ops.cos(x),)
-
-
-def slope(x):
-    return 2.0 / math.sqrt(math.pi) * math.exp(-x * x)
-
-
-@pytest.mark.parametrize("at", [-3.0, 0.0, 0.4])
-def test_it_has_derivatives_in_both_directions_and_to_any_order(erf, at):
-    """erf′ = 2/√π e^(-x²), erf″ = -2x erf′, erf‴ = (4x² - 2) erf′."""
+def test_it_is_differentiated_drawn_explained_and_checked(erf):
+    """By its name everywhere; in both modes, to any order: erf′ = 2/√π e^(-x²), erf″ = -2x erf′, erf‴ = (4x² - 2) erf′."""
+    at = 0.4
+    slope = 2.0 / math.sqrt(math.pi) * math.exp(-at * at)
     x = Value(at)
     y = erf(x)
-    y.backward()
-    assert (y.data, y.op, x.grad) == (math.erf(at), "erf", grad(y, x)[0])
+    assert (y.data, y.op) == (math.erf(at), "erf")
+    assert "erf" in draw(y).source
+    assert "erf" in str(explain(y, x))
+    gradcheck(lambda x: erf(x) * x, [at])
     for factor in (1.0, -2.0 * at, 4.0 * at * at - 2.0):
         tangent = jvp(y, {x: 1.0})
         (y,) = grad(y, x, create_graph=True)
-        assert y.data == pytest.approx(factor * slope(at), rel=1e-13)
-        assert tangent == pytest.approx(y.data, rel=1e-13)
+        assert [y.data, tangent] == pytest.approx([factor * slope] * 2, rel=1e-13)
 
 
 def test_it_compiles_inside_a_net_and_travels_in_files(erf, monkeypatch, tmp_path):
@@ -70,15 +64,6 @@ def test_it_compiles_inside_a_net_and_travels_in_files(erf, monkeypatch, tmp_pat
         pickle.loads(pickled)
 
 
-def test_it_is_drawn_explained_and_checked(erf):
-    """By its name, in the picture and in the sum over paths; gradcheck finds nothing wrong."""
-    x = Value(0.5, label="x")
-    y = erf(x) * x
-    assert "erf" in draw(y).source
-    assert "erf" in str(explain(y, x))
-    gradcheck(lambda x: erf(x) * x, [0.5])
-
-
 def test_a_row_of_two_operands_with_a_domain_reports_it_everywhere(table):
     """log_a(b), defined for positive a ≠ 1 and b > 0: the error names operation, numbers and domain, and the sample."""
     logarithm = ops.row(
@@ -89,7 +74,7 @@ def test_a_row_of_two_operands_with_a_domain_reports_it_everywhere(table):
         "a and b are positive and a is not 1",
     )
     gradcheck(logarithm, [2.0, 8.0])
-    assert [float(getattr(y, "data", y)) for y in (logarithm(2.0, 8.0), logarithm(2.0, Value(8.0)))] == [3.0, 3.0]
+    assert (logarithm(2.0, 8.0), logarithm(2.0, Value(8.0)).data) == (3.0, 3.0)
     fast = compile(lambda x: logarithm(x[0], x[1]), 2)
     assert fast([[2.0, 8.0], [10.0, 100.0]]) == pytest.approx([3.0, 2.0])
     for a, b, kind in ((2.0, -1.0, ValueError), (1.0, 2.0, ZeroDivisionError)):
@@ -103,56 +88,42 @@ def test_a_row_of_ones_own_is_replaced(erf):
     """As in a notebook whose cell runs again: the name stands for the new row, and old graphs keep theirs."""
     x = Value(0.5)
     before = erf(x)
+    old = hessian(before, x)
     new = ops.row("erf", lambda x: 2.0 * x, None, lambda x, y: (2.0,), "everywhere")
     after = new(x)
     assert ops.named("erf") is new
     assert (after.data, grad(after, x), after.op.domain) == (1.0, [2.0], "everywhere")
-    assert grad(before, x) == [slope(0.5)]
-    assert hessian(before, x)[0] == pytest.approx([-2.0 * 0.5 * slope(0.5)])
+    assert hessian(before, x) == old != [[0.0]]
 
 
 # What the table refuses, and what it cannot see.
 
 
-@pytest.mark.parametrize("name", ["exp", "+", "dot", "**", "**3", "constant"])
-def test_a_name_in_use_is_refused(table, name):
-    """Two rows of one name would be taken for one operation."""
-    before = dict(table)
-    with pytest.raises(ValueError, match="of its own"):
-        ops.row(name, math.erf, None, lambda x, y: (1.0,))
-    assert before == table
+def cosine(x, y):
+    return (ops.cos(x),)
 
 
-@pytest.mark.parametrize(
-    ("value", "array", "partials", "words"),
-    [
-        (math.sinh, None, lambda x, y: ops.exp(x), "tuple of 1"),
-        (math.sinh, None, lambda x, y: (1.0, 2.0), "tuple of 1"),
-        (math.hypot, None, lambda a, b, y: (a / y,), "tuple of 2"),
-        (math.sinh, None, lambda x, y: ("1",), "real number"),
-        (lambda a, b, c: a, None, lambda a, b, c, y: (1.0, 0.0, 0.0), "4 arguments"),
-        (math.floor, None, lambda x, y: (0.0,), "float"),
-        (math.sin, lambda x: np.sin(x), cosine, "array form of 'mine'"),
-        (math.sin, lambda x, out=None: np.sin(x), cosine, "array form of 'mine'"),
-        (math.sin, lambda x, out=None: np.cos(x, out=out), cosine, "array form of 'mine'"),
-    ],
-    ids=[
-        "no tuple",
-        "too many",
-        "too few",
-        "text",
-        "three operands",
-        "an int",
-        "no out",
-        "out ignored",
-        "another array",
-    ],
-)
-def test_a_row_of_another_form_is_refused(table, value, array, partials, words):
-    """When it is added, with what is wanted."""
+REFUSED = {
+    **{name: (name, math.erf, None, cosine, "of its own") for name in ("exp", "+", "dot", "**", "**3", "constant")},
+    "no tuple": ("mine", math.sinh, None, lambda x, y: ops.exp(x), "tuple of 1"),
+    "too many": ("mine", math.sinh, None, lambda x, y: (1.0, 2.0), "tuple of 1"),
+    "too few": ("mine", math.hypot, None, lambda a, b, y: (a / y,), "tuple of 2"),
+    "text": ("mine", math.sinh, None, lambda x, y: ("1",), "real number"),
+    "three operands": ("mine", lambda a, b, c: a, None, lambda a, b, c, y: (1.0, 0.0, 0.0), "4 arguments"),
+    "an int": ("mine", math.floor, None, lambda x, y: (0.0,), "float"),
+    "no out": ("mine", math.sin, lambda x: np.sin(x), cosine, "array form of 'mine'"),
+    "out ignored": ("mine", math.sin, lambda x, out=None: np.sin(x), cosine, "array form of 'mine'"),
+    "another array": ("mine", math.sin, lambda x, out=None: np.cos(x, out=out), cosine, "array form of 'mine'"),
+}
+
+
+@pytest.mark.parametrize("row", REFUSED.values(), ids=REFUSED)
+def test_a_name_in_use_or_a_row_of_another_form_is_refused(table, row):
+    """When it is added, with what is wanted; the table stays as it was."""
+    *row, words = row
     before = dict(table)
-    with pytest.raises(TypeError, match=words):
-        ops.row("mine", value, array, partials)
+    with pytest.raises(ValueError if words == "of its own" else TypeError, match=words):
+        ops.row(*row)
     assert before == table
 
 
@@ -164,7 +135,6 @@ def test_a_rule_that_gives_another_number_of_partials_raises(table, count):
         return (1.0,) * (2 if isinstance(a, float) and a != 2.125 else count)
 
     odd = ops.row("odd", lambda a, b: a + b, None, ones)
-    assert grad(odd(Value(1.0), 1.0), []) == []
     for derive in (Value.backward, lambda y: grad(y, y.parents), lambda y: jvp(y, dict.fromkeys(y.parents, 1.0))):
         with pytest.raises((ValueError, TypeError)):
             derive(odd(Value(2.125), Value(1.0)))
@@ -176,15 +146,14 @@ def test_a_rule_that_gives_another_number_of_partials_raises(table, count):
 @pytest.mark.parametrize(
     "partials",
     [
-        lambda x, y: (ops.exp(x),),
         lambda x, y: (math.cos(x),),
         lambda x, y: (math.cos(getattr(x, "data", x)),),
         lambda x, y: (ops.cos(x) if x > -9 else 1.0,),
         lambda x, y: (ops.cos(x) if isinstance(x, float) else 1.0,),
     ],
-    ids=["wrong", "math", "data", "if", "another"],
+    ids=["math", "data", "if", "another"],
 )
-def test_gradcheck_finds_partials_that_are_wrong_or_right_for_numbers_alone(table, partials):
+def test_gradcheck_finds_partials_that_are_right_for_numbers_alone(table, partials):
     """A second derivative would fail, or be silently wrong: the operation is named."""
     sine = ops.row("sine", math.sin, np.sin, partials)
     with pytest.raises(GradientError, match="'sine'"):
