@@ -101,7 +101,7 @@ def _power(n):
     return lambda x: (n * x.ln()).exp() if x or n < 0 else Decimal(0)
 
 
-def is_a_power(name):
+def _is_a_power(name):
     return name.startswith("**") and name != "**"
 
 
@@ -112,7 +112,7 @@ def arity(op):
 
 def on_decimals(name):
     """The operation; None for a name that is not in the book."""
-    return _power(Decimal(name[2:])) if is_a_power(name) else BOOK.get(name)
+    return _power(Decimal(name[2:])) if _is_a_power(name) else BOOK.get(name)
 
 
 def context(point, order=0):
@@ -138,7 +138,7 @@ def _scale(name, point, i):
         return x / (1.0 + abs(point[1])) or TINY
     if name == "xlog1my" and i == 1:
         return min(1.0, abs(1.0 - point[1]))
-    return x or 1e-200 if (name, i) in BENDS_WITH_ITS_OPERAND or is_a_power(name) else 1.0
+    return x or 1e-200 if (name, i) in BENDS_WITH_ITS_OPERAND or _is_a_power(name) else 1.0
 
 
 @cache
@@ -146,7 +146,7 @@ def derivative(name, point, *order):
     """The derivative by operand order[0], then order[1], and so on, as a float; ZeroDivisionError where there is none."""
     if name in SIDES:
         return float(SIDES[name](*point)[order[0]]) if len(order) == 1 else 0.0
-    if is_a_power(name) and point[0] == 0.0 and float(name[2:]) % 1.0:  # which has only one side there
+    if _is_a_power(name) and point[0] == 0.0 and float(name[2:]) % 1.0:  # which has only one side there
         if float(name[2:]) < len(order):
             raise ZeroDivisionError("no slope at 0")
         return 0.0
@@ -184,7 +184,7 @@ def slope(name, point, i):
     if name == "**":  # exp(b ln a): an error of U in the exponent counts |b ln a| times
         a, b = point
         size *= min(1.0 + (1.0 + abs(b)) * abs(math.log(a)), 1e300)
-    elif is_a_power(name) and point[i] != 0.0:
+    elif _is_a_power(name) and point[i] != 0.0:
         size *= 1.0 + abs(float(name[2:]) * math.log(abs(point[i])))
     elif name == "cross_entropy":  # (1 - r) sigma(z) - r sigma(-z), and softplus(-z) - softplus(z)
         z, r = point
