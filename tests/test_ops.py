@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from oracles import TINY, U
 
 from microgradnet import Value, ops
+from microgradnet.symbols import symbolic
 
 REFUSED = (ValueError, ArithmeticError)
 POWERS = [ops.power(n) for n in (-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 6.0)]
@@ -194,3 +195,49 @@ def test_a_row_is_known_by_its_name(op):
     assert str(ops.power(3)) == "**3"
     with pytest.raises(KeyError, match=r"mine.*import"):
         ops.named("mine")
+
+
+# The rule as text, and what is written from it.
+
+
+def spelling(op, texts):
+    """Another one than the recorders': every operation as a call."""
+    return f"({texts[0]} ** {op.exponent})" if op.exponent else f"TABLE[{str(op)!r}].value({', '.join(texts)})"
+
+
+@pytest.mark.parametrize("op", [op for op in ops.TABLE.values() if op != "dot"], ids=str)
+def test_every_rule_of_the_table_prints_and_the_print_gives_its_numbers(op):
+    """Bit for bit what the rule gives when it is called."""
+    names = ["a", "b"][: arity(op)]
+    texts = [partial.text(spelling) for partial in symbolic(op, *names)]
+    for point in [(0.3, 0.7), (0.875, 0.875), (30.0, 0.5), (1e-9, 0.125)]:
+        numbers = dict(zip(names, point, strict=False))
+        y = op.value(*numbers.values())
+        printed = [eval(text, {"TABLE": ops.TABLE}, numbers | {"y": y}) for text in texts]
+        assert printed == [*op.partials(*numbers.values(), y)]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda x, y: (1.0 if x > 0.0 else 2.0,),
+        lambda x, y: (1.0 if x == 0.5 else 2.0,),
+        lambda x, y: (math.cos(x),),
+        lambda x, y: (ops.cos(x) if isinstance(x, float) else 1.0,),
+    ],
+    ids=["less", "equal", "math", "type"],
+)
+def test_a_rule_that_cannot_be_printed_is_called(rule):
+    """One that looks at numbers, calls other functions, or tells symbols from floats."""
+    op = ops.Op("sine", math.sin, np.sin, rule)
+    for x in (0.5, -0.5):
+        assert op(Value(x)).partials == rule(x, math.sin(x))
+
+
+def test_a_recorder_follows_its_row():
+    """A new value and a new rule hold from the next node on, in rows whose rules use it as well."""
+    inner = ops.Op("inner", lambda x: 2.0 * x, None, lambda x, y: (2.0,))
+    outer = ops.Op("outer", lambda x: x * x, None, lambda x, y: (inner(x),))
+    assert (inner(Value(3.0)).partials, outer(Value(3.0)).partials) == ((2.0,), (6.0,))
+    inner.value, inner.partials = (lambda x: 5.0 * x), (lambda x, y: (5.0,))
+    assert (inner(Value(3.0)).partials, outer(Value(3.0)).partials) == ((5.0,), (15.0,))

@@ -161,12 +161,6 @@ def test_save_refuses_a_read_only_file(tmp_path):
     assert_holds(tmp_path / "net", OLD)
 
 
-def npy(array):
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
-    return file.getvalue()
-
-
 def promising(shape, descr):
     """The bytes of an array whose header promises a shape and a type, without the numbers."""
     content = io.BytesIO()
@@ -179,7 +173,11 @@ def zipped(compression=zipfile.ZIP_STORED, **members):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as archive:
         for name, content in members.items():
-            archive.writestr(f"{name}.npy", content if isinstance(content, bytes) else npy(content))
+            with archive.open(f"{name}.npy", "w") as member:
+                if isinstance(content, bytes):
+                    member.write(content)
+                else:
+                    np.save(member, content, allow_pickle=True)
     return file.getvalue()
 
 
@@ -205,13 +203,8 @@ SMALL = layers(((2, 2), 2), ((1, 2), 1))
 SIZELESS = {"A1": (10**6, 10**6), "b1": (10**6,), "A2": (1, 10**6), "b2": (1,)}
 FOREIGN = {
     "empty": b"",
-    "zeros": b"\0" * 100,
-    "image": b"\x89PNG\r\n\x1a\n" + b"\0" * 50,
-    "pickled net": pickle.dumps(MLP(2, [1])),
-    "burglar": pickle.dumps(Burglar()),
-    "burglar in an array": npy(np.array([Burglar()], dtype=object)),
-    "burglar in an archive": zipped(header=np.array([Burglar()], dtype=object)),
-    "an array": npy(np.ones((2, 2))),
+    "a pickle": pickle.dumps(Burglar()),
+    "a pickle in an archive": zipped(header=np.array([Burglar()], dtype=object)),
     "an empty zip": b"PK\x05\x06" + b"\0" * 18,
     "no header": zipped(A1=np.ones((1, 2)), b1=np.ones(1)),
     "a header that is no JSON": zipped(header=np.array("no json")),
