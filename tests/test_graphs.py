@@ -57,7 +57,7 @@ class Recording:
         self.edges = []  # (index of an operand that is a node, slope); NaN where there is no slope
 
     def leaf(self, number):
-        self._add(Value(number, f"x{len(self.nodes)}"), number, [])
+        self.add(Value(number, f"x{len(self.nodes)}"), number, [])
 
     def step(self, name, operands):
         """Each an index of a node, or a float. Those of a dot are weights, bias, inputs and a 1."""
@@ -82,9 +82,9 @@ class Recording:
         # Numbers and slopes far from 1 only make products that leave the floats: such steps are left out.
         if (y == 0.0 or 1e-30 < abs(y) < 100.0) and not any(abs(slope) > 1e4 for slope in slopes):
             edges = [(i, slope) for i, slope in zip(operands, slopes, strict=True) if isinstance(i, int)]
-            self._add(apply(op, values), y, edges)
+            self.add(apply(op, values), y, edges)
 
-    def _add(self, node, number, edges):
+    def add(self, node, number, edges):
         self.nodes.append(node)
         self.numbers.append(number)
         self.edges.append(edges)
@@ -237,6 +237,15 @@ class GrowingGraph(RuleBasedStateMachine):
             if not edges:
                 self.graph.nodes[k].grad = 0.0
                 self.grads[k] = 0.0, 0.0
+
+    @rule(node=node)
+    def copy_one(self, node):
+        """Shallow: a node of its own, with the same operands, label and gradient."""
+        (k,) = self.places([node])
+        twin = copy.copy(self.graph.nodes[k])
+        assert (twin.op, twin.label) == (self.graph.nodes[k].op, self.graph.nodes[k].label)
+        self.graph.add(twin, self.graph.numbers[k], self.graph.edges[k])
+        self.grads.append(self.grads[k])
 
     @rule(copied=st.sampled_from(COPIES), random=st.randoms(use_true_random=False))
     def go_on_with_a_copy(self, copied, random):

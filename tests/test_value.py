@@ -97,17 +97,6 @@ def test_a_node_made_by_hand_is_differentiated_by_its_partials():
             Value(1.0, [x], partials)
 
 
-def test_a_shallow_copy_is_a_node_of_its_own_with_the_same_parents():
-    """Of a leaf and of a node: gradients of the one are not those of the other."""
-    x = Value(2.0, label="x")
-    y = x * x
-    leaf, node = copy.copy(x), copy.copy(y)
-    leaf.data = 7.0
-    node.backward()
-    assert (leaf.label, leaf.parents, node.op, node.parents[0] is x) == ("x", (), "*", True)
-    assert (x.data, x.grad, y.grad, node.grad, leaf.grad) == (2.0, 4.0, 0.0, 1.0, 0.0)
-
-
 # Long chains, and memory.
 
 
