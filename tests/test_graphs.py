@@ -273,7 +273,7 @@ def assert_close(found, wanted, bounds):
 
 
 TestGrowingGraph = GrowingGraph.TestCase
-TestGrowingGraph.settings = settings(max_examples=settings.default.max_examples // 2, stateful_step_count=40)
+TestGrowingGraph.settings = settings(max_examples=settings.default.max_examples // 2, stateful_step_count=30)
 
 
 # The machine is fed wrong engines.
@@ -296,11 +296,9 @@ def test_the_machine_rejects_a_wrong_backward(mistake, monkeypatch):
                     parent.grad = parent.grad * (mistake != "overwrites") + partial * node.grad
 
     monkeypatch.setattr(Value, "backward", backward)
-    steady = settings(
-        max_examples=200 if mistake else 10, phases=[Phase.generate], report_multiple_bugs=False, database=None
-    )
+    steady = settings(max_examples=200 if mistake else 5, phases=[Phase.generate], report_multiple_bugs=False)
     with pytest.raises(AssertionError) if mistake else nullcontext():
-        run_state_machine_as_test(GrowingGraph, settings=steady)
+        run_state_machine_as_test(GrowingGraph, settings=settings(steady, stateful_step_count=20, database=None))
 
 
 def test_threads_may_walk_one_graph_at_once():
