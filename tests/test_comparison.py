@@ -1,11 +1,11 @@
-"""`compare` counts what runs, against counts by hand."""
+"""`compare`: its counts against counts by hand, its errors against a planted one and the bound of `rounding`."""
 
 import math
 
 import numpy as np
 import pytest
 import rounding
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgradnet import MLP, Neuron, compare, cross_entropy, formulas, quadratic
@@ -64,6 +64,7 @@ def test_a_batch_costs_as_many_multiplications_as_its_samples():
     assert [five[m].multiplications for m in METHODS] == [5 * one[m].multiplications for m in METHODS]
 
 
+@settings(max_examples=settings.default.max_examples // 5)
 @given(
     st.lists(st.integers(1, 4), min_size=2, max_size=4),
     st.integers(1, 3),
@@ -101,9 +102,8 @@ def test_a_table_of_what_was_measured_and_the_net_is_left_alone():
     before = [(p.data, p.grad) for p in SMALL.parameters()]
     result = compare(SMALL, [0.3, -0.2], 1.0, cross_entropy)
     assert [(p.data, p.grad) for p in SMALL.parameters()] == before
-    title, header, *lines = str(result).splitlines()
-    assert title == "MLP(2, [2, 1], 'sigmoid'): 9 parameters; 1 sample, cross-entropy cost"
-    assert header.split() == ["method", "unknowns", "multiplications", "seconds", "max", "error"]
+    title, _, *lines = str(result).splitlines()
+    assert all(fact in title for fact in (repr(SMALL), "1 sample,", "cross-entropy"))
     assert [line[:16].strip() for line in lines] == METHODS
     assert [float(line.split()[-3]) for line in lines] == pytest.approx([row.seconds for row in result.rows], rel=0.1)
 
@@ -113,12 +113,13 @@ def test_data_of_one_sample_and_of_a_batch():
     wanted = [row.max_error for row in compare(SMALL, [[0.3, -0.2]], [[1.0]]).rows]
     flat = np.array([0.3, -0.2])
     for x, r in ((flat.tolist(), 1.0), (flat.tolist(), [1.0]), (flat, np.float64(1.0)), ([flat], 1)):
-        result = compare(SMALL, x, r)
-        assert "1 sample," in str(result)
-        assert [row.max_error for row in result.rows] == wanted
-    assert "3 samples," in str(compare(MLP(1, [2, 1], seed=0), [0.1, 0.2, 0.3], [0.0, 1.0, 0.0]))
-    assert "1 sample," in str(compare(MLP(1, [2, 2], seed=0), 0.1, [0.0, 1.0]))
-    assert "2 samples," in str(compare(MLP(1, [2, 2], seed=0), [0.1, 0.2], [[0.0, 1.0], [1.0, 0.0]]))
+        assert [row.max_error for row in compare(SMALL, x, r).rows] == wanted
+    for outputs, x, r, count in (
+        (1, [0.1, 0.2, 0.3], [0.0, 1.0, 0.0], "3 samples,"),
+        (2, 0.1, [0.0, 1.0], "1 sample,"),
+        (2, [0.1, 0.2], [[0.0, 1.0], [1.0, 0.0]], "2 samples,"),
+    ):
+        assert count in str(compare(MLP(1, [2, outputs], seed=0), x, r))
 
 
 MIXED = MLP(2, [2, 1])
