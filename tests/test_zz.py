@@ -1,0 +1,300 @@
+"""`gradcheck` lets every right rule pass and names the operation of every wrong one; differences hold their bounds."""
+
+import itertools
+import math
+import random
+import re
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import U
+
+from microgradnet import MLP, GradientError, Value, cross_entropy, dot, gradcheck, ops, quadratic
+from microgradnet.verify import gradient_check
+from microgradnet.verify.differences import Estimate, slopes
+
+ROWS = [op for op in ops.TABLE.values() if op is not ops.dot]
+reals = (
+    st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, math.pi / 2, 16 * math.pi])
+    | st.floats(-4, 4)
+    | st.floats(-300, 300).map(lambda e: math.copysign(10.0 ** (abs(e) / 2 - 75), e))  # ±1e-75 to ±1e75
+)
+few = settings(max_examples=10)
+
+
+# Right functions pass.
+
+
+def passes(function, point):
+    """No complaint; a point outside the domain is no matter of gradcheck's."""
+    try:
+        return gradcheck(function, point)
+    except GradientError:
+        raise
+    except (ValueError, ArithmeticError):
+        return None
+
+
+@pytest.mark.parametrize("op", [op for op in ROWS if op is not ops.cross_entropy], ids=str)
+@few
+@given(a=reals, b=reals)
+def test_every_row_passes_everywhere(op, a, b):
+    """Large, small, at kinks, ties and the end of the domain; a new row is checked here without a change."""
+    for point in ([a, b], [a, a])[: oracles.arity(op)]:
+        passes(op, point[: oracles.arity(op)])
+
+
+@few
+@given(z=st.floats(-800, 800), r=st.sampled_from([0.0, 1.0, 0.5]) | st.floats(0, 1))
+def test_cross_entropy_passes_for_targets_between_0_and_1(z, r):
+    """Where its value is a sum, and nothing cancels to less than rounding leaves of it."""
+    passes(lambda z: ops.cross_entropy(z, r), [z])
+
+
+WITH_EDGES = {"**", "log", "sqrt", "xlogy", "xlog1my", "cross_entropy"}  # of a domain; or what cancels beyond [0, 1]
+STEPS = [op for op in [*ROWS, ops.power(2), ops.power(-3)] if op not in WITH_EDGES]
+indices = st.integers(0, 9)
+
+
+@settings(max_examples=1500)
+@given(
+    st.lists(st.tuples(st.sampled_from([*STEPS, dot]), indices, indices), max_size=9),
+    st.lists(reals, min_size=1, max_size=3),
+)
+def test_random_functions_pass(steps, point):
+    """Any operations on any of the values so far, with sharing, kinks, cancellation and cliffs."""
+
+    def function(*values):
+        values = list(values)
+        for op, i, j in steps:
+            a, b = values[i % len(values)], values[j % len(values)]
+            values.append(dot([a, b, a], [b, 2.0, a], b) if op is dot else op(*[a, b][: oracles.arity(op)]))
+        return values[-1]
+
+    passes(function, point)
+
+
+@pytest.mark.parametrize("cost", [quadratic, cross_entropy])
+def test_the_cost_of_a_net_passes(cost):
+    """As a function of all weights and biases; and the differences are sharp enough to tell something."""
+    net = MLP(2, [3, 2], "tanh", "sigmoid")
+
+    def function(*numbers):
+        for neuron, k in zip([*net.layers[0].neurons, *net.layers[1].neurons], (0, 3, 6, 9, 13), strict=True):
+            *neuron.w, neuron.b = numbers[k : k + neuron.nin + 1]
+        return cost(net([0.4, -0.7]), [1.0, 0.25])
+
+    result = gradcheck(function, np.random.default_rng(0).normal(size=3 * 3 + 2 * 4))
+    assert result.kinks == []
+    assert all(abs(d - r) <= e for d, r, e in zip(result.differences, result.reverse, result.bounds, strict=True))
+    assert max(result.bounds) < 1e-8
+
+
+# Wrong ones do not.
+
+
+MISTAKES = {
+    "a sign": lambda d: -d,
+    "a factor": lambda d: d * (1 + 1e-6),
+    "a summand": lambda d: d + 1e-6,
+    "nothing": lambda d: 0.0,
+    "infinity": lambda d: math.inf,
+    "no number": lambda d: math.nan,
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("op", ROWS, ids=str)
+def test_a_wrong_partial_is_found_and_named(op, mistake):
+    """For every row and every operand, in the midst of a function; a millionth is enough. It is named once."""
+    count = oracles.arity(op)
+    for i, right in enumerate(op.partials(*[0.7, 0.3][:count], op.value(*[0.7, 0.3][:count]))):
+
+        def partials(*arguments, i=i):
+            return tuple([mistake(d) if k == i else d for k, d in enumerate(op.partials(*arguments))])
+
+        if mistake(right) != right:
+            wrong = ops.Op(f"wrong {op} {i} {id(mistake)}", op.value, op.array, partials, op.domain)
+            words = f"partial of '{wrong}' for operand {i + 1} is wrong: at 0.7"
+            with pytest.raises(GradientError, match=re.escape(words)) as found:
+                gradcheck(lambda x, y: wrong(x * 1.0, *[y] * (count - 1)).sin() * x, [0.7, 0.3])  # noqa: B023
+            assert str(found.value).count("is wrong") == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "operand"),
+    [
+        (lambda w, x, y: (x[::-1], w), 1),
+        (lambda w, x, y: ([*x[:-1], 1.5], w), 3),
+        (lambda w, x, y: (x, [2 * t for t in w]), 4),
+    ],
+    ids=["weight", "bias", "input"],
+)
+def test_a_wrong_partial_of_a_dot_is_found(wrong, operand, monkeypatch):
+    """Of weights, bias and inputs, which are its operands in this order."""
+    monkeypatch.setattr(ops.dot, "partials", wrong)
+    with pytest.raises(GradientError, match=f"'dot' for operand {operand} is wrong: at 0.7, 2, 0.5, 3, … its"):
+        gradcheck(lambda x, y: dot([x, 2.0], [3.0, y], 0.5), [0.7, 0.3])
+
+
+def test_all_wrong_operations_are_named_once(monkeypatch):
+    monkeypatch.setattr(ops.sin, "partials", lambda x, y: (2.0,))
+    monkeypatch.setattr(ops.exp, "partials", lambda x, y: (3.0,))
+    with pytest.raises(GradientError) as caught:
+        gradcheck(lambda x: x.sin().exp().sin() + x.tanh(), 0.7)
+    assert re.findall("'(.*)' for operand 1 is wrong", str(caught.value)) == ["sin", "exp"]
+
+
+@pytest.mark.parametrize(
+    ("x", "slope", "right"),
+    [*[(0.0, slope, True) for slope in (0.0, 1.0, 0.5)], *[(0.0, slope, False) for slope in (1.1, -0.1)]]
+    + [(x, float(side == (x > 0)), side) for x in (1e-9, -1e-9, 1e-300, -1e-300, 1e-3) for side in (True, False)],
+)
+def test_at_a_kink_the_slopes_to_the_sides_and_between_are_right(x, slope, right, monkeypatch):
+    """relu′(0) may be 0, 1 or 1/2; not 1.1 or -0.1. Beside the kink only the slope of that side is right."""
+    monkeypatch.setattr(ops.relu, "partials", lambda x, y: (slope,))
+    if right:
+        assert gradcheck(lambda x: x.relu() * 3, x).kinks == ["relu"] * (x == 0.0)
+    else:
+        with pytest.raises(GradientError, match="the partial of 'relu'"):
+            gradcheck(lambda x: x.relu() * 3, x)
+
+
+def test_two_kinks_that_make_a_line_are_no_mistake():
+    """relu(x) - relu(-x) = x has, by relu′(0) = 0, the derivative 0 at 0: the convention's fault, not a rule's."""
+    result = gradcheck(lambda x: x.relu() - (-x).relu(), 0.0)
+    assert (result.reverse, result.differences, result.kinks) == ([0.0], [pytest.approx(1.0)], ["relu"])
+
+
+def test_a_detached_number_is_no_mistake():
+    """Its derivative is 0 by decision, and is told apart."""
+    result = gradcheck(lambda x: x * x.detach(), 0.7)
+    assert (result.reverse, result.kinks) == ([0.7], ["detach"])
+
+
+def by_hand(slope):
+    """A function with a node that has no rule which could be tried."""
+    return lambda x: Value(x.data**3, (x,), (slope * x.data**2,)) + x.sin()
+
+
+def test_a_node_made_by_hand_is_checked_as_part_of_the_whole():
+    assert gradcheck(by_hand(3.0), 0.7).kinks == []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: x * x.data, lambda x: x if x.data < 0.5 else x * x.data, by_hand(2.0)],
+    ids=["data", "if", "by hand"],
+)
+def test_a_number_hidden_from_the_graph_is_found(function):
+    """Every operation is right, and still the derivative is not."""
+    with pytest.raises(GradientError, match="every operation recorded is right, but the differences disagree"):
+        gradcheck(function, 0.7)
+
+
+def counter():
+    """A function that gives another number at every call, though by little."""
+    calls = itertools.count()
+    return lambda x: x * (1.0 + next(calls) * 1e-15)
+
+
+@pytest.mark.parametrize("function", [lambda x: x * random.random(), counter()], ids=["random", "counter"])
+def test_a_function_that_gives_another_number_when_called_again_is_refused(function):
+    """Its differences would say nothing; the message has both numbers."""
+    with pytest.raises(ValueError, match=r"gave 0\.\d+ at the point, and 0\.\d+ when called again") as caught:
+        gradcheck(function, 0.7)
+    assert not isinstance(caught.value, ArithmeticError)
+
+
+def test_a_wrong_sweep_is_found(monkeypatch):
+    monkeypatch.setattr(gradient_check, "jvp", lambda output, tangents: 1.0)
+    with pytest.raises(GradientError, match="reverse and forward mode disagree"):
+        gradcheck(Value.sin, 0.7)
+
+
+# What it gives, and what it refuses.
+
+
+def test_the_result_holds_three_gradients():
+    """The output need not depend on the point, and may be one of the inputs."""
+    result = gradcheck(lambda x, y: x * y + y, (3, np.float64(2.0)))
+    assert result.point == [3.0, 2.0]
+    assert result.reverse == result.forward == [2.0, 4.0]
+    assert result.differences == pytest.approx([2.0, 4.0])
+    assert all(0.0 < bound < 1e-12 for bound in result.bounds)
+    assert gradcheck(lambda x: Value(3.0), 1.0).reverse == [0.0]
+    assert gradcheck(lambda x, y: y, [1.0, 2.0]).forward == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (Value.sin, 1e300),
+        (lambda x: (x / 1e-75).sin(), 0.0),
+        (lambda x: (x**-3 * 2).sin(), 4.8e-7),
+        (lambda x: x**1.5, 0.0),
+    ],
+)
+def test_what_differences_cannot_tell_they_do_not_tell(function, x):
+    """All periods between two floats, or a slope that keeps changing: no number, no bound, no complaint."""
+    result = gradcheck(function, x)
+    assert math.isnan(result.differences[0])
+    assert result.bounds == [math.inf]
+
+
+@pytest.mark.parametrize("x", [1.7e308, math.inf, -math.inf, math.nan, 5e-324])
+def test_at_the_end_of_the_floats_nothing_wrong_is_said(x):
+    """No step, or none to one side; NaN twice is not another number."""
+    gradcheck(Value.tanh, x)
+    gradcheck(lambda x: x * 1.0, x)
+
+
+@pytest.mark.parametrize(
+    ("function", "point", "error", "message"),
+    [
+        (lambda x: x.data, [1.0], TypeError, r"gave float 1\.0 where a Value was wanted"),
+        (lambda x: [x], [1.0], TypeError, "gave list"),
+        (Value.sin, [], ValueError, "empty"),
+        (Value.sin, ["1"], TypeError, "str '1'"),
+        (Value.log, [-1.0], ValueError, "'log' of -1.0"),
+        (Value.sqrt, [0.0], ZeroDivisionError, "derivative of 'sqrt' of 0.0"),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(function, point, error, message):
+    with pytest.raises(error, match=message):
+        gradcheck(function, point)
+
+
+# The differences themselves.
+
+
+@few
+@given(st.floats(-2, 2))
+def test_slopes_hold_their_bound(x):
+    """Of functions with known derivatives; the bound is sharp enough to be of use."""
+    for f, slope in ((math.exp, math.exp(x)), (math.sin, math.cos(x)), (math.atan, 1 / (1 + x * x)), (float, 1.0)):
+        (found,) = slopes(lambda t: Estimate(f(t), 4 * U * abs(f(t))), x)  # noqa: B023
+        assert abs(found.number - slope) <= found.bound + 4 * U * abs(slope)
+        assert found.bound < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "found"),
+    [
+        (abs, 0.0, [-1.0, 1.0]),
+        (lambda t: max(2 * t, 3 * t - 1), 1.0, [2.0, 3.0]),
+        (math.sqrt, 1.0, [0.5]),
+        (lambda t: math.sqrt(t) ** 5 - t, 0.0, [-1.0]),
+        (math.log, 1e-200, [1e200]),
+        (lambda t: float(t >= 0), 0.0, [0.0]),
+        (lambda t: math.sqrt(abs(t)), 0.0, []),
+        (lambda t: 1 / t if t else 0.0, 0.0, []),
+    ],
+    ids=["kink", "kink of lines", "inside", "edge", "near an edge", "jump", "cusp", "pole"],
+)
+def test_slopes_at_kinks_edges_and_jumps(f, x, found):
+    """Two at a kink, one at the end of a domain, none at a pole."""
+    assert [side.number for side in slopes(lambda t: Estimate(f(t), 4 * U * abs(f(t))), x)] == pytest.approx(found)
