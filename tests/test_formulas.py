@@ -3,9 +3,7 @@
 That they agree with each other and with the engine on any net, test_lecture says.
 """
 
-import ast
 from math import log
-from pathlib import Path
 
 import numpy as np
 import oracles
@@ -141,15 +139,6 @@ def test_flat_data_are_a_column_where_samples_have_one_number():
     flat = formulas.delta_recursion([[[2.0]]], [[1.0]], [0.5, -0.5], [1.0, 0.0])
     column = formulas.delta_recursion([[[2.0]]], [[1.0]], [[0.5], [-0.5]], [[1.0], [0.0]])
     assert [d.tolist() for d in flat.deltas] == [d.tolist() for d in column.deltas]
-
-
-def test_the_formulas_import_nothing_of_ours():
-    """They are what the engine is held against, so they must not stand on it."""
-    tree = ast.parse(Path(formulas.__file__).read_text(encoding="utf-8"))
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
-    assert {name.partition(".")[0] for name in names} <= {"collections", "typing", "numpy"}
-    assert not any(getattr(node, "level", 0) for node in imports)
 
 
 # What is refused.

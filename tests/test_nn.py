@@ -102,13 +102,6 @@ def test_a_wrong_number_of_inputs_is_a_value_error(unit, x):
         unit(x)
 
 
-@pytest.mark.parametrize("x", [["1", "2"], [True, False], [1j, 2], [None, 1.0], [[1.0], [2.0]], np.ones((2, 2)), "ab"])
-def test_inputs_that_are_no_numbers_are_type_errors(x):
-    """Strings, bools, complex numbers, nested lists and matrices are refused, not interpreted."""
-    with pytest.raises(TypeError, match="array|" + type(x[0]).__name__):
-        MLP(2, [1])(x)
-
-
 # Parameters.
 
 
@@ -147,28 +140,26 @@ def test_weights_and_biases_round_trip_bit_for_bit():
 A, B = [np.full((2, 2), 9.0), np.full((1, 2), 9.0)], [np.full(2, 9.0), np.full(1, 9.0)]
 UNFIT = {
     "a matrix too few": (A[:1], B),
-    "a matrix too many": ([*A, A[1]], B),
-    "a vector too few": (A, B[:1]),
+    "a vector too many": (A, [*B, B[1]]),
     "a transposed matrix": ([A[0], A[1].T], B),
-    "a long vector": (A, [B[0], np.ones(2)]),
     "a number for a vector": (A, [B[0], 0.0]),
+    "a matrix for a list": (A[0], B),
+    "rows of different lengths": ([[[9.0, 9.0], [9.0]], A[1]], B),
     "NaN": (A, [B[0], [math.nan]]),
     "infinity": ([A[0], [[1.0, math.inf]]], B),
-    "rows of different lengths": ([[[9.0, 9.0], [9.0]], A[1]], B),
-    "a matrix for a list": (A[0], B),
-}
-NO_NUMBERS = {
-    f"{w!r} in {kind.__name__}": ([A[0], kind([[w, w]])], B) for w in ("a", True, 2j) for kind in (list, np.array)
+    "text": ([A[0], [["9", "9"]]], B),
+    "truth": ([A[0], np.array([[True, True]])], B),
+    "complex numbers": ([A[0], [[2j, 2j]]], B),
 }
 
 
-@pytest.mark.parametrize("unfit", [*UNFIT, *NO_NUMBERS])
+@pytest.mark.parametrize("unfit", UNFIT)
 def test_set_weights_writes_all_or_nothing(unfit):
     """A wrong shape, a missing matrix or what is no finite number leaves the net as it was."""
     net = MLP(2, [2, 1], seed=4)
     before = bits(net)
-    with pytest.raises(TypeError if unfit in NO_NUMBERS else ValueError):
-        net.set_weights(*(UNFIT | NO_NUMBERS)[unfit])
+    with pytest.raises(TypeError if unfit in ("text", "truth", "complex numbers") else ValueError):
+        net.set_weights(*UNFIT[unfit])
     assert bits(net) == before
 
 
@@ -252,20 +243,14 @@ def test_sizes_of_layers_are_a_sequence(sizes):
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"])
 @pytest.mark.parametrize("unit", [Neuron(3, "tanh", seed=1), Layer(3, 2, "softplus", seed=1), MLP(3, [4, 2])], ids=repr)
-def test_a_net_and_its_cost_survive_copying(unit, copied):
-    """Bit for bit, and together: the copied graph ends in the copied net's parameters, and the copy is on its own."""
-    unit.zero_grad()
-    cost = quadratic(unit([0.1, -0.2, 0.3]), [0.5] * unit.nout)
-    cost.backward()
-    twin, cost2 = copied((unit, cost))
-    theirs, ours = twin.parameters(), unit.parameters()
+def test_a_net_survives_copying_bit_for_bit(unit, copied):
+    """On its own: test_value says the same of a cost's graph, and that both may be copied together."""
+    twin = copied(unit)
     assert repr(twin) == repr(unit)
-    assert [(p.data.hex(), p.grad, p.label) for p in theirs] == [(p.data.hex(), p.grad, p.label) for p in ours]
-    before = [p.grad for p in ours]
-    cost2.backward()
-    assert [p.grad for p in theirs] == [2 * grad for grad in before]
-    assert [p.grad for p in ours] == before
-    assert any(before)
+    assert [(p.data.hex(), p.label) for p in twin.parameters()] == [(p.data.hex(), p.label) for p in unit.parameters()]
+    costs = [quadratic(net([0.1, -0.2, 0.3]), [0.5] * net.nout) for net in (unit, twin)]
+    assert grad(costs[1], twin.parameters()) == grad(costs[0], unit.parameters())
+    assert not any(grad(costs[1], unit.parameters()))
 
 
 # The perceptron.
@@ -279,9 +264,3 @@ def test_a_perceptron_is_one_from_the_threshold_on(pairs, bias):
     found, y = perceptron(x), perceptron(x := values(x))
     assert (type(found), found) == (int, wanted)
     assert (type(y), y.data, grad(y, x)) == (Value, wanted, [0.0] * len(x))
-
-
-@pytest.mark.parametrize("x", [[], [1], [1, 0, 1]], ids=repr)
-def test_a_perceptron_refuses_a_wrong_number_of_inputs(x):
-    with pytest.raises(ValueError, match=r"\b2\b"):
-        Perceptron([-2, -2], 3)(x)
