@@ -198,18 +198,11 @@ MISTAKES = {
     "a dropped σ′": ("(delta @ A[q]) * _slope(kinds[q - 1], zs[q - 1])", "delta @ A[q]"),
     "σ′ of the wrong layer": ("_slope(kinds[q - 1], zs[q - 1])", "_slope(kinds[q - 1], zs[q])"),
     "σ′ dropped at the output": ('if cost == "quadratic":\n        delta', 'if cost == "cubic":\n        delta'),
-    "σ′ kept by cross-entropy": ('if cost == "quadratic":\n        delta', "if cost:\n        delta"),
     "A transposed": ("delta @ A[q]", "delta @ A[q].T"),
     "an outer product transposed": ("delta.T @ y", "y.T @ delta"),
     "1/K forgotten": ("ys[-1], R) / len(X)", "ys[-1], R)"),
-    "a mean instead of a sum": ("delta.sum(axis=0)", "delta.mean(axis=0)"),
-    "b subtracted": ("@ a_q.T + b_q", "@ a_q.T - b_q"),
     "naive: a dropped σ′": (" * slope[:, None, None]", ""),
-    "naive: a dropped σ′ for b": ("db = [(a @ d) * slope[:, None]", "db = [(a @ d)"),
-    "naive: A transposed": ("(a @ d.reshape", "(a.T @ d.reshape"),
     "naive: the layer's own σ′ dropped": ("slope[:, None] * y", "y"),
-    "naive: the layer's own zeros filled": ("own_A[i, i] = slope[:, None] * y", "own_A[:] = slope[:, None] * y"),
-    "naive: 1/K forgotten": ("ys[-1], r) / len(X)", "ys[-1], r)"),
     "a slope wrong in the tenth digit": ("_sigmoid(z) * _sigmoid(-z)", "1.0000000001 * _sigmoid(z) * _sigmoid(-z)"),
 }
 
@@ -239,12 +232,10 @@ def test_the_ordinary_nets_pass_otherwise():
 @pytest.mark.parametrize(
     ("home", "name", "wrong"),
     [
-        (nn.ACTIVATIONS, "tanh", lambda z: z.tanh() * (1.0 + 1e-9)),
         (nn.ACTIVATIONS, "sigmoid", lambda z: z.sigmoid() + 1e-9 * z),
-        (COSTS, "cross_entropy", lambda y, r: cross_entropy(y, r) * (1.0 + 1e-9)),
         (COSTS, "quadratic", lambda y, r: 0.5 * sum((y_j - r_j) ** 2 for y_j, r_j in zip(y, 0.999 * r, strict=True))),
     ],
-    ids=["an activation's factor", "an activation's slope", "a cost's factor", "a cost's target"],
+    ids=["an activation", "a cost"],
 )
 def test_a_mistake_in_the_engine_is_found(monkeypatch, home, name, wrong):
     """So does an engine whose activation or cost is not the lecture's."""

@@ -77,14 +77,6 @@ def test_inputs_come_in_any_sequence_of_numbers_and_values(kind):
     assert net(kind([1.0, 2.0])).data == net([1.0, 2.0]).data
 
 
-def test_a_net_differentiates_its_inputs():
-    """∂C/∂x_j = Σ_i δ⁽¹⁾_i a⁽¹⁾_ij."""
-    net, x = MLP(3, [4, 2], "tanh", seed=0), values([0.3, -1.2, 0.7])
-    cost = quadratic(net(x), [0.5, -0.5])
-    zs = [node for node in topological_order(cost) if node.label.startswith("z⁽¹⁾")]
-    np.testing.assert_allclose(grad(cost, x), net.weights()[0].T @ grad(cost, zs), rtol=1e-14)  # sums of 4 terms
-
-
 def test_one_output_is_a_lone_value():
     """A neuron, a layer of one and a net with one output give a Value; more outputs give a list."""
     for unit in (Neuron(2), Layer(2, 1), MLP(2, [3, 1])):
@@ -103,17 +95,6 @@ def test_a_wrong_number_of_inputs_is_a_value_error(unit, x):
 
 
 # Parameters.
-
-
-def test_parameters_are_each_neurons_weights_then_its_bias():
-    """The order that makes [A | b] a reshape, of the very objects that the net computes with."""
-    net = MLP(3, [4, 2], seed=2)
-    net.set_weights(net.weights(), [np.arange(4.0), np.arange(2.0)])
-    blocks = [np.column_stack(pair).ravel() for pair in zip(net.weights(), net.biases(), strict=True)]
-    assert [p.data for p in net.parameters()] == np.concatenate(blocks).tolist()
-    objects = [p for layer in net.layers for neuron in layer.neurons for p in (*neuron.w, neuron.b)]
-    assert list(map(id, net.parameters())) == list(map(id, objects))
-    assert list(map(id, net.layers[0].parameters())) == list(map(id, objects[:16]))
 
 
 def test_zero_grad_clears_every_parameter():
