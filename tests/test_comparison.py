@@ -88,7 +88,7 @@ def test_the_error_is_in_units_in_the_last_place_of_the_largest_entry(monkeypatc
 
 
 def test_a_table_of_what_was_measured_and_the_net_is_left_alone():
-    """A title, a header, a line for each method with its seconds; no data, no gradient changed."""
+    """A title, a line for each method with its seconds; no data, no gradient changed."""
     before = [(p.data, p.grad) for p in SMALL.parameters()]
     result = compare(SMALL, [0.3, -0.2], 1.0, cross_entropy)
     assert [(p.data, p.grad) for p in SMALL.parameters()] == before
