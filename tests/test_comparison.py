@@ -107,6 +107,7 @@ def test_data_of_one_sample_and_of_a_batch():
     for outputs, x, r, count in (
         (1, [0.1, 0.2, 0.3], [0.0, 1.0, 0.0], "3 samples,"),
         (2, 0.1, [0.0, 1.0], "1 sample,"),
+        (2, [[0.1]], [[0.0, 1.0]], "1 sample,"),
         (2, [0.1, 0.2], [[0.0, 1.0], [1.0, 0.0]], "2 samples,"),
     ):
         assert count in str(compare(MLP(1, [2, outputs], seed=0), x, r))

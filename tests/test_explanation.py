@@ -30,6 +30,7 @@ def test_two_edges_are_two_paths():
     y = x * x
     assert explain(y * y, y).total == 2 * y.data
     assert explain(x, x).paths == [(["leaf"], [], 1.0)]
+    assert str(explain(x, x)).split()[:3] == ["1", "=", "1"]
     assert (explain(y, off).paths, explain(y, off).total) == ([], 0.0)
 
 

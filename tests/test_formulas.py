@@ -95,7 +95,7 @@ def test_both_ways_to_the_gradient_by_hand(cost, miracle):
 def test_gradient_step_goes_downhill(gradients):
     """a_new = a_old - Δt ∂C/∂a, from any form of gradients, and leaves the old numbers alone."""
     before = [array.copy() for array in A + b]
-    new = formulas.gradient_step(A, b, gradients, 256.0)
+    new = formulas.gradient_step(iter(A), b, gradients, 256.0)
     close(new.A, [[[L + 9, 18.0], [-5.0, -12.5]], [[13.0, 4.0]]])
     close(new.b, [[9.0, -6.0], [-2.0 - L + 12.0]])
     for array, old in zip(A + b, before, strict=True):
