@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgradnet.optimizers import Adam, Descent
@@ -16,6 +16,7 @@ from microgradnet.optimizers import Adam, Descent
 numbers = st.floats(-100, 100)
 rates = st.lists(st.floats(1e-3, 2.0), min_size=1, max_size=6)
 below_one = st.sampled_from([0.0, 0.5, 0.9, 0.999])
+some = settings(max_examples=settings.default.max_examples // 2)
 
 
 def trace(optimizer, start, gradients):
@@ -33,6 +34,7 @@ def weighted(powers_of, numbers):
     return sum(w * g for w, g in zip(weights, numbers, strict=True)), sum(weights)
 
 
+@some
 @given(numbers, st.lists(numbers, min_size=1, max_size=6), rates, below_one)
 def test_descent_is_the_sum_of_all_gradients_weighted_by_powers_of_the_momentum(start, gradients, schedule, momentum):
     """Unrolled: v_t = −Σ_s µ^(t−s) Δt_s g_s, and θ is what it was plus all v. The rate's step counts from 1."""
@@ -45,6 +47,7 @@ def test_descent_is_the_sum_of_all_gradients_weighted_by_powers_of_the_momentum(
         assert abs(found - theta) <= 1e-14 * size + 1e-300
 
 
+@some
 @given(numbers, st.lists(numbers.filter(lambda g: abs(g) > 1e-3), min_size=1, max_size=6), below_one, below_one)
 def test_adam_steps_by_the_papers_averages(start, gradients, beta1, beta2):
     """Unrolled: m̂ and v̂ are the averages of g and g² with weights β^(t−s), whose sum is (1 − β^t) / (1 − β)."""
