@@ -36,7 +36,7 @@ def test_unknowns_are_the_lectures():
 
 
 def test_multiplications_are_those_on_paper():
-    """Counted by hand on the 2-2-1 net; * stands for the partials' own operations, as multiplying by 1 is one too.
+    """Counted by hand on the 2-2-1 net, and K times as many for a batch; * stands for the partials' own operations, as multiplying by 1 is one too.
 
     Backward, graph: 1/2 · 1, s · 1 (the two operands of 0.5 · s), 1 for (y-r)², 2 for y - r, 1 for σ′ of the last neuron, 3
     weights and bias and 2 inputs of its dot, 1 σ′ each for the first two, 3 weights and bias each; none for x, a constant.
@@ -48,18 +48,16 @@ def test_multiplications_are_those_on_paper():
     Naive: 3 slopes. Layer 1: σ′ x: 4. Layer 2: A ∂y for 4 weights: 8, and for 2 biases: 4, σ′ for these: 4 + 2; its own
     σ′ y: 2. At the end (f - r) ∂f: 9.
     """
-    rows = by_method(compare(SMALL, [0.3, -0.2], 1.0))
-    assert rows["backward, graph"].multiplications == 2 + 1 + 2 + 1 + (3 + 2) + 2 * (1 + 3)
-    assert rows["forward, graph"].multiplications == 3 * 5 + 6 * 7
-    assert rows["compiled"].multiplications == 2 * 3 + 2 + 2 + 2 + 2 + 4 + 3
-    assert rows["δ-recursion"].multiplications == 3 + 1 + 2 + 2 + 2 + 4
-    assert rows["naive formulas"].multiplications == 3 + 4 + (8 + 4 + 4 + 2 + 2) + 9
-
-
-def test_a_batch_costs_as_many_multiplications_as_its_samples():
-    one = by_method(compare(SMALL, [0.3, -0.2], 1.0))
-    five = by_method(compare(SMALL, [[0.3, -0.2]] * 5, [1.0] * 5))
-    assert [five[m].multiplications for m in METHODS] == [5 * one[m].multiplications for m in METHODS]
+    on_paper = {
+        "backward, graph": 2 + 1 + 2 + 1 + (3 + 2) + 2 * (1 + 3),
+        "forward, graph": 3 * 5 + 6 * 7,
+        "compiled": 2 * 3 + 2 + 2 + 2 + 2 + 4 + 3,
+        "δ-recursion": 3 + 1 + 2 + 2 + 2 + 4,
+        "naive formulas": 3 + 4 + (8 + 4 + 4 + 2 + 2) + 9,
+    }
+    for K in (1, 5):
+        rows = compare(SMALL, [[0.3, -0.2]] * K, [1.0] * K).rows
+        assert {row.method: row.multiplications for row in rows} == {m: K * count for m, count in on_paper.items()}
 
 
 @pytest.mark.parametrize("cost", [quadratic, cross_entropy])

@@ -67,11 +67,10 @@ def values(x):
     return [Value(x_j) for x_j in x]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [tuple, np.array, np.float32, lambda x: np.array(x, int), iter, lambda x: [Value(x[0]), x[1]], values,
-     lambda x: np.array(values(x))],
-)  # fmt: skip
+NUMBERS = [tuple, iter, np.array, np.float32, lambda x: np.array(x, int)]
+
+
+@pytest.mark.parametrize("kind", [*NUMBERS, values, lambda x: np.array(values(x)), lambda x: [Value(x[0]), x[1]]])
 def test_inputs_come_in_any_sequence_of_numbers_and_values(kind):
     net = MLP(2, [3, 1], seed=5)
     assert net(kind([1.0, 2.0])).data == net([1.0, 2.0]).data
