@@ -1,4 +1,4 @@
-"""The compiler's oracle: compiled values and gradients against those of the eager engine, in every way of running.
+"""The compiler's oracle: compiled values and gradients against those of the eager engine, in every way of running them.
 
 Bounds come from running error analysis: to first order, a result is off by the sum over all operations of the rounding
 error made there times the derivative of the result by it. And random scalar programs to try it on.
@@ -7,6 +7,9 @@ error made there times the derivative of the result by it. And random scalar pro
 import inspect
 import math
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import reduce
 
 import numpy as np
@@ -79,25 +82,27 @@ def close(found, wanted, off):
     assert (abs(found - wanted)[finite] <= np.asarray(off)[finite]).all()
 
 
-def assert_as_eager(function, *sizes, X=None, gradient=True, single=False):
-    """Compiled values, means and gradients are the eager ones: one sample (plain floats), few, some, over a chunk, after a
-    pickle, after other batches and, if asked for, in float32. Gives the compiled function.
+def assert_as_eager(function, *sizes, X=None, gradient=True, single=False, refused=None):
+    """Compiled values, means and gradients are the eager ones: one sample (plain floats), all, some, over a chunk, after a
+    pickle and, if asked for, in float32. Gives the compiled function.
+
+    refused: samples outside the function's domain; if given, no call may notice another, either.
     """
+    X = batch(sizes, 2) if X is None else [np.asarray(x, dtype=float) for x in X]
     fast = m.compile(function, *sizes)
-    X = batch(sizes, 3) if X is None else [np.asarray(x, dtype=float) for x in X]
     eager = Eager(function, X, fast.parameters, gradient)
     K = len(eager.runs)
-    repeated = [
-        np.arange(K),
-        *[[k] for k in range(K)],
-        *([np.resize(np.arange(K), n) for n in (SOME, CHUNK)] if X else []),
-    ]
-    for rows in repeated:
+    batches = [[k] for k in range(K)] + [np.resize(np.arange(K), n) for n in (K, SOME, CHUNK) if X]
+    for rows in batches:
         assert_same(fast, X, eager, rows)
-    copied = pickle.loads(pickle.dumps(fast))
-    assert_same(copied, X, eager, repeated[-1])
+    assert_same(pickle.loads(pickle.dumps(fast)), X, eager, batches[-1])
+    programs = [fast]
     if single:
-        assert_same(m.compile(function, *sizes, dtype=np.float32), X, eager, repeated[-1], SINGLE)
+        programs.append(m.compile(function, *sizes, dtype=np.float32))
+        assert_same(programs[1], X, eager, batches[-1], SINGLE)
+    if refused is not None:
+        for program in programs:
+            assert_independent(program, [[x[rows] for x in X] for rows in batches], refused)
     return fast
 
 
@@ -112,6 +117,35 @@ def assert_same(fast, X, eager, rows, unit=1.0):
         close(mean, wanted.mean(), off.mean() + (K + 2) * unit * U * abs(wanted).mean())
         wanted, off = eager.slopes[rows], unit * eager.slopes_off[rows]
         close(slopes, wanted.mean(axis=0), off.mean(axis=0) + (K + 2 + ROUNDINGS) * unit * U * abs(wanted).mean(axis=0))
+
+
+def assert_independent(fast, batches, refused):
+    """A batch gives the same bits alone, after an error, after all others, and while four threads compute others."""
+    several = fast(*batches[0]).ndim > 1
+
+    def bits(data):
+        values = fast(*data).tobytes()
+        mean, gradient = (0.0, np.empty(0)) if several else fast.value_and_grad(*data)
+        return values, mean, gradient.tobytes()
+
+    alone = [bits(data) for data in batches]
+    for data in batches:
+        with pytest.raises((ArithmeticError, ValueError), match=f"^sample {len(data[0])}: "):
+            bits([np.concatenate([x, bad]) for x, bad in zip(data, refused, strict=True)])
+    assert [bits(data) for data in batches] == alone
+    with ThreadPoolExecutor(4) as pool, switching_often():
+        assert list(pool.map(bits, 2 * batches)) == 2 * alone
+
+
+@contextmanager
+def switching_often():
+    """Threads take turns in the middle of a call, too."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
 
 
 # Random programs over the whole table.
