@@ -82,29 +82,6 @@ def test_convolution_is_im2col_by_hand(inner):
 # Small ones.
 
 
-@pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
-def test_windows_of_an_image_are_one_product(inner):
-    """4 windows of 3 × 3 in steps of 2, 2 maps, tanh, the sum of all outputs squared."""
-    theta = np.random.default_rng(0).normal(size=20)
-    p = [Value(number) for number in theta.tolist()]
-    seen = [[5 * (i + di) + j + dj for di in range(3) for dj in range(3)] for i in (0, 2) for j in (0, 2)]
-
-    def cost(x):
-        y = [inner(p[10 * r : 10 * r + 9], [x[i] for i in w], p[10 * r + 9]).tanh() for r in range(2) for w in seen]
-        return sum(y_j * y_j for y_j in y)
-
-    def by_numpy(X, theta):
-        columns, A, b = X[:, seen], theta.reshape(2, 10)[:, :9], theta.reshape(2, 10)[:, 9]
-        y = np.tanh(columns @ A.T + b)
-        delta = 2 * y * (1 - y * y) / len(X)
-        d_A = np.einsum("kwr,kwj->rj", delta, columns)
-        return (y * y).sum() / len(X), np.c_[d_A, delta.sum(axis=(0, 1))].ravel()
-
-    assert [shape[::2] for shape in products(cost, 25)] == [(2, 4)]
-    fast = m.compile(cost, 25, parameters=p)
-    assert_as_by_hand(fast, by_numpy, [np.random.default_rng(1).uniform(-1, 1, (50, 25))], theta)
-
-
 def test_unrolled_recurrent_net_is_backpropagation_through_time():
     """h ← tanh(A h + B x + b), the last h against targets: weights tied over five steps."""
     H, J, T = 3, 2, 5
@@ -135,7 +112,10 @@ def test_unrolled_recurrent_net_is_backpropagation_through_time():
     assert_as_by_hand(fast, by_numpy, data, theta)
 
 
-P = [Value(number) for number in np.random.default_rng(0).normal(size=12).tolist()]
+P = [Value(number) for number in np.random.default_rng(0).normal(size=20).tolist()]
+WINDOWS = [
+    [5 * (i + di) + j + dj for di in range(3) for dj in range(3)] for i in (0, 2) for j in (0, 2)
+]  # of a 5 × 5 image
 
 
 @pytest.mark.parametrize(
@@ -143,14 +123,18 @@ P = [Value(number) for number in np.random.default_rng(0).normal(size=12).tolist
     [
         (lambda x: reduce(lambda y, t: y + dot(P[:2], x[t : t + 2], P[2]).sin(), range(7), 0.0), (1, 2, 7)),
         (lambda x: sum(dot(P[3 * i : 3 * i + 3], x[t : t + 3]).sin() for i in range(2) for t in range(5)), (2, 3, 5)),
+        (
+            lambda x: sum(dot(P[9 * i : 9 * i + 9], [x[j] for j in w]).tanh() for i in range(2) for w in WINDOWS),
+            (2, 9, 4),
+        ),
         (lambda x: sum(dot(P[3 * i : 3 * i + 2], x[:2], P[3 * i + 2]).tanh() for i in range(4)), (4, 2, 1)),
         (lambda x: sum((P[2 * i] * x[0] + x[1] * P[2 * i + 1] + 1.0).tanh() for i in range(4)), (4, 2, 1)),
     ],
-    ids=["scan", "rows and windows", "layer", "layer, number by number"],
+    ids=["scan", "rows and windows", "windows of an image", "layer", "layer, number by number"],
 )
 def test_weights_that_meet_many_vectors_are_one_product(function, shape):
     """Rows × width, and how many vectors."""
-    assert products(function, 8) == [shape]
+    assert products(function, 25) == [shape]
 
 
 @pytest.mark.parametrize("bias_first", [True, False])
