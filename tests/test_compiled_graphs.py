@@ -117,11 +117,6 @@ def recurrent(p, x):
     return h[0] * h[1]
 
 
-def attention(p, x):
-    scores = [[dot(p[:2], x[t : t + 2]) * x[s] for s in range(t + 1)] for t in range(3)]
-    return sum(dot([z.exp() / sum(y.exp() for y in row) for z in row], p[2 : 2 + len(row)]) for row in scores)
-
-
 def largest_with_ties(p, x):
     y = [p[0] * x[0], p[0] * x[0], x[1], p[1] * x[0]]
     numbers = reduce(m.maximum, [p[4], 0.5, p[5]])
@@ -170,7 +165,7 @@ def gradient_penalty(p, x):
 
 
 FUNCTIONS = (
-    vectors_that_several_layers_take, recurrent, attention, largest_with_ties, sum_read_before_its_bias,
+    vectors_that_several_layers_take, recurrent, largest_with_ties, sum_read_before_its_bias,
     weights_made_of_parameters, one_weight_everywhere, negated_sigmoids, permuted, autoencoder_with_tied_weights,
     sums_used_by_sums_and_dots, gradient_penalty,
 )  # fmt: skip

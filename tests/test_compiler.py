@@ -73,28 +73,19 @@ def test_labels_never_become_code(label):
 # Parameters.
 
 
-@pytest.mark.parametrize("sizes", [[1], [4, 2], [5, 1, 3, 2]])
-def test_parameters_are_the_nets_in_order(sizes):
-    """For a net and for a cost of it, `parameters` is `net.parameters()`, the same objects."""
-    net = m.MLP(3, sizes, seed=1)
-    for fast in (m.compile(net, 3), m.compile(lambda x, r: quadratic(net(x), r), 3, sizes[-1])):
-        assert [*map(id, fast.parameters)] == [*map(id, net.parameters())]
-        assert fast.theta().tolist() == [p.data for p in net.parameters()]
-
-
-def test_parameters_given_come_first_and_in_their_order():
-    """Used or not; those met besides follow."""
-    net, extra = m.MLP(3, [2, 1], seed=1), Value(7.0)
-    given = [*net.parameters()[::-1][:5], extra]
-    fast = m.compile(lambda x, r: quadratic(net(x), r), 3, 1, parameters=given)
-    rest = [p for p in net.parameters() if p not in set(given)]
-    assert [*map(id, fast.parameters)] == [*map(id, [*given, *rest])]
-    X, R = np.random.default_rng(0).normal(size=(5, 3)), np.ones(5)
-    value, gradient = fast.value_and_grad(X, R)
-    usual = m.compile(lambda x, r: quadratic(net(x), r), 3, 1)
-    expected = dict(zip(usual.parameters, usual.value_and_grad(X, R)[1], strict=True)) | {extra: 0.0}
-    assert value == pytest.approx(usual.value_and_grad(X, R)[0], rel=1e-14)
-    assert gradient == pytest.approx([expected[p] for p in fast.parameters], rel=1e-13)
+def test_parameters_are_the_nets_in_order_after_those_that_are_given():
+    """The same objects; those given in their order, used or not."""
+    net, extra = m.MLP(3, [5, 1, 3, 2], seed=1), Value(7.0)
+    P = net.parameters()
+    fast = m.compile(lambda x, r: quadratic(net(x), r), 3, 2)
+    for parameters in (m.compile(net, 3).parameters, fast.parameters):
+        assert [*map(id, parameters)] == [*map(id, P)]
+    given = [*P[::-1][:5], extra]
+    other = m.compile(lambda x, r: quadratic(net(x), r), 3, 2, parameters=given)
+    assert [*map(id, other.parameters)] == [*map(id, [*given, *[p for p in P if p not in set(given)]])]
+    X, R = np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 2))
+    expected = dict(zip(P, fast.value_and_grad(X, R)[1], strict=True)) | {extra: 0.0}
+    assert other.value_and_grad(X, R)[1] == pytest.approx([expected[p] for p in other.parameters], rel=1e-13)
 
 
 def test_theta_argument_stands_for_the_parameters_that_assign_writes():

@@ -19,12 +19,9 @@ from microgradnet import Value, dot, maximum, ops, quadratic
 from microgradnet.compiler import array_ops, derivative, rewrites
 from microgradnet.compiler.adjoints import Linear
 from microgradnet.compiler.array_graph import ArrayGraph, Shape, describe
-from microgradnet.compiler.likeness import Likeness
-from microgradnet.compiler.normal_form import ELEMENTWISE, REDUCTION, NormalForm
-from microgradnet.compiler.numpy_source import Program, lattice
+from microgradnet.compiler.numpy_source import Program
 from microgradnet.compiler.programs import Passes
 from microgradnet.compiler.record import record
-from microgradnet.compiler.scalar_source import Printer, Statements, Symbol
 from microgradnet.compiler.work_arrays import Run, WorkArrays, is_computed, is_elementwise, owner_of
 from microgradnet.graph import depth_first
 
@@ -93,8 +90,14 @@ def scalar_function():
 
 
 def three_inputs():
-    p = numbered(2)
-    return lambda x, y, z: [p[1] * (x[0] * y[0] - z[0]), x[0].sigmoid() * (-x[0]).sigmoid(), p[0]], 1, 1, 1
+    p = numbered(4)
+
+    def function(x, y, z):
+        shared = x[0] + y[0] + z[0]
+        chains = (shared + p[1]) * shared * reduce(maximum, [x[0], y[0], p[2], z[0]])
+        return [chains, x[0].sigmoid() * (-x[0]).sigmoid(), dot(x, [p[3]]) * (x[0] * p[3]), p[0]]
+
+    return function, 1, 1, 1
 
 
 KINDS = {
@@ -123,37 +126,6 @@ def golden(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_passes_print_what_was_reviewed(kind):
     assert printed(kind) == golden(kind).read_text(encoding="utf-8")
-
-
-# Normal form and likeness.
-
-
-def form_of(function, *sizes):
-    return NormalForm(record(function, sizes))
-
-
-def test_chains_are_reductions_and_equal_terms_are_one():
-    """What a chain's inner node gives to somebody else stays a term of its own."""
-    kinds = [term.kind for term in form_of(lambda x: reduce(maximum, x), 4).terms]
-    assert kinds.count(REDUCTION) == 1
-    form = form_of(lambda x: (x[0] * x[1]).sin() + (x[0] * x[1]).sin(), 2)
-    assert sum(str(term.op) == "sin" for term in form.terms) == 1
-
-    def shared(x):
-        inner = x[0] + x[1] + x[2]
-        return (inner + x[3]) * inner
-
-    assert str(form_of(shared, 4)).count("+(x1[0], x1[1], x1[2])") == 1
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_computed_term_has_one_slot_of_one_class(kind):
-    """And `slot` says which."""
-    form = form_of(*KINDS[kind]())
-    likeness = Likeness(form)
-    members = {n: (c, s) for c, found in enumerate(likeness.classes) for s, n in enumerate(found.members)}
-    assert members == {n: likeness.slot[n] for n, term in enumerate(form.terms) if term.kind >= ELEMENTWISE}
-    assert len(members) == sum(len(found.members) for found in likeness.classes)
 
 
 # Work arrays: in random programs, no two live arrays share a slot.
@@ -365,42 +337,6 @@ def test_a_wrong_rule_is_caught(op, monkeypatch):
     monkeypatch.setitem(derivative.RULES, op, halved)
     with pytest.raises(AssertionError):
         assert_derivative_is_difference()
-
-
-# Sources.
-
-
-@pytest.mark.parametrize(
-    "slots", [[0, 1, 2, 3], [4, 5, 8, 9], [0, 2, 4, 6], [0, 4, 1, 5], [3], [0, 0, 1, 1], [5, 4, 3, 2]]
-)
-def test_views_of_parameters_show_their_slots(slots):
-    """Where there is one, for neither repeated nor reversed slots have any."""
-    theta = np.arange(12.0)
-    for rows, columns in ((len(slots), 1), (1, len(slots)), (2, len(slots) // 2)):
-        if rows * columns == len(slots):
-            text = lattice("theta", 12, tuple(slots), (rows, columns))
-            table = np.reshape(slots, (rows, columns))
-            assert (text is None) <= (slots != list(range(slots[0], slots[0] + len(slots))))
-            if text is not None:
-                view = eval(
-                    text,
-                    {"theta": theta, "view": lambda a, s, t: np.lib.stride_tricks.as_strided(a, s, [8 * i for i in t])},
-                )
-                assert (view == theta[table]).all()
-
-
-def test_statements_are_shared_and_trivial_ones_vanish():
-    statements = Statements()
-    x = statements.given("x")
-    y = x * x + x * x
-    assert len(statements.operations) == 3
-    assert statements.add(ops.mul, 1.0, y) is y
-    assert x + 0.0 is x
-    assert isinstance(-x * -1.0, Symbol)
-    printer = Printer(statements, [y], lambda op, operands: f"({op.join(operands)})")
-    assert "\n".join(printer.lines) == "t1 = x*x\nt2 = t1+t1"
-    with pytest.raises(TypeError, match="symbol"):
-        bool(x)
 
 
 if __name__ == "__main__":
