@@ -31,87 +31,59 @@ GOLDEN = Path(__file__).parent / "golden"
 # One small program of each kind.
 
 
-def net():
-    small = m.MLP(3, [4, 2], seed=1)
-    return lambda x, r: quadratic(small(x), r), 3, 2
+P = [Value(0.1 * (i + 1) * (-1) ** i) for i in range(12)]
+NET = m.MLP(3, [4, 2], seed=1)
 
 
-def net_number_by_number():
-    p = numbered(8)
-
-    def function(x):
-        y = [sum(w * x_j for w, x_j in zip(p[3 * i : 3 * i + 2], x, strict=True)) + p[3 * i + 2] for i in range(2)]
-        return p[6] * y[0].tanh() + p[7] * y[1].tanh()
-
-    return function, 2
+def number_by_number(x):
+    y = [sum(w * x_j for w, x_j in zip(P[3 * i : 3 * i + 2], x, strict=True)) + P[3 * i + 2] for i in range(2)]
+    return P[6] * y[0].tanh() + P[7] * y[1].tanh()
 
 
-def convolution():
-    p = numbered(9)
-
-    def function(x):
-        maps = [dot(p[3 * i : 3 * i + 2], x[t : t + 2], p[3 * i + 2]).sigmoid() for i in range(2) for t in range(3)]
-        return sum(p[6 + t % 3] * y for t, y in enumerate(maps))
-
-    return function, 4
+def convolution(x):
+    maps = [dot(P[3 * i : 3 * i + 2], x[t : t + 2], P[3 * i + 2]).sigmoid() for i in range(2) for t in range(3)]
+    return sum(P[6 + t % 3] * y for t, y in enumerate(maps))
 
 
-def attention():
-    p = numbered(12)
-
-    def function(x):
-        q, k, v = [
-            [[dot(p[s + 2 * i : s + 2 * i + 2], x[t : t + 2]) for i in range(2)] for t in (0, 2)] for s in (0, 4, 8)
-        ]
-        outputs = []
-        for t in range(2):
-            scores = [dot(q[t], k[s]) for s in range(t + 1)]
-            largest = reduce(maximum, scores)
-            weights = [(score - largest).exp() for score in scores]
-            outputs += [dot(weights, column) / sum(weights) for column in zip(*v[: t + 1], strict=True)]
-        return quadratic(outputs, [0.0, 1.0, 0.5, 0.25])
-
-    return function, 4
+def attention(x):
+    q, k, v = [[[dot(P[s + 2 * i : s + 2 * i + 2], x[t : t + 2]) for i in range(2)] for t in (0, 2)] for s in (0, 4, 8)]
+    outputs = []
+    for t in range(2):
+        scores = [dot(q[t], k[s]) for s in range(t + 1)]
+        largest = reduce(maximum, scores)
+        weights = [(score - largest).exp() for score in scores]
+        outputs += [dot(weights, column) / sum(weights) for column in zip(*v[: t + 1], strict=True)]
+    return quadratic(outputs, [0.0, 1.0, 0.5, 0.25])
 
 
-def recurrent():
-    p = numbered(3)
-
-    def function(x):
-        h = reduce(lambda h, x_t: (p[0] * h + p[1] * x_t + p[2]).tanh(), x, Value(0.0))
-        return h * h
-
-    return function, 3
+def recurrent(x):
+    h = reduce(lambda h, x_t: (P[0] * h + P[1] * x_t + P[2]).tanh(), x, Value(0.0))
+    return h * h
 
 
-def scalar_function():
-    w = Value(0.5, label="w")
-    return lambda x: (w * x[0]).sin() * x[1].exp() + maximum(w, x[1]) / x[0] - 2.0 ** x[0], 2
+def scalar_function(x):
+    return (P[0] * x[0]).sin() * x[1].exp() + maximum(P[0], x[1]) / x[0] - 2.0 ** x[0]
 
 
-def three_inputs():
-    p = numbered(4)
-
-    def function(x, y, z):
-        shared = x[0] + y[0] + z[0]
-        chains = (shared + p[1]) * shared * reduce(maximum, [x[0], y[0], p[2], z[0]])
-        return [chains, x[0].sigmoid() * (-x[0]).sigmoid(), dot(x, [p[3]]) * (x[0] * p[3]), p[0]]
-
-    return function, 1, 1, 1
+def three_inputs(x, y, z):
+    shared = x[0] + y[0] + z[0]
+    chains = (shared + P[1]) * shared * reduce(maximum, [x[0], y[0], P[2], z[0]])
+    return [chains, x[0].sigmoid() * (-x[0]).sigmoid(), dot(x, [P[3]]) * (x[0] * P[3]), P[0]]
 
 
 KINDS = {
-    kind.__name__: kind
-    for kind in (net, net_number_by_number, convolution, attention, recurrent, scalar_function, three_inputs)
+    "net": (lambda x, r: quadratic(NET(x), r), 3, 2),
+    "net_number_by_number": (number_by_number, 2),
+    "convolution": (convolution, 4),
+    "attention": (attention, 4),
+    "recurrent": (recurrent, 3),
+    "scalar_function": (scalar_function, 2),
+    "three_inputs": (three_inputs, 1, 1, 1),
 }
 
 
-def numbered(n):
-    return [Value(0.1 * (i + 1) * (-1) ** i) for i in range(n)]
-
-
 def printed(kind):
-    function, *sizes = KINDS[kind]()
+    function, *sizes = KINDS[kind]
     passes = Passes(record(function, sizes))
     sections = {"normal form": passes.form, "likeness": passes.likeness, "array graph": describe(passes.forward)}
     fast = m.compile(function, *sizes)
@@ -196,7 +168,7 @@ def plans():
 @settings(max_examples=40)
 @given(steps=programs(), inputs=st.integers(1, 3), parameters=st.integers(0, 4), last=st.booleans())
 def test_no_two_live_arrays_share_a_slot(plans, steps, inputs, parameters, last):
-    p = numbered(parameters)
+    p = P[:parameters]
     plans.clear()
     try:
         Passes(record(lambda x: run(steps, [*x, *p])[-1] if last else run(steps, [*x, *p])[-4:], [inputs]))
@@ -208,8 +180,7 @@ def test_no_two_live_arrays_share_a_slot(plans, steps, inputs, parameters, last)
 
 def test_wrong_plans_are_caught():
     """An array that is put where another one lies that is still to be read."""
-    function, *sizes = attention()
-    roots = [Passes(record(function, sizes)).forward]
+    roots = [Passes(record(attention, [4])).forward]
     order = [node for node in depth_first(roots, attrgetter("parents")) if is_computed(node)]
     right = WorkArrays(order, roots)
     assert_no_clash(order, roots, right)
