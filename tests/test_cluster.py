@@ -78,22 +78,20 @@ def test_one_process_computes_the_same(client, kind):
         np.testing.assert_allclose(found[1], wanted[1], rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(cost.values(), fast(X, R), rtol=1e-14)
     np.testing.assert_allclose(cost.values(theta, slice(2)), fast(X[rows], R[rows], theta=theta), rtol=1e-14)
+    outputs = compile(MLP(4, [3, 2], seed=1), 4)  # a row per sample
+    np.testing.assert_allclose(Sharded(client, outputs, as_given(kind, parts(X))).values(), outputs(X), rtol=1e-14)
 
 
 def test_training_takes_the_steps_of_one_process(client):
     """By steepest descent on all samples, and on rows in turn; the parameters of the net change."""
     alone, shared = compiled(), compiled()
     cost = Sharded(client, shared, parts(X, R, counts=(6, 6)))
-    for rows, steps in [(None, 3), (4, 4)]:
-        means = list(cost.train(Descent(0.5), steps, rows_per_step=rows))
-        batches = [slice(None)] * 3 if rows is None else [[0, 1, 2, 3, 6, 7, 8, 9], [4, 5, 10, 11]] * 2
-        wanted, descent = [], Descent(0.5)
-        for batch in batches:
+    for rows, batches in [(None, [slice(None)] * 3), (4, [[0, 1, 2, 3, 6, 7, 8, 9], [4, 5, 10, 11]] * 2)]:
+        for mean, batch in zip(cost.train(Descent(0.5), len(batches), rows_per_step=rows), batches, strict=True):
             value, gradient = alone.value_and_grad(X[batch], R[batch])
-            wanted.append(value)
-            alone.assign(descent.step(alone.theta(), gradient))
-        np.testing.assert_allclose(means, wanted, rtol=1e-13)
-        np.testing.assert_allclose(shared.theta(), alone.theta(), rtol=1e-12)
+            assert mean == pytest.approx(value, rel=1e-13)
+            alone.assign(Descent(0.5).step(alone.theta(), gradient))
+            np.testing.assert_allclose(shared.theta(), alone.theta(), rtol=1e-12)
 
 
 def test_diverging_training_keeps_the_last_step(client):
@@ -178,22 +176,20 @@ def test_shards_that_do_not_fit_are_named(client, shards, error, message):
         Sharded(client, compiled(), shards)
 
 
-def test_what_is_not_compiled_or_has_no_such_rows_is_refused(client):
-    """And theta that does not fit, before a worker is asked; several outputs have values, a row each, and no gradient."""
-    with pytest.raises(TypeError, match="give what compile"):
-        Sharded(client, MLP(4, [1]), parts(X, R))
-    cost = Sharded(client, compiled(), parts(X, R))
-    with pytest.raises(ValueError, match="the longest has 8"):
-        cost.values(rows=slice(8, None))
-    with pytest.raises(ValueError, match=r"theta has shape \(2,\)"):
-        cost.value_and_grad([0.0, 0.0])
-    with pytest.raises(ValueError, match="rows_per_step is 0: give a whole number from 1"):
-        next(cost.train(Descent(1.0), 1, rows_per_step=0))
-    fast = compile(MLP(4, [3, 2], seed=1), 4)
-    outputs = Sharded(client, fast, parts(X))
-    np.testing.assert_allclose(outputs.values(), fast(X), rtol=1e-14)
-    with pytest.raises(TypeError, match="only one has a gradient"):
-        outputs.value_and_grad()
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (lambda cost: Sharded(cost.client, MLP(4, [1]), parts(X, R)), TypeError, "give what compile"),
+        (lambda cost: cost.values(rows=slice(8, None)), ValueError, "the longest has 8"),
+        (lambda cost: cost.value_and_grad([0.0, 0.0]), ValueError, r"theta has shape \(2,\)"),
+        (lambda cost: next(cost.train(Descent(1.0), 1, rows_per_step=0)), ValueError, "rows_per_step is 0"),
+    ],
+    ids=["a net", "rows", "theta", "rows per step"],
+)
+def test_what_makes_no_sense_is_refused(client, ask, error, message):
+    """Before a worker is asked."""
+    with pytest.raises(error, match=message):
+        ask(Sharded(client, compiled(), parts(X, R)))
 
 
 def test_a_cluster_without_workers_and_a_closed_client(monkeypatch):
