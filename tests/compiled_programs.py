@@ -101,6 +101,7 @@ def assert_as_eager(function, *sizes, X=None, gradient=True, single=False, refus
         programs.append(m.compile(function, *sizes, dtype=np.float32))
         assert_same(programs[1], X, eager, batches[-1], SINGLE)
     if refused is not None:
+        batches.append(K - 1 - batches[-1])
         for program in programs:
             assert_independent(program, [[x[rows] for x in X] for rows in batches], refused)
     return fast
@@ -136,7 +137,7 @@ def assert_independent(fast, batches, refused):
         assert message.startswith(f"sample {len(data[0])}: ")
     assert [outcome(data) for data in reversed(calls)] == alone[::-1]
     with ThreadPoolExecutor(4) as pool, switching_often():
-        assert list(pool.map(outcome, calls)) == alone
+        assert list(pool.map(outcome, 2 * calls)) == 2 * alone
 
 
 @contextmanager

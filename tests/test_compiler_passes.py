@@ -62,7 +62,9 @@ def recurrent(x):
 
 
 def scalar_function(x):
-    return (P[0] * x[0]).sin() * x[1].exp() + maximum(P[0], x[1]) / x[0] - 2.0 ** x[0]
+    z = P[0] * x[0]
+    products = z.sin() * x[1].exp() + x[1].cos() * z.tanh() + z.softplus() * (x[1] / x[0])
+    return products + maximum(P[0], x[1]) / x[0] - 2.0 ** x[0] + z**2 * (2.0 * z)
 
 
 def three_inputs(x, y, z):
