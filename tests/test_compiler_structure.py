@@ -126,10 +126,8 @@ WINDOWS = [
             lambda x: sum(dot(P[9 * i : 9 * i + 9], [x[j] for j in w]).tanh() for i in range(2) for w in WINDOWS),
             (2, 4),
         ),
-        (lambda x: sum(dot(P[3 * i : 3 * i + 2], x[:2], P[3 * i + 2]).tanh() for i in range(4)), (4, 1)),
-        (lambda x: sum((P[2 * i] * x[0] + x[1] * P[2 * i + 1] + 1.0).tanh() for i in range(4)), (4, 1)),
     ],
-    ids=["scan", "rows and windows", "windows of an image", "layer", "layer, number by number"],
+    ids=["scan", "rows and windows", "windows of an image"],
 )
 def test_weights_that_meet_many_vectors_are_one_product(function, shape):
     """How many rows, and how many vectors."""
