@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import reduce
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -58,20 +59,16 @@ class Eager:
         self.several = not isinstance(results[0], Value)
         self.runs = [[result] if isinstance(result, Value) else list(result) for result in results]
         self.values = numbers(self.runs)
-        self.off = bounds(self.runs)
+        self.off = numbers(self.runs, slack)
         self.gradient = gradient and not self.several
         if self.gradient:
             slopes = [m.grad(run[0], parameters, create_graph=True) for run in self.runs]
             self.slopes = numbers(slopes).reshape(K, -1)
-            self.slopes_off = bounds(slopes).reshape(K, -1)
+            self.slopes_off = numbers(slopes, slack).reshape(K, -1)
 
 
-def numbers(rows):
-    return np.array([[value.data for value in row] for row in rows])
-
-
-def bounds(rows):
-    return np.array([[slack(value) for value in row] for row in rows])
+def numbers(rows, of=attrgetter("data")):
+    return np.array([[of(value) for value in row] for row in rows])
 
 
 def close(found, wanted, off):

@@ -6,6 +6,7 @@ That the numbers are right, from several threads and after calls that failed, to
 import copy
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -25,6 +26,12 @@ def small():
     )
 
 
+def results(fast, *batch, theta=None):
+    """Values, mean and gradient, to be compared bit by bit."""
+    mean, gradient = fast.value_and_grad(*batch, theta=theta)
+    return fast(*batch, theta=theta).tolist(), mean, gradient.tolist()
+
+
 # The source.
 
 
@@ -39,12 +46,9 @@ def test_source_is_what_runs():
     out, gradient = np.empty((1, 100)), np.empty(26)
     namespace["values"](work["values"], fast.theta(), out, X.T, R.T)
     mean = namespace["gradient"](work["gradient"], fast.theta(), gradient, None, 1 / 100, X.T, R.T)
-    assert (out[0] == fast(X, R)).all()
-    assert mean == fast.value_and_grad(X, R)[0]
-    assert (gradient == fast.value_and_grad(X, R)[1]).all()
+    assert (out[0].tolist(), mean, gradient.tolist()) == results(fast, X, R)
     value, slopes, _ = namespace["value_and_gradient"](fast.theta().tolist(), X[0].tolist(), R[0].tolist())
-    assert value == fast.value_and_grad(X[:1], R[:1])[0]
-    assert slopes == fast.value_and_grad(X[:1], R[:1])[1].tolist()
+    assert ([value], value, slopes) == results(fast, X[:1], R[:1])
 
 
 @pytest.mark.parametrize(
@@ -89,13 +93,12 @@ def test_theta_argument_stands_for_the_parameters_that_assign_writes():
     """With theta=…, values and gradients are those at these numbers, and the parameters stay; `theta` is a copy."""
     net, fast, (X, R) = small()
     before, new = fast.theta(), np.random.default_rng(5).normal(size=26)
-    values, (mean, gradient) = fast(X, R, theta=new), fast.value_and_grad(X, R, theta=new.tolist())
+    found = results(fast, X, R, theta=new.tolist())
+    assert found == results(fast, X, R, theta=new) != results(fast, X, R)
     assert fast.theta().tolist() == before.tolist()
     fast.assign(new)
     assert fast.theta().tolist() == new.tolist() == [p.data for p in net.parameters()]
-    assert (fast(X, R) == values).all()
-    assert fast.value_and_grad(X, R)[0] == mean
-    assert (fast.value_and_grad(X, R)[1] == gradient).all()
+    assert results(fast, X, R) == found
     fast.theta()[:] = 7.0
     assert fast.theta().tolist() == new.tolist()
 
@@ -117,9 +120,8 @@ def test_assign_writes_all_or_nothing(theta, error, words):
     """Numbers that do not fit leave every parameter as it was."""
     _, fast, _ = small()
     before = fast.theta()
-    with pytest.raises(error) as caught:
+    with pytest.raises(error, match=re.escape(words)):
         fast.assign(theta)
-    assert words in str(caught.value)
     assert (fast.theta() == before).all()
 
 
@@ -173,11 +175,10 @@ def test_calls_change_neither_what_they_are_given_nor_what_others_got():
 def test_compiled_functions_survive_copies(copied):
     """Same source and bits after pickle and deepcopy, and the parameters are those of the net copied with it."""
     net, fast, (X, R) = small()
-    value, gradient = fast.value_and_grad(X, R)  # work arrays in use do not travel
+    found = results(fast, X, R)  # work arrays in use do not travel
     new_net, new = copied((net, fast))
     assert new.source == fast.source
-    assert new.value_and_grad(X, R)[0] == value
-    assert (new.value_and_grad(X, R)[1] == gradient).all()
+    assert results(new, X, R) == found
     assert [*map(id, new.parameters)] == [*map(id, new_net.parameters())]
     new_net.parameters()[0].data = 9.0
     assert new.theta()[0] == 9.0 != fast.theta()[0]
@@ -274,10 +275,8 @@ def test_domain_error_names_sample_and_operation(function, bad, error, op, k):
     X = np.full((k + 2, 1), 0.5)
     X[k:, 0] = bad
     for call in (fast, fast.value_and_grad):
-        with pytest.raises(error) as caught:
+        with pytest.raises(error, match=f"^sample {k}: .*{re.escape(op)}"):
             call(X)
-        assert str(caught.value).startswith(f"sample {k}: ")
-        assert op in str(caught.value)
 
 
 def test_domain_error_shows_labels_of_values_and_parameters():
@@ -352,7 +351,6 @@ def test_function_of_a_far_domain_is_recorded_there():
 )  # fmt: skip
 def test_arguments_that_make_no_sense_are_refused(make, error, words):
     """Sizes below 1, other dtypes, parameters that are no leaves, results that are no Values."""
-    with pytest.raises(error) as caught:
+    with pytest.raises(error, match=words):
         make()
-    assert words in str(caught.value)
     assert m.compile(lambda x: x[0] * w, 1, parameters=w).parameters == [w]
