@@ -15,8 +15,6 @@ from microgradnet.compiler.programs import Passes
 from microgradnet.compiler.record import record
 from microgradnet.graph import depth_first
 
-INNER = {"dot": dot, "sums": transformer.sum_of_products}
-
 
 def arrays(function, *sizes):
     """The array graph of the values."""
@@ -67,7 +65,7 @@ def test_transformer_takes_all_positions_together(T):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
+@pytest.mark.parametrize("inner", [dot, transformer.sum_of_products])
 def test_convolution_is_im2col_by_hand(inner):
     """One product of 8 maps with 144 windows."""
     theta = convolution.made_up_theta()

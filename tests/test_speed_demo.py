@@ -27,13 +27,7 @@ def test_without_peers_every_section_runs(capsys, monkeypatch):
     text = capsys.readouterr().out
     assert "medians of 1 round" in text
     rows = dict(re.findall(rf"^  (\S.*?)  +({FIGURE}.*)$", text, re.MULTILINE))
-    for work in (
-        "64-30-1, dot",
-        "64-30-1, number by number",
-        "chain of 1,000 + and ×",
-        "6-4-3-1",
-        "an epoch in batches of 10",
-    ):
+    for work in ("64-30-1, number by number", "chain of 1,000 + and ×", "6-4-3-1", "an epoch in batches of 10"):
         assert re.match(rf"{FIGURE} +{FIGURE} +{RATIO} ", rows[work])
     assert re.match(rf"({FIGURE} +){{3}}{RATIO} +{RATIO} ", rows["transformer, 2 positions, K = 2"])
     assert re.match(rf"{FIGURE} +- +{FIGURE} +- +{RATIO} ", rows["convolution, K = 2"])
@@ -89,12 +83,6 @@ def test_contestants_take_turns_and_the_median_counts():
     row = measuring.Row("work", {name: contestant(name) for name in figures})
     assert row.run(measuring.Measuring(3)) == {"ours": 2.0, "theirs": 6.0}
     assert turns == ["ours", "theirs", "theirs", "ours"] * 2
-
-
-def test_figures_have_the_unit_that_suits():
-    """µs, ms, s; a small ratio is a fraction, as the targets are."""
-    assert [measuring.seconds(t) for t in (2e-5, 0.0123, 1.5)] == ["20.0 µs", "12.30 ms", "1.50 s"]
-    assert [measuring.ratio(r) for r in (0.02, 0.6, 1.25)] == ["1/50.0", "0.60", "1.25"]
 
 
 @pytest.mark.parametrize("arguments", [["--rounds", "0"], ["slow"], ["--readme", "--quick"]], ids=" ".join)
