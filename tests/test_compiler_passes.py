@@ -240,6 +240,20 @@ def value_of(root, theta, X):
     return now[root]
 
 
+@pytest.mark.parametrize("slots", [[0, 1, 2, 3, 4, 5], [5, 0], [2, 2, 2], [1, 3, 5, 1]], ids=str)
+def test_a_take_has_its_slots_of_any_array(slots):
+    graph, wide = ArrayGraph(), Shape(3, 2, False)
+    theta, x = graph.theta(6), graph.input(0, 6)
+    numbers = [graph.numbers(some, 3, 2) for some in ([0.5] * 6, [1.0, 2.0, 1.0, 3.0, 4.0, 2.0])]
+    moved = [graph.take(theta, [5, 3, 3, 1, 0, 4], 3, 2), graph.regroup(x, 3, 2), graph.uniform(wide, 0.5, True)]
+    stretched = [graph.stretch(graph.take(theta, [4, 2, 5][:n], *shape), wide) for n, *shape in ((2, 1, 2), (3, 3, 1))]
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=6), rng.normal(size=(6, 5))
+    for array in [*numbers, *moved, *stretched]:
+        wanted = value_of(array, *data).reshape(6, -1)[slots]
+        assert (value_of(graph.take(array, slots, len(slots), 1), *data)[:, 0] == wanted).all()
+
+
 def a_biased_product(graph, theta, x):
     matrix, bias = graph.take(theta, [0, 1, 3, 4], 2, 2), graph.take(theta, [2, 5], 2, 1)
     return graph.matmul(matrix, graph.elementwise(ops.tanh, x)) + bias
