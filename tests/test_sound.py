@@ -46,6 +46,20 @@ def test_factors_stay_where_they_are(function, numbers, K):
         assert fast.value_and_grad([numbers] * K)[1] == pytest.approx(m.grad(y, W), rel=1e-13)
 
 
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize("function", [Value.sigmoid, Value.tanh, Value.softplus, lambda z: cross_entropy(z.sigmoid(), 1)])
+@pytest.mark.parametrize("z", [1e150, -1e150, 720.0, -720.0, -744.0])
+def test_saturated_slopes_vanish_as_they_do_eagerly(function, z, K):
+    """σ(-720) is 2e-313 and σ(-1e150) is 0, beside samples of any size: no factor of 1e150 makes something of the rest."""
+    w, x = Value(1.0), Value(z)
+    y = function(w * x) * 1e150
+    fast = compile(lambda x: function(w * x[0]) * 1e150, 1)
+    (slope,) = m.grad(y, [w])
+    assert fast([[z]] * K) == pytest.approx([y.data] * K, rel=1e-10)
+    value, gradient = fast.value_and_grad([[z]] * K)
+    assert (value, gradient) == (pytest.approx(y.data, rel=1e-10), pytest.approx([slope], rel=1e-10))
+
+
 def test_a_force_law_keeps_its_digits_in_float32():
     """G m M / r² with masses and distances of planets: each intermediate result lies in float32's range."""
 

@@ -78,7 +78,7 @@ def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
     opposite = x.args[1] if _is_negative(x) else None
     if opposite in now.sigmoids:
         y = _sigmoid(now, now.of(opposite))
-        return now.graph.node(ops.mul, (y.args[0], y), node.shape)
+        return now.graph.node(array_ops.opposite, (y.args[0], y), node.shape)
     return _sigmoid(now, now.of(x))
 
 
