@@ -175,7 +175,10 @@ class NormalForm:
         return terms
 
     def _sum(self, terms: list[int]) -> int:
-        """The sum of these terms. A fixed term next to the first dot becomes its bias."""
+        """The sum of these terms. A fixed term next to the first dot becomes its bias.
+
+        0.0 is left out, and -0.0 + 0.0 is then -0.0: no row of the table gives another number for it.
+        """
         zero = self._constant(0.0)
         terms = [number for number in terms if number != zero] or [zero]
         dots = [i for i, number in enumerate(terms) if self.terms[number].kind == DOT and self.varies[number]]
@@ -191,8 +194,8 @@ class NormalForm:
         if id(inputs) not in self._vectors:  # the neurons of a layer share them
             self._vectors[id(inputs)] = tuple(map(self._at, inputs))
         left, right, shift = tuple(map(self._at, weights)), self._vectors[id(inputs)], self._at(bias)
-        first, *others = self._products(left, right) or [shift]
-        return self._sum([first, shift, *others])
+        dots = self._products(left, right)
+        return self._sum([*dots[:1], shift, *dots[1:]])
 
     def _products(self, lefts: tuple[int, ...], rights: tuple[int, ...]) -> list[int]:
         """The dots of these factors. A fixed factor comes first in its pair; pairs with and without one form separate dots."""
