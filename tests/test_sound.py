@@ -47,7 +47,9 @@ def test_factors_stay_where_they_are(function, numbers, K):
 
 
 @pytest.mark.parametrize("K", BATCHES)
-@pytest.mark.parametrize("function", [Value.sigmoid, Value.tanh, Value.softplus, lambda z: cross_entropy(z.sigmoid(), 1)])
+@pytest.mark.parametrize(
+    "function", [Value.sigmoid, Value.tanh, Value.softplus, lambda z: cross_entropy(z.sigmoid(), 1)]
+)
 @pytest.mark.parametrize("z", [1e150, -1e150, 720.0, -720.0, -744.0])
 def test_saturated_slopes_vanish_as_they_do_eagerly(function, z, K):
     """σ(-720) is 2e-313 and σ(-1e150) is 0, beside samples of any size: no factor of 1e150 makes something of the rest."""
@@ -58,6 +60,28 @@ def test_saturated_slopes_vanish_as_they_do_eagerly(function, z, K):
     assert fast([[z]] * K) == pytest.approx([y.data] * K, rel=1e-10)
     value, gradient = fast.value_and_grad([[z]] * K)
     assert (value, gradient) == (pytest.approx(y.data, rel=1e-10), pytest.approx([slope], rel=1e-10))
+
+
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[0] + -x[0] + x[1] * x[2],  # products do not come first
+        lambda x: x[1] * x[2] + (x[0] + -x[0]),  # brackets stay
+        lambda x: x[0] * x[1] + -x[0] + x[1] * x[2],
+        lambda x: x[0] + -x[0] + W,  # nor do parameters
+        lambda x: sum([x[0], -x[0], x[1], x[2]]),
+        lambda x: sum([W * x[1], W * x[2]], x[0] + -x[0]),
+        lambda x: W * x[1] + ((x[0] + -x[0]) + W * x[2]),
+        lambda x: (x[1] + x[2]) + (x[0] + -x[0] + W),
+    ],
+)
+def test_sums_are_taken_in_the_order_in_which_they_are_written(function, K):
+    """Where 1e20 and its opposite meet first, what comes after them is not lost."""
+    numbers = [1e20, 1.0, 3.0]
+    y = function([Value(number) for number in numbers]).data
+    assert y != 0.0
+    assert compile(function, 3)([numbers] * K).tolist() == [y] * K
 
 
 def test_a_force_law_keeps_its_digits_in_float32():
@@ -197,7 +221,109 @@ def test_a_graph_with_old_and_new_rows_is_not_compiled(table):
         compile(lambda x: new(x[0]) + old, 1)
 
 
+def test_a_pickled_graph_whose_row_was_changed_names_the_row(table):
+    """Its recorded numbers are not those that the row gives now."""
+    pickled = pickle.dumps(double()(W))
+    triple()
+    y = pickle.loads(pickled)
+    assert m.grad(y, y.parents) == [2.0]
+    with pytest.raises(RuntimeError, match="the row 'mine' was changed"):
+        m.grad(y, y.parents, create_graph=True)
+
+
 # What is accepted.
+
+
+def slope(x, y):
+    return (1.0,)
+
+
+def of_another_kind(x, y):
+    return (2.0 * x if isinstance(x, float) else 7.0,)
+
+
+@pytest.mark.parametrize(
+    ("value", "partials", "message"),
+    [
+        (lambda x: x, lambda x, y: (math.nan,), r"a partial of 'mine' is float nan at 0\.5"),
+        (lambda x: x, lambda x, y: (True,), r"a partial of 'mine' is bool True at 0\.5"),
+        (lambda x: math.log(x - 1e4), slope, r"'mine' raises an error at each point tried \(0\.5; 1\.5; .*shift"),
+        (lambda x: {}[x], slope, r"the value of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
+        (lambda x: x, lambda x, y: ({}[x],), r"the partials of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
+        (lambda x: math.atan2(x, -1.0), slope, r"'mine' at 0\.0 is 3\.14\d+, and at -0\.0 it is -3\.14"),
+    ],
+)
+def test_a_row_is_refused_in_its_own_words(value, partials, message, table):
+    with pytest.raises((TypeError, ValueError), match=message):
+        ops.row("mine", value, None, partials)
+
+
+@pytest.mark.parametrize(
+    "partials",
+    [
+        lambda x, y: (2.0 * x if x > 0.0 else 0.0,),
+        lambda x, y: (2.0 * x if x != 0.0 else 0.0,),
+        lambda x, y: (2.0 * x if x else 0.0,),
+        lambda x, y: (2.0 * math.fabs(x),),
+        of_another_kind,
+    ],
+)
+def test_partials_that_run_on_numbers_alone_are_not_compiled(partials, table):
+    """They serve the eager engine, on numbers."""
+    mine = ops.row("mine", lambda x: x * abs(x), None, partials)
+    assert m.grad(mine(W), [W]) == [2.0]
+    with pytest.raises(TypeError, match=r"the partials of 'mine' cannot be compiled.*ops\.step"):
+        compile(lambda x: mine(W * x[0]), 1)
+
+
+def test_the_sign_of_a_zero_makes_no_number_different():
+    """So sums may leave out 0.0: at 0.0 and -0.0 each row gives the same number, or none."""
+
+    def at(op, *operands):
+        try:
+            y = op.value(*operands)
+            return y, op.partials(*operands, y)
+        except (ValueError, ArithmeticError):
+            return None
+
+    for op in [op for op in ops.TABLE.values() if op is not ops.dot] + [ops.power(n) for n in (-1, 0.5, 1, 2, 3)]:
+        for point in ([0.0, 0.75], [0.75, 0.0], [0.0, 0.0]):
+            operands = point[: ops.arity(op.partials)]
+            assert at(op, *operands) == at(op, *[x or -0.0 for x in operands])
+
+
+CALLS = {
+    "quadratic": lambda some: quadratic(some([W, W]), some([1.0, 0.0])),
+    "cross_entropy": lambda some: cross_entropy(some([W.sigmoid(), W.sigmoid()]), some([1.0, 0.0])),
+    "softmax_cross_entropy": lambda some: m.softmax_cross_entropy(some([W, W]), some([1.0, 0.0])),
+    "gradcheck": lambda some: m.gradcheck(lambda a, b: a * b, some([1.0, 2.0])).differences,
+    "net": lambda some: MLP(2, [1], seed=1)(some([1.0, 2.0])),
+    "dot": lambda some: m.dot(some([W, W]), some([1.0, 2.0])),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_generator_is_as_good_as_a_list(call):
+    assert call(iter) == call(list)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda some: compile(lambda x: x[0] * W, 1)(some([[1.0]])),
+        lambda some: compile(lambda x: x[0] * W, 1).value_and_grad([some([1.0])]),
+        lambda some: compile(lambda x: x[0] * W, 1)([[1.0]], theta=some([1.0])),
+        lambda some: compile(lambda x: x[0] * W, 1).assign(some([1.0])),
+        lambda some: train(MLP(1, [1]), some([[1.0]]), [[1.0]]),
+        lambda some: train(MLP(1, [1]), [[1.0]], some([[1.0]])),
+        lambda some: train(MLP(1, [1]), [[1.0]], [[1.0]], validation=some([1, 2])),
+        lambda some: MLP(1, some([1])),
+        lambda some: Value(some([1.0])),
+    ],
+)
+def test_a_generator_of_data_is_named_as_what_it_is(call):
+    with pytest.raises((TypeError, ValueError), match="a list_iterator, whose items can be taken only once"):
+        call(iter)
 
 
 @pytest.mark.parametrize("K", BATCHES)

@@ -156,7 +156,8 @@ class NormalForm:
             return self._reduction(node.op, [self._at(part) for part in parts])
         factors = {part: tuple(map(self._at, part.parents)) for part in parts if part in absorbed and _is_product(part)}
         terms: list[int] = []
-        for is_product, run in groupby(parts, factors.__contains__):
+        for is_product, parts_alike in groupby(parts, factors.__contains__):
+            run = list(parts_alike)
             terms += self._run([factors[part] for part in run]) if is_product else map(self._at, run)
         return self._sum(terms)
 

@@ -6,7 +6,6 @@ This module runs the passes and handles calls: data, parameters, and errors that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,12 +86,12 @@ class Compiled:
         self._ranges = ranges(recording.inputs, recording.demands)
         self._summary = passes.summary()
         rows = [op for op in passes.form.operations.values() if not ops.is_built_in(op)]
-        self._rows = {op: ops.sample(op, _operands(op)) for op in rows}  # rows added by a user
+        self._rows = {op: ops.sample(op) for op in rows}  # rows added by a user
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         for op, found in self._rows.items():
-            if ops.sample(op, _operands(op)) != found:
+            if ops.sample(op) != found:
                 raise ValueError(f"the row {str(op)!r} has changed since this function was compiled: compile it again")
 
     @property
@@ -185,10 +184,6 @@ class Compiled:
         if theta is None:
             return self._numbers() if self.dtype == np.float64 else self.theta()
         return as_theta(theta, len(self.parameters), self.dtype)
-
-
-def _operands(op: ops.Op) -> int:
-    return len(signature(op.partials).parameters) - 1
 
 
 def assign(values: Sequence[Value], numbers: Sequence[float]) -> None:
