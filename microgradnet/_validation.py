@@ -77,7 +77,7 @@ def as_array(numbers: Any, name: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(numbers)
     except ValueError:
-        raise ValueError(f"the rows of {name} differ in length: every sample needs as many numbers") from None
+        raise ValueError(f"{name} has rows of different lengths: every sample needs as many numbers") from None
     if array.dtype.kind not in "fiu" and array.size > 0:
         such = f", such as {describe(array.flat[0]).rstrip(',')}," if array.dtype == object else ""
         raise TypeError(f"{name} holds {array.dtype}{such} where numbers were wanted: convert it with .astype(float)")
