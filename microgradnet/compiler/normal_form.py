@@ -1,8 +1,9 @@
 """The normal form of a recorded graph: numbered terms of a few kinds.
 
 Chains of additions become sums, chains of maximum or minimum become reductions, and products inside a sum become dots. The
-compiler therefore does not see whether a net was written with `dot` or number by number. Equal terms are one term. This
-pass knows how graphs are recorded; `likeness` decides which terms are computed together.
+compiler therefore does not see whether a net was written with `dot` or number by number. Equal terms are one term. Sums keep
+the order in which they were written; only the order inside a dot is open. This pass knows how graphs are recorded;
+`likeness` decides which terms are computed together.
 """
 
 from __future__ import annotations

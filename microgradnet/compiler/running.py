@@ -41,6 +41,9 @@ def compile(
     ValueError that names the line: its graph would depend on that number. `.detach()` is the remedy where a number is meant
     without its derivative. A function that records another graph when it is called again raises a ValueError, too.
 
+    Sums are taken in the order in which they are written. The order inside a dot (a sum of products) is open, and that of a
+    gradient's sums over uses and samples: each may be off by n 2⁻⁵³ Σ|terms|, as any order may.
+
     >>> w = Value(2.0)
     >>> fast = compile(lambda x: w * x[0] + x[1].sin(), 2)
     >>> fast([[1.0, 0.0], [3.0, 0.0]])
