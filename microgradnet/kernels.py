@@ -94,6 +94,12 @@ def first_smallest(a: Any, out: Any = None) -> Any:
     return np.equal(np.arange(len(a))[:, None], a.argmin(axis=0), out=out)
 
 
+def vdot(a: Any, b: Any) -> Any:
+    """The sum of all products; unlike NumPy's, it raises a floating-point error where NumPy's other functions do."""
+    total = np.vdot(a, b)
+    return total if np.isfinite(total) else np.add.reduce(np.multiply(a, b), axis=None)
+
+
 def each(value: Callable[..., float]) -> Callable[..., Any]:
     """The array form of a function on floats: number by number, with NumPy's floating-point error where that raises."""
 

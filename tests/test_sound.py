@@ -221,6 +221,15 @@ def test_what_leaves_float32_is_named():
         fast([[1.0], [100.0]])
 
 
+@pytest.mark.parametrize("K", BATCHES)
+def test_a_cost_that_overflows_is_named(K):
+    """With its gradient, too, where the squares are added up by BLAS, which raises nothing."""
+    fast = compile(lambda x, r: quadratic([W * x[0], W * x[1]], r) * 1e-10, 2, 2)
+    for call in (fast, fast.value_and_grad):
+        with pytest.raises(OverflowError, match=r"sample 0: cannot take '\*\*2' of 1e\+155"):
+            call([[1e155, 1.0]] * K, [[0.0, 0.0]] * K)
+
+
 def test_assign_of_a_float32_program_keeps_what_it_is_given():
     """The parameters are floats."""
     w = Value(1.0)
