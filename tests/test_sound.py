@@ -74,6 +74,9 @@ def test_saturated_slopes_vanish_as_they_do_eagerly(function, z, K):
         lambda x: sum([W * x[1], W * x[2]], x[0] + -x[0]),
         lambda x: W * x[1] + ((x[0] + -x[0]) + W * x[2]),
         lambda x: (x[1] + x[2]) + (x[0] + -x[0] + W),
+        lambda x: -x[0] + W * x[0] + W,  # a bias is no part of a dot behind a term
+        lambda x: W * x[0] + -x[0] * x[1] + W,
+        lambda x: x[1] + (W * x[0] + -x[0] * x[1]),
     ],
 )
 def test_sums_are_taken_in_the_order_in_which_they_are_written(function, K):

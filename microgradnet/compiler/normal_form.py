@@ -148,8 +148,8 @@ class NormalForm:
             return operands[0] if len(operands) == 1 else self._elementwise(op, *operands)
         return self._term(REDUCTION, op, tuple(operands), self._any(operands))
 
-    # Sums. Their terms stay in the order in which they were added. A run of products is one term, a dot; its order, like that
-    # of a matrix product, is open, and a fixed term beside it is its bias.
+    # Sums. Their terms stay in the order in which they were added. A run of products is one term, a dot, whose order is open
+    # like that of a matrix product.
 
     def _chain(self, node: Value, absorbed: set[Value]) -> int:
         parts = _parts(node, absorbed)
@@ -159,11 +159,11 @@ class NormalForm:
         terms: list[int] = []
         for is_product, parts_alike in groupby(parts, factors.__contains__):
             run = list(parts_alike)
-            terms += self._run([factors[part] for part in run]) if is_product else map(self._at, run)
+            terms += [self._run([factors[part] for part in run])] if is_product else map(self._at, run)
         return self._sum(terms)
 
-    def _run(self, products: Iterable[tuple[int, ...]]) -> list[int]:
-        """The dots of products that are added up, one for each number of factors that vary."""
+    def _run(self, products: Iterable[tuple[int, ...]]) -> int:
+        """The sum of products: a dot, or one for each number of factors that vary."""
         pairs: dict[int, list[tuple[int, ...]]] = {0: [], 1: [], 2: []}
         for a, b in products:
             pairs[self.varies[a] + self.varies[b]].append((a, b))
@@ -174,21 +174,20 @@ class NormalForm:
             elif some:
                 lefts, rights = zip(*some, strict=True)
                 terms += self._products(lefts, rights)
-        return terms
+        return self._sum(terms)
 
     def _sum(self, terms: list[int]) -> int:
-        """The sum of these terms. A fixed term next to the first dot becomes its bias.
+        """The sum of these terms. A dot and a fixed term, in either order, begin it as a dot with a bias.
 
         0.0 is left out, and -0.0 + 0.0 is then -0.0: no row of the table gives another number for it.
         """
         zero = self._constant(0.0)
         terms = [number for number in terms if number != zero] or [zero]
-        dots = [i for i, number in enumerate(terms) if self.terms[number].kind == DOT and self.varies[number]]
-        for i in dots[:1]:
-            biases = [j for j in (i + 1, i - 1) if 0 <= j < len(terms) and not self.varies[terms[j]]]
-            for j in biases[:1]:
-                terms[i] = self._elementwise(ops.add, terms[i], terms[j])
-                del terms[j]
+        varying = [self.varies[number] for number in terms[:2]]
+        if sum(varying) == 1 and len(terms) > 1:
+            dot, bias = terms[:2] if varying[0] else terms[1::-1]
+            if self.terms[dot].kind == DOT:
+                terms[:2] = [self._elementwise(ops.add, dot, bias)]
         return self._reduction(ops.add, terms)
 
     def _dot(self, node: Value) -> int:
@@ -246,7 +245,9 @@ def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
             is_link = part.op == node.op and (node.op != ops.add or part is left or part in dots)
             if uses[part] == 1 and (is_link or (part.op == ops.mul and node.op == ops.add)):
                 absorbed.add(part)
-        if node.op == ops.add and all([_is_zero(part) or _is_product(part) or part in dots for part in (left, right)]):
+        if node.op == ops.add and all(
+            [_is_zero(part) or (part in absorbed and (_is_product(part) or part in dots)) for part in (left, right)]
+        ):
             dots.add(node)
     return absorbed
 
