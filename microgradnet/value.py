@@ -96,7 +96,9 @@ class Value:
 
     `.grad` is the derivative, with respect to this value, of the value on which `backward` was called. `.op` names the
     operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph that
-    was recorded before keeps its numbers.
+    was recorded before keeps its numbers. Do not go on computing with its nodes: what is recorded on them mixes old numbers
+    and new ones. First derivatives do not notice that, because a check costs more than the sweep; second derivatives raise
+    a RuntimeError.
 
     Values compare by their data and hash by their identity, so they can be the keys of a dict.
 

@@ -19,7 +19,7 @@ from .._tables import html_table
 from .._validation import as_number, describe
 from ..derivatives import grad, jvp
 from ..graph import dot_parts, reverse, topological_order
-from ..value import Value
+from ..value import Value, flat
 from .differences import EPS, TINY, Estimate, slopes
 
 
@@ -88,8 +88,8 @@ def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) ->
                  1     0.909297427     0.909297427     0.909297427    8e-14
                  2    -0.416146837    -0.416146837    -0.416146837    8e-10
     """
-    numbers: Any = point if hasattr(point, "__len__") else [point]
-    point = [as_number(x) for x in numbers]
+    given: Any = point
+    point = [as_number(x) for x in (flat(given) if hasattr(given, "__iter__") else [given])]
     if not point:
         raise ValueError("the point is empty: give at least one number")
     inputs, output = _recorded(function, point)
