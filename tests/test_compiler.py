@@ -41,7 +41,7 @@ def test_source_is_what_runs():
     _, fast, (X, R) = small()
     names = ("add", "empty", "matmul", "multiply", "square", "subtract", "vdot")
     namespace = {name: getattr(np, name) for name in names}
-    namespace |= {"exp_minus": kernels.exp_minus, "logistic": kernels.logistic, "exp": math.exp}
+    namespace |= {name: getattr(kernels, name) for name in ("exp_minus", "logistic", "opposite")} | {"exp": math.exp}
     exec(fast.source, namespace)
     work = {name: namespace[f"{name}_work"](100, float) for name in ("values", "gradient")}
     out, gradient = np.empty((1, 100)), np.empty(26)
