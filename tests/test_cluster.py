@@ -164,7 +164,6 @@ def fail():
         ([(X, R), (X, R[:5])], ValueError, r"12 and 5 samples.*\n.*shard 1"),
         ([lambda: (X, R), fail], FileNotFoundError, r"part-1.npy.*\n.*shard 1"),
     ],
-    ids=["none", "empty", "width", "inputs", "lengths", "loader"],
 )
 def test_shards_that_do_not_fit_are_named(client, shards, error, message):
     """When they are placed."""
