@@ -258,9 +258,8 @@ def test_numbers_are_written_as_python_writes_them(opened):
     """Rounded, with ties to the even digit, and exact; a sum or product of rounded numbers that is not theirs with ≈."""
     browser = opened(expression())
     rng = random.Random(2)
-    numbers = [
-        *map(float, "0 -0 1 .5 12345 12355 9999.5 99995 1e-5 1e-4 1e15 1e16 5e-324 6.103515625e-05 1.7e308".split())
-    ]
+    numbers = [0.0, -0.0, 1.0, 0.5, 12345.0, 12355.0, 9999.5, 99995.0]
+    numbers += [1e-5, 1e-4, 1e15, 1e16, 5e-324, 2.0**-14, 1.7e308]
     numbers += [rng.uniform(-1, 1) * 10 ** rng.uniform(-20, 20) for _ in range(500)]
     found = browser.ask(f"{json.dumps(numbers)}.map(x => [short(x), exact(x)])")
     assert found == [[short(x), repr(x)] for x in numbers]
