@@ -7,8 +7,6 @@ textbook's forward pass in NumPy with the matrices that the run saved, and count
 import contextlib
 import io
 import re
-import subprocess
-import sys
 from collections import Counter
 from types import SimpleNamespace
 
@@ -17,7 +15,7 @@ import digit_pictures as pictures
 import digits
 import numpy as np
 import pytest
-from demo_runs import FOLDER, environment, not_blank, write_mnist
+from demo_runs import not_blank, write_mnist
 from PIL import Image
 
 from microgradnet import MLP, Epoch, quadratic, train
@@ -211,14 +209,6 @@ def test_defaults_depend_on_the_task(options, epochs, rate):
     """Longer steps for the quadratic cost, whose gradients are smaller; fewer epochs with --quick, unless named."""
     found = digits.parse(options.split())
     assert (found.epochs, found.learning_rate, found.batch_size) == (epochs, rate, 10)
-
-
-@pytest.mark.slow
-def test_runs_as_a_script_from_any_folder(tmp_path):
-    """Its data lie beside it, its pictures go to `out` where it is run; warnings would be errors, and ASCII is enough."""
-    command = [sys.executable, "-W", "error", FOLDER / "digits.py", "--only-fours", "--epochs", "1"]
-    subprocess.run(command, cwd=tmp_path, env=environment(PYTHONIOENCODING="ascii"), capture_output=True, check=True)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["504192.png"]
 
 
 # The convolution.

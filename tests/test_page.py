@@ -297,6 +297,9 @@ def test_the_arrow_keys_play_the_passes(opened, make, direction):
 
 def test_buttons_keys_slider_and_address_go_to_any_step(opened):
     """And back again: a step shows the same, wherever one comes from."""
+    browser = opened(expression(), step=6)
+    assert "of tanh = 4 σ(2 x) σ(−2 x)" in text(browser, "#story"), "formulas stand beside the numbers"
+    assert any("of tanh = 4 σ(2 x) σ(−2 x)" in edge["title"] for edge in browser.ask(EDGES)), "and on hover"
     browser = opened(expression(), step=3)
     third = browser.ask(NODES)
     assert browser.ask(PHASE) == "forward 3 of 4"
@@ -436,25 +439,14 @@ def test_a_step_that_is_too_large_diverges_and_says_so(opened, make, step, updat
     browser.press("0")
     assert text(browser, "#message") == ""
     assert browser.ask("data[0]") == 1.0
-
-
-def test_ups_and_downs_are_no_divergence(opened):
-    """Only rises in a row count: here every fifth update falls, by another Δt."""
-    browser = opened(Value(1.0, label="w") ** 2)
-    for k in range(1, 16):
-        browser.ask(f"find('delta').value = '{0.7 if k % 5 == 0 else 1.1}'")
-        browser.press("u")
-    assert "diverges" not in text(browser, "#message")
+    if updates == 10:  # but not where every fifth update falls
+        for k in range(1, 16):
+            browser.ask(f"find('delta').value = '{0.7 if k % 5 == 0 else 1.1}'")
+            browser.press("u")
+        assert "diverges" not in text(browser, "#message")
 
 
 # What is said.
-
-
-def test_formulas_stand_beside_the_numbers(opened):
-    """In the step's lines and on the edge's hover."""
-    browser = opened(expression(), step=6)
-    assert "of tanh = 4 σ(2 x) σ(−2 x)" in text(browser, "#story")
-    assert any("of tanh = 4 σ(2 x) σ(−2 x)" in edge["title"] for edge in browser.ask(EDGES))
 
 
 def test_outside_a_domain_the_page_says_where_it_stops(opened):
@@ -512,13 +504,10 @@ def test_a_label_is_text_in_the_page(opened):
     assert browser.ask("document.title") == y.label
     assert evil in browser.ask(NODES)[0]["title"]
     assert evil[:20] in browser.ask(NODES)[0]["lines"][0]
-
-
-def test_the_pages_policy_forbids_every_script_but_its_own(browser, tmp_path):
-    """The browser itself refuses what got in all the same."""
-    browser.open(f"file://{draw(expression()).steps(tmp_path / 'steps.html')}")
+    assert browser.complaints() == []
     browser.ask("document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked = 1'}))")
-    assert browser.ask("window.hacked === undefined")
+    assert browser.ask("window.hacked === undefined"), "the page's policy forbids every script but its own"
+    browser.events.clear()  # the browser has complained of that one
 
 
 # The room there is.
