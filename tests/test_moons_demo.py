@@ -103,6 +103,7 @@ def test_some_epochs_are_the_first_and_the_last_and_more_at_the_beginning(last, 
     assert (epochs[0], epochs[-1], len(epochs) <= count) == (0, last, True)
     assert (np.diff(epochs) > 0).all()
     assert epochs[len(epochs) // 2] < last / 2
+    assert demo.some_epochs(2, count) == [0, 1, 2]
 
 
 def test_the_animation_moves(quick):
