@@ -39,9 +39,9 @@ def run(tmp_path):
 
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory):
-    """A run as by default, its net saved as net.npz beside the pictures."""
+    """A quick run, its net saved as net.npz beside the pictures."""
     out = tmp_path_factory.mktemp("ten")
-    return run_in(out, "--save", out / "net.npz")
+    return run_in(out, "--quick", "--save", out / "net.npz")
 
 
 @pytest.fixture(scope="module")

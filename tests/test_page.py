@@ -169,7 +169,7 @@ def test_random_changes_of_random_graphs_give_the_engines_numbers(opened, made, 
     bit; in the picture the digits shown.
     """
     rng = random.Random(1)
-    for seed in range(6):
+    for seed in range(4):
         root, every = random_graph(seed, made)
         order, leaves = topological_order(root), [node for node in every if not node.parents]
         place = {node: i for i, node in enumerate(every)}
