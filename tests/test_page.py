@@ -122,7 +122,7 @@ EXACT: list[Callable[[Value, Value, Value], Value]] = [  # IEEE 754 leaves no ch
     lambda a, b, c: -abs(a),
     lambda a, b, c: a.relu() + b.step(),
     lambda a, b, c: maximum(a, b) - minimum(b, c),
-    lambda a, b, c: dot([a, b], [b, c], bias=a),
+    lambda a, b, c: dot([a, b, c], [b, c, a], bias=a),  # sums of many terms, whose order shows
 ]
 ALL = [
     *EXACT,
@@ -169,7 +169,7 @@ def test_random_changes_of_random_graphs_give_the_engines_numbers(opened, made, 
     bit; in the picture the digits shown.
     """
     rng = random.Random(1)
-    for seed in range(4):
+    for seed in range(5):
         root, every = random_graph(seed, made)
         order, leaves = topological_order(root), [node for node in every if not node.parents]
         place = {node: i for i, node in enumerate(every)}
