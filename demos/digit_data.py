@@ -120,7 +120,9 @@ def _load_set(folder: Path, name: str) -> Digits:
 def _read_idx(path: Path, dimensions: int) -> tuple[Path, Bytes]:
     """The file found, plain or with .gz, and its array. IDX: 0, 0, 8 for bytes, the number of dimensions; the sizes as
     big-endian 32-bit numbers; then the bytes."""
-    found = [file for file in (path, path.with_name(path.name + ".gz")) if file.is_file()]
+    dotted = path.name.replace("-idx", ".idx")  # as some copies have it
+    found = [path.with_name(name + end) for name in (path.name, dotted) for end in ("", ".gz")]
+    found = [file for file in found if file.is_file()]
     if not found:
         raise InputError(f"{path} is missing, and so is {path.name}.gz: --mnist wants a folder with MNIST's four files")
     file = found[0]

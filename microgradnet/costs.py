@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from . import ops
 from ._readings import active, demand
@@ -13,6 +13,9 @@ from .functions import dot, log_of_powers, maximum
 from .value import Operand, Value, as_values
 
 Several: TypeAlias = Operand | Sequence[Operand]
+
+Cost: TypeAlias = Callable[[Any, Any], Value]
+"""A cost of one sample: a function of the net's outputs and the desired ones."""
 
 
 def quadratic(outputs: Several, targets: Several) -> Value:

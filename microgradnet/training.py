@@ -1,8 +1,8 @@
 """`train`: mini-batch stochastic descent, as in the lecture, or with another optimizer.
 
 Checks are made once per training or once per epoch; a batch pays for its gradient and its step. How a gradient is
-computed is the business of `_CompiledCost` and `_RecordedCost`, which give the same numbers up to rounding; what a step
-does, of `optimizers`; what data and targets mean, of `_samples`.
+computed is the business of `_batch_gradients`; what a step does, of `optimizers`; what data and targets mean, of
+`_samples`.
 
 A step is finished when its parameters are known to be finite. The last finished step is written into the net, and into
 the optimizer's attributes, at the end of each epoch, however it ends.
@@ -13,31 +13,22 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from operator import attrgetter, is_
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from . import ops
-from ._readings import active, note
+from ._batch_gradients import CompiledCost, RecordedCost, numbers_of, run
 from ._samples import Judge, as_samples, extremes, judge
 from ._tables import html_table
 from ._validation import Floats, describe
-from .compiler.record import Recording, record, same_program
-from .compiler.replay import recorded_again
-from .compiler.running import Compiled
-from .costs import quadratic
-from .graph import topological_order
+from .costs import Cost, quadratic
 from .nn import Module
 from .optimizers import Adam, Descent, Optimizer, Rate
 from .value import Value
-
-Cost: TypeAlias = Callable[[Any, Any], Value]
 
 _DEFAULT_RATE = 0.5
 
@@ -160,7 +151,7 @@ def train(
     _check_targets(net, cost, x, r, "")
     if held_out is not None:
         _check_targets(net, cost, *held_out, "validation ")
-    method = (_CompiledCost if compiled else _RecordedCost)(net, cost, x[0], r[0])
+    method = (CompiledCost if compiled else RecordedCost)(net, cost, x[0], r[0])
     return _epochs(method, optimizer, (x, r), held_out, judge(r), epochs, batch_size or len(x), rng)
 
 
@@ -188,7 +179,7 @@ def _check_targets(net: Any, cost: Cost, X: Floats, R: Floats, prefix: str) -> N
     """Try the cost on the extreme targets, as a compiled cost no longer refuses any."""
     for k in extremes(R):
         try:
-            _run(net, X[k], R[k], cost)
+            run(net, X[k], R[k], cost)
         except ArithmeticError:
             pass  # of the outputs as they are now; training will tell
         except (TypeError, ValueError) as error:
@@ -200,7 +191,7 @@ def _check_targets(net: Any, cost: Cost, X: Floats, R: Floats, prefix: str) -> N
 
 
 def _epochs(
-    method: _CompiledCost | _RecordedCost,
+    method: CompiledCost | RecordedCost,
     optimizer: Optimizer,
     data: tuple[Floats, Floats],
     held_out: tuple[Floats, Floats] | None,
@@ -223,7 +214,7 @@ def _epochs(
 
 
 def _pass(
-    method: _CompiledCost | _RecordedCost,
+    method: CompiledCost | RecordedCost,
     optimizer: Optimizer,
     X: Floats,
     R: Floats,
@@ -233,7 +224,7 @@ def _pass(
     steps_before: int,
 ) -> tuple[float, Floats]:
     """One pass through the samples in this order: their mean cost, and their outputs, shape (outputs, K)."""
-    theta = _numbers(method.parameters)
+    theta = numbers_of(method.parameters)
     attributes = vars(optimizer)
     outputs = np.empty((R.shape[1], len(order)))
     total = 0.0
@@ -282,14 +273,7 @@ def _step(optimizer: Optimizer, theta: Floats, gradient: Floats) -> Floats:
     return new
 
 
-_get_data = attrgetter("_data")
 _set_data = vars(Value)["_data"].__set__  # of the slot: C code
-
-
-def _numbers(parameters: Sequence[Value]) -> Floats:
-    if active:
-        note(*parameters)
-    return np.fromiter(map(_get_data, parameters), np.float64, len(parameters))
 
 
 def _keep(parameters: Sequence[Value], optimizer: Optimizer, finished: tuple[Floats, dict[str, Any]]) -> None:
@@ -315,7 +299,7 @@ def _divergence(where: str, error: Exception, optimizer: Optimizer) -> Divergenc
 
 
 def _measured(
-    method: _CompiledCost | _RecordedCost,
+    method: CompiledCost | RecordedCost,
     data: tuple[Floats, Floats] | None,
     accuracy: Judge | None,
     optimizer: Optimizer,
@@ -330,130 +314,3 @@ def _measured(
     except (ArithmeticError, ValueError) as error:
         raise _divergence(f"epoch {number}, on the validation data", error, optimizer) from error
     return cost, accuracy(outputs, data[1]) if accuracy else None
-
-
-# Two ways to a gradient.
-
-
-class _RecordedCost:
-    """The cost, recorded anew for each sample.
-
-    Nodes that the cost uses and that were recorded outside of it, such as a penalty on the weights that was written down
-    once, hold old numbers as soon as the weights have changed. Two recordings have them in common. From then on, each
-    recording is computed again from its leaves.
-    """
-
-    def __init__(self, net: Any, cost: Cost, x: Floats, r: Floats) -> None:
-        self.net, self.cost = net, cost
-        self.has_old_nodes = False
-        self.last_nodes: set[Value] = set()
-        self.refresh()
-        with suppress(ArithmeticError):  # of the net as it is now; training will tell
-            for _ in range(2):
-                self._recorded(x, r)
-
-    def refresh(self) -> None:
-        """Read the net again."""
-        self.parameters = _parameters(self.net)
-        self.to_compare = 2  # recordings, each with the one before
-
-    def gradient(self, X: Floats, R: Floats, theta: Floats, gradient: Floats, outputs: Floats) -> float:
-        """The mean cost; its gradient, and the outputs, shape (outputs, samples), are written into arrays."""
-        for p, number in zip(self.parameters, theta.tolist(), strict=True):
-            p.data = number
-            p.grad = 0.0
-        total = 0.0
-        with np.errstate(over="ignore", invalid="ignore", divide="warn"):
-            for k, (x, r) in enumerate(zip(X, R, strict=True)):
-                c, *y = self._recorded(x, r)
-                c.backward()
-                total += c.data
-                outputs[:, k] = [y_j.data for y_j in y]
-            gradient[...] = [p.grad / len(X) for p in self.parameters]
-        if not np.isfinite(gradient).all():
-            raise ArithmeticError("the gradient is not finite")
-        return total / len(X)
-
-    def measure(self, X: Floats, R: Floats) -> tuple[float, Floats]:
-        """Mean cost and the outputs, for the numbers that the parameters hold."""
-        rows = [[v.data for v in self._recorded(x, r)] for x, r in zip(X, R, strict=True)]
-        costs, *outputs = np.array(rows).T
-        return float(costs.mean()), np.array(outputs)
-
-    def _recorded(self, x: Floats, r: Floats) -> list[Value]:
-        values = _run(self.net, x, r, self.cost)
-        if self.to_compare and not self.has_old_nodes:
-            inner_nodes = set(topological_order(*values))
-            self.has_old_nodes = not inner_nodes.isdisjoint(self.last_nodes)
-            self.last_nodes = inner_nodes
-            self.to_compare -= 1
-        if not self.has_old_nodes:
-            return values
-        now: dict[Value, Value] = {}
-        for node in topological_order(*values):
-            now[node] = recorded_again(node, now)
-        return [now.get(value, value) for value in values]
-
-
-class _CompiledCost:
-    """The cost, compiled; the same methods. Compiled again when the net or the cost records another graph."""
-
-    def __init__(self, net: Any, cost: Cost, x: Floats, r: Floats) -> None:
-        self.net, self.cost = net, cost
-        self.sample = x, r  # to record now and then
-        self._compile()
-
-    def _compile(self) -> None:
-        self.listed = self.net.parameters()  # perhaps with one twice
-        self.parameters = _parameters(self.net)
-        recording = record(lambda x, r: _run(self.net, x, r, self.cost), (self.net.nin, self.net.nout))
-        self.recording = recording._replace(several=False)
-        # the cost's own parameters, which are not trained, follow those of the net
-        self.program = Compiled(self.recording, parameters=self.parameters, watched=self.net.nout)
-
-    def refresh(self) -> None:
-        """Take net and cost as they now are."""
-        if not self._is_unchanged():
-            self._compile()
-        self.fixed = _numbers(self.program.parameters[len(self.parameters) :])
-
-    def _is_unchanged(self) -> bool:
-        listed = self.net.parameters()
-        if len(listed) != len(self.listed) or not all(map(is_, listed, self.listed)):
-            return False
-        x, r = ([Value(number) for number in numbers.tolist()] for numbers in self.sample)
-        try:
-            values = _run(self.net, x, r, self.cost)
-        except (ArithmeticError, ValueError):
-            return True  # the sample is outside a domain; the program will tell which
-        return same_program(self.recording, Recording([x, r], values, several=False))
-
-    def gradient(self, X: Floats, R: Floats, theta: Floats, gradient: Floats, outputs: Floats) -> float:
-        if not self.fixed.size:
-            return self.program.mean_into(gradient, (X, R), theta, outputs)
-        all_slopes = np.empty(len(self.program.parameters))
-        cost = self.program.mean_into(all_slopes, (X, R), np.concatenate((theta, self.fixed)), outputs)
-        gradient[...] = all_slopes[: len(gradient)]
-        return cost
-
-    def measure(self, X: Floats, R: Floats) -> tuple[float, Floats]:
-        costs, *outputs = self.program.rows((X, R), None)
-        return float(costs.mean()), np.array(outputs)
-
-
-def _run(net: Any, x: Any, r: Any, cost: Cost) -> list[Value]:
-    """The cost of one sample, then the net's outputs."""
-    y = net(x)
-    outputs = y if isinstance(y, list) else [y]
-    return [cost(outputs, list(r)), *outputs]
-
-
-def _parameters(net: Any) -> list[Value]:
-    """The net's parameters, each once, which must be leaves."""
-    parameters: list[Value] = list(dict.fromkeys(net.parameters()))
-    for p in parameters:
-        if not isinstance(p, Value):
-            raise TypeError(f"{describe(p)} is among the net's parameters: make it a Value, Value({p!r})")
-        if p.op != ops.leaf:
-            raise TypeError(f"{describe(p)} is a parameter that was computed: train takes parameters made by Value(…)")
-    return parameters

@@ -1,6 +1,7 @@
 """What a compiled function may depend on: numbers that are read while it is recorded are noticed, whoever reads them."""
 
 import copy
+import gc
 import os
 import pickle
 import random
@@ -225,3 +226,20 @@ def test_recording_leaves_the_arguments_alone():
     before = W.data, W.grad
     compile(lambda x: x[0] * W, 1).value_and_grad(np.ones((3, 1)))
     assert (W.data, W.grad) == before
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(collecting):
+    def fails(x):
+        assert not gc.isenabled()
+        raise KeyError("of the user's")
+
+    try:
+        (gc.enable if collecting else gc.disable)()
+        compile(lambda x: x[0] * x[0], 1)
+        assert gc.isenabled() == collecting
+        with pytest.raises(KeyError):
+            compile(fails, 1)
+        assert gc.isenabled() == collecting
+    finally:
+        gc.enable()

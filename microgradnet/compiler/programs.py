@@ -22,14 +22,14 @@ from .names import Names
 from .normal_form import CONSTANT, ELEMENTWISE, NormalForm
 from .numpy_source import Program, Tables, lattice
 from .one_sample import worthwhile
-from .record import Recording
+from .record import Recording, collection_paused
 from .rewrites import LAYERS, PROGRAM, Rewriting
 from .work_arrays import is_computed
 
 _MOST_CLASSES = 100_000  # more are refused
 _MOST = 1000  # samples per chunk, at most
 _CACHE = 2e6  # bytes of work arrays per chunk that stay in the cache
-_NUMBERS = 4000  # numbers per statement, on average, that make a NumPy call worthwhile
+_NUMBERS = 12000  # numbers per statement, on average, that make a NumPy call worthwhile
 
 
 class Passes:
@@ -41,6 +41,7 @@ class Passes:
     are faster.
     """
 
+    @collection_paused()
     def __init__(
         self,
         recording: Recording,

@@ -50,7 +50,8 @@ class Rewriting:
 def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
     """A y + b becomes [A b] times y with a row of ones below it: one call instead of two, forward and backward.
 
-    Not if y is an input, which would have to be copied, or if A and b do not lie side by side in theta.
+    Not if A and b do not lie side by side in theta. Nor if y is an input, which would have to be copied, unless the copy
+    is smaller than what it saves: y has fewer rows than A.
     """
     if node.op != ops.add or not all(isinstance(arg, Array) for arg in node.args):
         return None
@@ -60,7 +61,9 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
     matrix, y = product.args
     rows, width, _ = matrix.shape
     flat = matrix.args[0]
-    if flat.op != array_ops.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False) or not _computed(y):
+    if flat.op != array_ops.flat or bias.args[0] is not flat or bias.shape != (rows, 1, False):
+        return None
+    if not _computed(y) and width >= rows:
         return None
     slots = [slot for r in range(rows) for slot in (*matrix.detail[r * width : (r + 1) * width], bias.detail[r])]
     if slots != [slots[0] + step for step in range(len(slots))]:

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._validation import describe
 from ..compiler import Compiled
-from ..costs import quadratic
+from ..costs import Cost, quadratic
 from ..nn import MLP, Layer, Neuron
 from ..perceptron import Perceptron
 from ..value import Operand, Value
 
 if TYPE_CHECKING:
     from .picture import Picture
-    from .sample import Cost
 
 Drawable: TypeAlias = "Value | Sequence[Value] | MLP | Layer | Neuron | Perceptron | Compiled"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .. import ops
+from ..costs import Cost
 from ..derivatives import grad
 from ..graph import dot_parts
 from ..nn import MLP, Layer, Neuron
@@ -14,7 +15,6 @@ from ..perceptron import Perceptron
 from ..value import Value
 
 Net: TypeAlias = MLP | Layer | Neuron | Perceptron
-Cost: TypeAlias = Callable[[Any, Any], Value]
 
 
 @dataclass(frozen=True)
