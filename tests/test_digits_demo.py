@@ -37,18 +37,18 @@ def run(tmp_path):
     return lambda *arguments: run_in(tmp_path / "out", *arguments)
 
 
-@pytest.fixture(scope="module")
-def ten(tmp_path_factory):
-    """A quick run, its net saved as net.npz beside the pictures."""
-    out = tmp_path_factory.mktemp("ten")
-    return run_in(out, "--quick", "--save", out / "net.npz")
+def trained(*options):
+    """The fixture of a run whose net is saved as net.npz beside the pictures."""
+
+    @pytest.fixture(scope="module")
+    def ran(tmp_path_factory):
+        out = tmp_path_factory.mktemp("digits")
+        return run_in(out, *options, "--save", out / "net.npz")
+
+    return ran
 
 
-@pytest.fixture(scope="module")
-def fours(tmp_path_factory):
-    """A run with --only-fours, its net saved as net.npz beside the picture."""
-    out = tmp_path_factory.mktemp("fours")
-    return run_in(out, "--only-fours", "--save", out / "net.npz")
+ten, fours = trained("--quick"), trained("--only-fours")
 
 
 @pytest.fixture(scope="module")

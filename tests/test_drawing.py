@@ -371,6 +371,9 @@ def test_a_loop_is_drawn_by_its_first_and_last_time():
     assert sum(int(count.replace(",", "")) for count in counts) == 1997 * (6 + 2), "six operations and two constants"
     assert len(drawn.nodes) < 40
     assert len(ET.fromstring(picture.pipe(encoding="utf-8"))) == 1
+    for _ in range(400):
+        g = g.tanh()
+    assert "the same 1 operation, 399 times" in draw(g).source
 
 
 def test_what_neither_repeats_nor_has_layers_is_cut_into_pieces():
