@@ -110,4 +110,4 @@ def _pairs(outputs: Several, targets: Several) -> tuple[tuple[Value, ...], tuple
 
 
 def _several(numbers: Several) -> tuple[Value, ...]:
-    return as_values(numbers if hasattr(numbers, "__len__") else [numbers])  # type: ignore[arg-type]
+    return as_values(numbers if hasattr(numbers, "__iter__") else [numbers])  # type: ignore[arg-type]
