@@ -5,6 +5,7 @@ Everything else is refused with an error that says what arrived, what was wanted
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ _HINTS = {
     "list": "a Value holds one number: make one Value per element",
     "tuple": "a Value holds one number: make one Value per element",
 }
+_IN_A_LIST = "put its items in a list, as in list(…)"
 
 
 def as_number(x: Any) -> float:
@@ -32,7 +34,7 @@ def as_number(x: Any) -> float:
             return float(x)
         except OverflowError:
             raise OverflowError("an integer beyond 1.8e308 does not fit a float") from None
-    hint = _HINTS.get(type(x).__name__, "convert it to a float")
+    hint = _IN_A_LIST if is_iterator(x) else _HINTS.get(type(x).__name__, "convert it to a float")
     raise TypeError(f"{describe(x)} arrived where a real number was wanted: {hint}")
 
 
@@ -40,10 +42,34 @@ def describe(x: object) -> str:
     """Type and value in a few words, for an error message."""
     if isinstance(x, np.ndarray):
         return f"an array of shape {x.shape}"
+    if is_iterator(x):
+        return f"a {type(x).__name__}, whose items can be taken only once,"
     text = repr(x)
-    if text.startswith(type(x).__name__):
-        return text
-    return f"{type(x).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return text if text.startswith(type(x).__name__) else f"{type(x).__name__} {shortened(text)}"
+
+
+def shortened(text: str) -> str:
+    """At most 60 characters of a text."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, as in "1 input" and "2 inputs"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def check_call(function: Any, count: int, remedy: str) -> None:
+    """A TypeError that names the remedy, unless a function can be called with so many arguments."""
+    if not callable(function):
+        raise TypeError(f"{describe(function)} arrived where a function was wanted: {remedy}")
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError as error:
+        raise TypeError(
+            f"the function cannot be called with {counted(count, 'argument')} ({error}): {remedy}"
+        ) from None
+    except ValueError:
+        pass  # a function in C, which does not tell
 
 
 def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> Exception:
@@ -55,10 +81,48 @@ def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> E
     return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")
 
 
-def is_masked(data: Any) -> bool:
-    """Whether data are a masked array, or a sequence with one in it, whose hidden numbers NumPy would use."""
-    rows = data if isinstance(data, (list, tuple)) else ()
-    return isinstance(data, np.ma.MaskedArray) or any(isinstance(row, np.ma.MaskedArray) for row in rows)
+def is_iterator(x: object) -> bool:
+    """Whether its items can be taken only once, as those of a generator or a `map`."""
+    return hasattr(x, "__next__")
+
+
+_ITEM_HINTS = {
+    "Value": "take the .data of each; the numbers of a compiled function's parameters are its .theta()",
+    "str": "number classes 0, 1, …, and convert numbers with np.array(…, float)",
+    "complex": "only real numbers are differentiated: take .real or .imag",
+    "NoneType": "give numbers in its place",
+}
+
+
+def as_array(numbers: Any, name: str) -> npt.NDArray[Any]:
+    """Data as an array of real numbers; an array of bools as 0 and 1.
+
+    A TypeError for anything else: masked arrays, of which NumPy would use the hidden numbers, and iterators among them; a
+    ValueError for rows of different lengths.
+    """
+    rows = numbers if isinstance(numbers, (list, tuple)) else ()
+    if isinstance(numbers, np.ma.MaskedArray) or any(isinstance(row, np.ma.MaskedArray) for row in rows):
+        raise TypeError(f"{name} is a masked array: fill in its masked numbers, or drop those samples")
+    if is_iterator(numbers):
+        raise TypeError(f"{describe(numbers)} arrived as {name}: {_IN_A_LIST}")
+    try:
+        array = np.asarray(numbers)
+    except ValueError:
+        raise ValueError(f"{name} has rows of different lengths: every sample needs as many numbers") from None
+    if array.dtype.kind == "b" and hasattr(numbers, "dtype"):  # of a comparison; a list of bools may be a mistake
+        return array.astype(np.int8)
+    if array.dtype.kind not in "fiu" and array.size > 0:
+        items = array.ravel().tolist()
+        item = next((x for x in items if type(x) not in (float, int)), items[0])
+        hint = _ITEM_HINTS.get(type(item).__name__, "convert it with np.array(…, float)")
+        such = f", such as {describe(item).rstrip(',')}," if array.dtype == object else ""
+        raise TypeError(f"{name} holds {array.dtype}{such} where numbers were wanted: {hint}")
+    return array
+
+
+def one_hot(classes: int) -> str:
+    """How class labels become targets, for an error message."""
+    return f"class labels become targets with np.eye({classes})[labels]"
 
 
 def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -67,14 +131,7 @@ def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np
     Raises a TypeError unless it holds numbers, and a ValueError for rows of different lengths, for no rows at all, and
     for NaN or infinite entries, of which it names the first.
     """
-    if is_masked(numbers):
-        raise TypeError(f"{name} is a masked array: fill in its masked numbers, or drop those samples")
-    try:
-        array = np.asarray(numbers)
-    except ValueError:
-        raise ValueError(f"the rows of {name} differ in length: every sample needs as many numbers") from None
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} holds {array.dtype} where numbers were wanted: convert it with .astype(float)")
+    array = as_array(numbers, name)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -102,8 +159,6 @@ def check_row(
     One or two operands; a float as its value; as its partials a tuple with a real number for each operand; an array form
     that gives the same values and writes them into `out`.
     """
-    import inspect
-
     count = sum(p.default is p.empty for p in inspect.signature(partials).parameters.values()) - 1
     if count not in (1, 2):
         raise TypeError(
@@ -140,7 +195,10 @@ def check_row(
 
 def _check_array_form(name: str, array: Callable[..., Any], operands: Any, values: Any) -> None:
     what = f"the array form of {name!r}"
-    remedy = "give one like NumPy's functions, or None to go through the numbers one by one"
+    remedy = (
+        "give one like NumPy's functions, as in lambda x, out=None: np.square(x, out=out), or None to go through the numbers "
+        "one by one"
+    )
     out, aliased = np.full_like(values, np.nan), [operands.copy() for _ in operands]
     with np.errstate(all="ignore"):
         try:

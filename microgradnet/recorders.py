@@ -136,7 +136,7 @@ def _code(source: str) -> Any:
 
 def _is_faithful(op: Op, rule: tuple[Expression, ...], operands: list[str]) -> bool:
     """Whether the rule gives the same numbers on floats as on symbols: it may tell them apart."""
-    if op.exponent is not None:  # the table's own, which does not
+    if ops.is_built_in(op):  # the table's own, which does not
         return True
     for point in _POINTS:
         numbers = dict(zip(operands, point[: len(operands)], strict=True))
