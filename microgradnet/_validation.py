@@ -6,7 +6,7 @@ Everything else is refused with an error that says what arrived, what was wanted
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+_USUAL = {float, int}
 _HINTS = {
     "Value": "a Value holds one number, not a Value: use it as it is, or take its .data",
     "str": "convert it with float(...)",
@@ -29,7 +30,7 @@ _IN_A_LIST = "put its items in a list, as in list(…)"
 
 def as_number(x: Any) -> float:
     """A float from an int, a float or a NumPy real scalar; a TypeError for anything else."""
-    if isinstance(x, (float, int, np.floating, np.integer)) and not isinstance(x, bool):
+    if type(x) in _USUAL or (isinstance(x, (float, int, np.floating, np.integer)) and not isinstance(x, bool)):
         try:
             return float(x)
         except OverflowError:
@@ -108,7 +109,7 @@ def as_array(numbers: Any, name: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(numbers)
     except ValueError:
-        raise ValueError(f"{name} has rows of different lengths: every sample needs as many numbers") from None
+        raise ValueError(f"the rows of {name} have different lengths: every sample needs as many numbers") from None
     if array.dtype.kind == "b" and hasattr(numbers, "dtype"):  # of a comparison; a list of bools may be a mistake
         return array.astype(np.int8)
     if array.dtype.kind not in "fiu" and array.size > 0:
@@ -152,45 +153,88 @@ _POINTS = (0.5, 1.5, -0.5, 30.0, -2.25, 0.015625, 700.0)
 
 
 def check_row(
-    name: str, value: Callable[..., Any], array: Callable[..., Any] | None, partials: Callable[..., Any]
+    name: str, value: Callable[..., Any], array: Callable[..., Any] | None, partials: Callable[..., Any], count: int
 ) -> None:
     """A TypeError unless an operation has the form of a row, tried at those of several points that are in its domain.
 
-    One or two operands; a float as its value; as its partials a tuple with a real number for each operand; an array form
-    that gives the same values and writes them into `out`.
+    count: of its operands, one or two. A float as its value, the same one at 0.0 and -0.0; as its partials a tuple with a real number for
+    each operand; an array form that gives the same values and writes them into `out`. A ValueError if no point is in its
+    domain.
     """
-    count = sum(p.default is p.empty for p in inspect.signature(partials).parameters.values()) - 1
     if count not in (1, 2):
         raise TypeError(
             f"the partials of {name!r} take {count + 1} arguments: let them take one or two operands and the result"
         )
     inside: list[list[float]] = []
     values = []
-    for point in [[x, 0.75 * x][:count] for x in _POINTS]:
-        at = " and ".join(map(repr, point))
-        try:
-            y = value(*point)
-        except (ValueError, ArithmeticError):
-            continue  # outside the domain
-        if not isinstance(y, float) or y != y:
-            raise TypeError(
-                f"the value of {name!r} is {describe(y)} at {at}: give a float, or raise a ValueError outside the domain"
-            )
-        inside.append(point)
-        values.append(y)
-        try:
-            slopes = partials(*point, y)
-        except (ValueError, ArithmeticError):
-            continue
-        if not isinstance(slopes, tuple) or len(slopes) != count:
-            raise TypeError(
-                f"the partials of {name!r} are {slopes!r}: give a tuple of {count}, as in `return (slope,)`"
-            )
-        for slope in slopes:
-            if not isinstance(slope, (float, int, np.floating, np.integer)):
-                raise TypeError(f"a partial of {name!r} is {describe(slope)} at {at}: give a real number")
-    if array is not None and inside:
+    points = [[x, *rest][:count] for x in _POINTS for rest in ([0.75 * x], [1.5 * abs(x)])[:count]]
+    for point in points:
+        y = _value(name, value, point)
+        if y is not None:
+            inside.append(point)
+            values.append(y)
+            _check_partials(name, partials, point, y)
+    if not inside:
+        raise ValueError(
+            f"the value of {name!r} raises an error at each point tried ({'; '.join(map(_text, points))}), so nothing of the "
+            "row can be checked: shift or widen its domain"
+        )
+    _check_zeros(name, value, count)
+    if array is not None:
         _check_array_form(name, array, np.array(inside).T[:, :, None], np.array(values)[:, None])
+
+
+def _value(name: str, value: Callable[..., Any], point: list[float]) -> float | None:
+    """The value at a point; None outside the domain."""
+    y = _tried(f"the value of {name!r}", "outside the domain", value, point)
+    if y is not None and (not isinstance(y, float) or y != y):
+        raise TypeError(
+            f"the value of {name!r} is {describe(y)} at {_text(point)}: give a float, or raise a ValueError outside the domain"
+        )
+    return y
+
+
+def _check_partials(name: str, partials: Callable[..., Any], point: list[float], y: float) -> None:
+    slopes = _tried(f"the partials of {name!r}", "where there are none", partials, point, y)
+    if slopes is None:
+        return
+    if not isinstance(slopes, tuple) or len(slopes) != len(point):
+        raise TypeError(
+            f"the partials of {name!r} are {slopes!r}: give a tuple of {len(point)}, as in `return (slope,)`"
+        )
+    for slope in slopes:
+        if isinstance(slope, bool) or not isinstance(slope, (float, int, np.floating, np.integer)) or slope != slope:
+            raise TypeError(
+                f"a partial of {name!r} is {describe(slope)} at {_text(point)}: give a real number, or raise a ValueError "
+                "where there is none"
+            )
+
+
+def _check_zeros(name: str, value: Callable[..., Any], count: int) -> None:
+    """A row that tells 0.0 from -0.0 is refused: compiled sums leave out 0.0, and -0.0 + 0.0 is 0.0."""
+    for point in ([0.0, 0.75], [0.75, 0.0], [0.0, 0.0]):
+        plus = _value(name, value, point[:count])
+        minus = _value(name, value, [x or -0.0 for x in point[:count]])
+        if plus != minus:
+            raise TypeError(
+                f"the value of {name!r} at 0.0 is {plus}, and at -0.0 it is {minus}, but a compiled sum does not keep the "
+                "sign of a zero: add 0.0 to the operand in the row"
+            )
+
+
+def _tried(what: str, where: str, function: Callable[..., Any], point: list[float], *y: float) -> Any:
+    """What a function of a row gives at a point; None if it raises what it should, and a TypeError if it fails otherwise."""
+    try:
+        return function(*point, *y)
+    except (ValueError, ArithmeticError):
+        return None
+    except Exception as error:  # a user's function can fail in any way
+        failure = f"{type(error).__name__}: {error}"
+        raise TypeError(f"{what} failed at {_text(point)} ({failure}): raise a ValueError {where}") from error
+
+
+def _text(point: Sequence[float]) -> str:
+    return " and ".join(map(repr, point))
 
 
 def _check_array_form(name: str, array: Callable[..., Any], operands: Any, values: Any) -> None:

@@ -106,7 +106,7 @@ def _cross_entropy(a: Value, r: Value) -> Value:
 def _pairs(outputs: Several, targets: Several) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
     y, r = _several(outputs), _several(targets)
     if len(y) != len(r) or not y:
-        label = f"; {one_hot(len(y))}" if len(r) == 1 else ""
+        label = f"; {one_hot(len(y))}" if len(y) > len(r) == 1 else ""
         raise ValueError(
             f"{counted(len(y), 'output')} met {counted(len(r), 'target')}: give one target per output{label}"
         )
@@ -114,4 +114,4 @@ def _pairs(outputs: Several, targets: Several) -> tuple[tuple[Value, ...], tuple
 
 
 def _several(numbers: Several) -> tuple[Value, ...]:
-    return as_values(numbers if hasattr(numbers, "__len__") else [numbers])  # type: ignore[arg-type]
+    return as_values(numbers if hasattr(numbers, "__iter__") else [numbers])  # type: ignore[arg-type]

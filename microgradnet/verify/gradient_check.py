@@ -19,7 +19,7 @@ from .._tables import html_table
 from .._validation import as_number, check_call, describe
 from ..derivatives import grad, jvp
 from ..graph import dot_parts, reverse, topological_order
-from ..value import Value
+from ..value import Value, flat
 from .differences import EPS, TINY, Estimate, slopes
 
 
@@ -88,8 +88,8 @@ def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) ->
                  1     0.909297427     0.909297427     0.909297427    8e-14
                  2    -0.416146837    -0.416146837    -0.416146837    8e-10
     """
-    numbers: Any = point if hasattr(point, "__len__") else [point]
-    point = [as_number(x) for x in numbers]
+    given: Any = point
+    point = [as_number(x) for x in (flat(given) if hasattr(given, "__iter__") else [given])]
     if not point:
         raise ValueError("the point is empty: give at least one number")
     check_call(
@@ -136,15 +136,24 @@ def _slopes_along(function: Callable[..., Value], point: list[float], i: int, at
         noise = sum(abs(d) * _noise(node) for node, d in zip(order, grad(output, order), strict=True))
         return Estimate(output.data, noise)
 
-    value, noise = f(point[i])
+    def f_where_sharp(t: float) -> Estimate:
+        if _is_blurred(found := f(t)):
+            raise ArithmeticError("use no such step")
+        return found
+
+    here = f(point[i])
+    value = here.number
     if value != at_point and (value == value or at_point == at_point):  # NaN again is no change
         raise ValueError(
             f"the function gave {at_point} at the point, and {value} when called again: draw random numbers, and keep "
             "what changes, outside of it"
         )
-    if noise > 1e-6 * max(1.0, abs(value)):  # too few digits are right to see how the function changes
-        return []
-    return slopes(f, point[i])
+    return [] if _is_blurred(here) else slopes(f_where_sharp, point[i])
+
+
+def _is_blurred(value: Estimate) -> bool:
+    """Whether too few digits are right to see how the function changes."""
+    return value.bound > 1e-6 * max(1.0, abs(value.number))
 
 
 def _check_partials(order: list[Value]) -> tuple[list[str], list[str]]:
