@@ -160,7 +160,7 @@ def fail():
         ([], ValueError, "no shards"),
         ([(X, R), (X[:0], R[:0])], ValueError, r"empty batch.*\n.*shard 1"),
         ([(X, R), (X[:, :3], R)], ValueError, r"shape \(12, 3\).*\n.*shard 1"),
-        ([(X, R), (X,)], TypeError, r"1 arrays arrived where the function takes 2.*\n.*shard 1"),
+        ([(X, R), (X,)], TypeError, r"1 array arrived where the function takes 2.*\n.*shard 1"),
         ([(X, R), (X, R[:5])], ValueError, r"12 and 5 samples.*\n.*shard 1"),
         ([lambda: (X, R), fail], FileNotFoundError, r"part-1.npy.*\n.*shard 1"),
     ],

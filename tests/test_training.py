@@ -309,7 +309,7 @@ BAD_DATA = {  # for a net of two inputs and one output
     "NaN in X": ([[0, 1], [math.nan, 1], [1, 0], [0, 0]], ODD, ValueError, r"X\[1, 0\] is nan"),
     "NaN in R": (XOR, [0, 1, math.nan, 0], ValueError, r"R\[2, 0\] is nan"),
     "strings": ([["0", "1"]] * 4, ODD, TypeError, r"X\b"),
-    "bools": (XOR.astype(bool), ODD, TypeError, "bool"),
+    "bools": (XOR.astype(bool).tolist(), ODD, TypeError, "bool"),
     "Values": ([[Value(0.0), Value(1.0)]] * 4, ODD, TypeError, r"X\b"),
 }
 BAD_LABELS = {  # for three outputs: the message says what was understood, or could be meant
