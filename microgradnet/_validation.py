@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+_USUAL = {float, int}
 _HINTS = {
     "Value": "a Value holds one number, not a Value: use it as it is, or take its .data",
     "str": "convert it with float(...)",
@@ -28,7 +29,7 @@ _IN_A_LIST = "put its items in a list, as in list(…)"
 
 def as_number(x: Any) -> float:
     """A float from an int, a float or a NumPy real scalar; a TypeError for anything else."""
-    if isinstance(x, (float, int, np.floating, np.integer)) and not isinstance(x, bool):
+    if type(x) in _USUAL or (isinstance(x, (float, int, np.floating, np.integer)) and not isinstance(x, bool)):
         try:
             return float(x)
         except OverflowError:

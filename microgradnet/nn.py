@@ -276,10 +276,10 @@ class MLP(Module):
 
 
 def _activate(neurons: list[Neuron], x: Sequence[Operand]) -> list[Value]:
-    inputs = dot_inputs(x)
+    inputs, numbers = dot_inputs(x)
     outputs = []
     for neuron in neurons:
-        z = dot_node(neuron.w, neuron.b, *inputs)
+        z = dot_node(neuron.w, neuron.b, inputs, numbers)
         z.label = neuron.z_label
         y = ACTIVATIONS[neuron.activation](z)
         if y is not z:

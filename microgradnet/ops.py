@@ -43,7 +43,7 @@ class Op(str):
     partials: Partials
     domain: str  # where it is defined, in words
     exponent: float | None  # of a power with a fixed exponent
-    recorder: Callable[..., Any] | None  # records it on Values; written from this row, again when the rule changes
+    recorder: Callable[..., Any]  # records it on Values; itself until one is written, and again when the row changes
 
     def __new__(
         cls,
@@ -60,8 +60,8 @@ class Op(str):
 
     def __setattr__(self, name: str, content: Any) -> None:
         super().__setattr__(name, content)
-        if name == "partials":
-            self.recorder = None
+        if name in ("value", "partials"):
+            self.recorder = self
 
     def __call__(self, *operands: Any) -> Any:
         for operand in operands:

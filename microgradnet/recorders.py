@@ -111,19 +111,19 @@ def _write(op: Op, scope: dict[str, Any], parameters: str, **sides: str) -> Call
     else:
         partials = "; ".join([f"{slot} = {p.text(spelling, name)}" for slot, p in zip(slots, rule, strict=True)])
     source = _RECORDER.format(
-        bound=", ".join(["op", *[f"k{i + 1}" for i in range(len(bound))]]),
+        bound=", ".join(["op", "value", *[f"k{i + 1}" for i in range(len(bound))]]),
         parameters=parameters,
         operands="".join(
             [text.format(side=side, x=x) for (side, text), x in zip(sides.items(), operands, strict=True)]
         ),
-        value=_OPERATORS.get(id(op), "op.value({}, {})" if len(operands) == 2 else "op.value({})").format(*operands),
+        value=_OPERATORS.get(id(op), "value({}, {})" if len(operands) == 2 else "value({})").format(*operands),
         sides=", ".join(sides),
         second="right" if "right" in sides else "node.d_second = None",
         partials=partials,
     )
     found: dict[str, Any] = {}
     exec(_code(source), scope, found)
-    return found["make"](op, *bound)  # type: ignore[no-any-return]
+    return found["make"](op, op.value, *bound)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1024)

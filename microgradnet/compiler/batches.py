@@ -25,21 +25,17 @@ def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -
         raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input{hint}")
     rows: list[Numbers] = []
     K = -1
-    for data, width in zip(batch, widths, strict=True):
-        if type(data) is not np.ndarray or data.dtype != dtype or data.ndim != 2 or data.shape[1] != width:
-            data = _converted(data, len(rows) + 1, width, dtype)
-        if len(data) != K:
-            K = _count(data, K)
+    for j, data in enumerate(batch):
+        if type(data) is not np.ndarray or data.dtype is not dtype or data.ndim != 2 or data.shape[1] != widths[j]:
+            data = _converted(data, j + 1, widths[j], dtype)
+        if K == -1:
+            K = len(data)
+        elif len(data) != K:
+            raise ValueError(f"the inputs have {K} and {len(data)} samples: give each as many")
         rows.append(data)
-    return rows, abs(K)  # 1 without inputs
-
-
-def _count(data: Numbers, before: int) -> int:
-    if before != -1:
-        raise ValueError(f"the inputs have {before} and {len(data)} samples: give each as many")
-    if len(data) == 0:
+    if K == 0:
         raise ValueError("an empty batch arrived: give at least one sample")
-    return len(data)
+    return rows, abs(K)  # 1 without inputs
 
 
 def _converted(data: Any, j: int, width: int, dtype: np.dtype[Any]) -> Numbers:
@@ -66,7 +62,7 @@ def cast(numbers: Any, dtype: np.dtype[Any], what: str) -> Numbers:
 
 def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
     """Numbers for all parameters as one flat array; a TypeError or ValueError for what does not fit."""
-    if type(theta) is np.ndarray and theta.dtype == dtype and theta.shape == (count,) and theta.flags.c_contiguous:
+    if type(theta) is np.ndarray and theta.dtype is dtype and theta.shape == (count,) and theta.flags.c_contiguous:
         return theta
     numbers = np.ascontiguousarray(cast(as_array(theta, "theta"), dtype, "theta"))
     if numbers.shape != (count,):

@@ -131,15 +131,24 @@ def _slopes_along(function: Callable[..., Value], point: list[float], i: int, at
         noise = sum(abs(d) * _noise(node) for node, d in zip(order, grad(output, order), strict=True))
         return Estimate(output.data, noise)
 
-    value, noise = f(point[i])
+    def f_where_sharp(t: float) -> Estimate:
+        if _is_blurred(found := f(t)):
+            raise ArithmeticError("use no such step")
+        return found
+
+    here = f(point[i])
+    value = here.number
     if value != at_point and (value == value or at_point == at_point):  # NaN again is no change
         raise ValueError(
             f"the function gave {at_point} at the point, and {value} when called again: draw random numbers, and keep "
             "what changes, outside of it"
         )
-    if noise > 1e-6 * max(1.0, abs(value)):  # too few digits are right to see how the function changes
-        return []
-    return slopes(f, point[i])
+    return [] if _is_blurred(here) else slopes(f_where_sharp, point[i])
+
+
+def _is_blurred(value: Estimate) -> bool:
+    """Whether too few digits are right to see how the function changes."""
+    return value.bound > 1e-6 * max(1.0, abs(value.number))
 
 
 def _check_partials(order: list[Value]) -> tuple[list[str], list[str]]:
