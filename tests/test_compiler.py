@@ -307,11 +307,9 @@ def test_missing_derivative_is_an_error_of_the_gradient_alone(function, op, K):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_sigmoids_far_out_are_no_error_and_hide_no_nan(dtype):
-    """e⁻ˣ is cut off before it overflows, in any company."""
+    """Where e⁻ˣ overflows, the sigmoid is 0, in any company."""
     fast = m.compile(lambda x: x[0].sigmoid(), 1, dtype=dtype)
-    y = fast([-1e4, 0.0, 1e4])
-    assert 0.0 < y[0] < 1e-37
-    assert (y[1:] == [0.5, 1.0]).all()
+    assert fast([-1e4, 0.0, 1e4]).tolist() == [0.0, 0.5, 1.0]
     for X in ([-1e4, np.nan], [np.nan, -1e4]):
         with pytest.raises(ValueError, match="of input 1 is NaN"):
             fast(X)
