@@ -296,19 +296,19 @@ def test_every_operation_compiles(name):
 # Graphs in which something is irregular, one by one: of ten parameters and six inputs.
 
 
-def vectors_that_several_layers_take(p, x):
+def shared_vectors(p, x):
     y = [dot(p[i : i + 2], x[:2], p[i + 4]).sigmoid() for i in range(3)]
     z = [dot(p[i : i + 5], [*y, *x[:2]]).sigmoid() for i in range(2)]
     return dot(p[:8], [*y, *z, *y]).sin() + sum(y_i.exp() for y_i in y[1:]) + dot(p[3:7], [*z, *z], p[9]).cos()
 
 
-def sums_used_by_sums_and_dots(p, x):
+def shared_sums(p, x):
     weight, bias, seen = p[0] + p[1], p[2] + p[3] + x[0], x[1] + x[2]
     dots = dot([weight], [x[3]]).sin() * dot([p[4]], [seen]).cos() * dot([p[5]], [x[4]], bias).exp()
     return dots + (weight + x[5]).sin() + (seen + p[6]).cos() + (bias + p[7]).tanh()
 
 
-def autoencoder_with_tied_weights(p, x):
+def tied_autoencoder(p, x):
     code = [dot(p[3 * i : 3 * i + 3], x[:3], p[6 + i]).sigmoid() for i in range(2)]
     return m.cross_entropy([dot([p[j], p[3 + j]], code, p[7 + j]).sigmoid() for j in range(3)], [x[0], 0.25, x[1]])
 
@@ -323,13 +323,7 @@ def negated_sigmoids(p, x):
     return minus.sigmoid() + (-p[0]).sigmoid() * (-x[0]).tanh() + (-minus).sigmoid() + minus.softplus()
 
 
-FUNCTIONS = (
-    vectors_that_several_layers_take,
-    sums_used_by_sums_and_dots,
-    autoencoder_with_tied_weights,
-    gradient_penalty,
-    negated_sigmoids,
-)
+FUNCTIONS = shared_vectors, shared_sums, tied_autoencoder, gradient_penalty, negated_sigmoids
 IRREGULAR = {function.__name__: function for function in FUNCTIONS} | {
     "vectors with gaps": lambda p, x: sum(dot(p[:2], [x[i], x[i + 3]], p[2]).tanh() for i in range(3)),
     "one that many take": lambda p, x: sum(

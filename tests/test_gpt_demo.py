@@ -34,18 +34,6 @@ def test_the_model_is_the_one_in_arrays():
     )
 
 
-def test_names_are_invented_letter_by_letter():
-    """Certain chances give a certain name, which ends at the boundary."""
-
-    def chances(X):
-        P = np.zeros((len(X), demo.POSITIONS, demo.TOKENS))
-        for t, letter in enumerate("lima" + demo.BOUNDARY + "x" * (demo.POSITIONS - 5)):
-            P[:, t, demo.LETTERS.index(letter)] = 1.0
-        return P.reshape(len(X), -1)
-
-    assert demo.invent(chances, 2, np.random.default_rng(0)) == ["lima", "lima"]
-
-
 @pytest.mark.slow
 def test_a_quick_run_learns(tmp_path):
     """From about ln 27 to well below; on names it has not seen, too."""
