@@ -43,7 +43,7 @@ def test_the_readme_gets_the_figures_and_keeps_the_rest(tmp_path):
     assert rows == ["| net | 2.00 ms | 0.50 | 2.50 |", "| chain | 1.00 s | – | – |"]
 
 
-@pytest.mark.parametrize("wrong", [[1.0, 2.0 + 1e-11], [1.0], [1.0, np.nan]])
+@pytest.mark.parametrize("wrong", [[1.0, 2.0 + 1e-11], [[1.0, 2.0]], [1.0, np.nan]])
 def test_who_computes_something_else_is_not_compared(wrong):
     """It stops the demo instead of getting a figure."""
     measuring.check_same("a peer", [1.0, 2.0 + 1e-13], [1.0, 2.0])
