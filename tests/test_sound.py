@@ -6,6 +6,7 @@ import random
 import sys
 
 import numpy as np
+import oracles
 import pytest
 
 import microgradnet as m
@@ -85,6 +86,30 @@ def test_sums_are_taken_in_the_order_in_which_they_are_written(function, K):
     y = function([Value(number) for number in numbers]).data
     assert y != 0.0
     assert compile(function, 3)([numbers] * K).tolist() == [y] * K
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus"])
+def test_derivatives_keep_their_digits_for_every_float(name, order):
+    """Near 0, where σ(−x) − σ(x) would cancel, and in the tails: 8 ulp, eagerly, in forward mode and compiled."""
+    w = Value(0.0)
+
+    def derivative(x, order):
+        y = ops.named(name)(w + x)
+        for _ in range(order):
+            (y,) = m.grad(y, [w], create_graph=True)
+        return y
+
+    fast = compile(lambda x: derivative(x[0], order), 1)
+    before = compile(lambda x: derivative(x[0], order - 1), 1)
+    for x in [0.0, 5e-324, 1e-300, 1e-160, 1e-16, 1e-8, 1e-3, 0.5, 1.0, 2.0, 20.0, 36.0, 300.0, 700.0, 745.0]:
+        for point in (x, -x):
+            exact = oracles.derivative(name, (point,), *[0] * order) if order else float(oracles.exactly(name, (point,)))
+            found = [derivative(point, order).data, *[fast([[point]] * K)[-1] for K in BATCHES]]
+            if order:
+                found += [before.value_and_grad([[point]] * K)[1][0] for K in BATCHES]
+                found.append(m.jvp(derivative(point, order - 1), {w: 1.0}))
+            assert max([abs(y - exact) for y in found]) <= 8 * math.ulp(exact), f"{found} at {point}, not {exact}"
 
 
 # Random programs with factors far apart. A sum in any order is off by at most n U Σ|terms|, and a function by a few last

@@ -38,12 +38,12 @@ class Symbol(Arithmetic):
 class Statements:
     """Operations on symbols and numbers. Equal operations are stated once, trivial ones not at all.
 
-    sigmoid_in_halves: write σ(x) as 1 / (1 + e⁻ˣ), and the σ(−x) of a slope as e⁻ˣ σ(x), which overflows for x < −709.
+    σ(x) is written as y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) as y times e y = σ(−x), and so is σ(−x) if σ(x) is known: for
+    x < −709, e overflows.
     `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
     """
 
-    def __init__(self, sigmoid_in_halves: bool = False) -> None:
-        self._in_halves = sigmoid_in_halves
+    def __init__(self) -> None:
         self.backward = False  # whether derivatives are being computed
         self.operations: list[tuple[Op | None, tuple[Any, ...]]] = []
         self._known: dict[Any, Symbol] = {}
@@ -67,14 +67,16 @@ class Statements:
                 return b if op is ops.add else self.add(ops.neg, b)
         if op == "**1":
             return operands[0]
-        if op is ops.sigmoid and self._in_halves:
+        if op is ops.sigmoid or op is ops.sigmoid_slope:
             (x,) = operands
             opposite = self._opposite(x)
-            if opposite is not None and (ops.sigmoid, opposite.number) in self._known:
-                e = self.add(ops.exp, self.add(ops.neg, opposite))
-                return self.add(ops.mul, e, self.add(ops.sigmoid, opposite))
-            y = self.add(ops.div, 1.0, self.add(ops.add, 1.0, self.add(ops.exp, self.add(ops.neg, x))))
-            return self._known.setdefault((ops.sigmoid, x.number), y)
+            turned = opposite is not None and (ops.sigmoid, opposite.number) in self._known
+            x = opposite if turned else x
+            e = self.add(ops.exp, self.add(ops.neg, x))
+            y = self._known.setdefault((ops.sigmoid, x.number), self.add(ops.div, 1.0, self.add(ops.add, 1.0, e)))
+            if op is ops.sigmoid_slope:
+                return self.add(ops.mul, y, self.add(ops.mul, e, y))
+            return self.add(ops.mul, e, y) if turned else y
         return self._statement(op, operands)
 
     def _opposite(self, x: Symbol) -> Symbol | None:
@@ -248,7 +250,7 @@ def python_programs(
     python = Python()
     text = []
     for name in ("value", "value_and_gradient"):
-        statements = Statements(sigmoid_in_halves=True)
+        statements = Statements()
         vectors = {"theta": parameters, **dict(zip(names, inputs, strict=True))}
         leaves = {
             value: statements.given(f"{vector}{i}")
