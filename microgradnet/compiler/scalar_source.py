@@ -69,22 +69,22 @@ class Statements:
             return operands[0]
         if op is ops.sigmoid or op is ops.sigmoid_slope:
             (x,) = operands
-            opposite = self._opposite(x)
-            turned = opposite is not None and (ops.sigmoid, opposite.number) in self._known
-            x = opposite if turned else x
+            opposite = self._opposite_of_a_sigmoid(x)
+            x = x if opposite is None else opposite
             e = self.add(ops.exp, self.add(ops.neg, x))
             y = self._known.setdefault((ops.sigmoid, x.number), self.add(ops.div, 1.0, self.add(ops.add, 1.0, e)))
             if op is ops.sigmoid_slope:
                 return self.add(ops.mul, y, self.add(ops.mul, e, y))
-            return self.add(ops.mul, e, y) if turned else y
+            return y if opposite is None else self.add(ops.mul, e, y)
         return self._statement(op, operands)
 
-    def _opposite(self, x: Symbol) -> Symbol | None:
-        """The symbol of which this one is the negative, if that is plain to see."""
+    def _opposite_of_a_sigmoid(self, x: Symbol) -> Symbol | None:
+        """The symbol of which this one is the negative, if that is plain to see and its σ is known."""
         op, operands = self.operations[x.number]
+        opposite = operands[0] if op is ops.neg else None
         if op is ops.mul and type(operands[0]) is float:
-            return self._known.get((op, repr(-operands[0]), operands[1].number))
-        return operands[0] if op is ops.neg else None
+            opposite = self._known.get((op, repr(-operands[0]), operands[1].number))
+        return opposite if opposite is not None and (ops.sigmoid, opposite.number) in self._known else None
 
     def _product(self, a: Any, b: Any) -> Any:
         for number, other in ((a, b), (b, a)):
