@@ -86,7 +86,7 @@ def _sigmoid(x: float) -> float:
 
 
 def _sigmoid_slope(x: float) -> float:
-    e = math.exp(x if x < 0.0 else -x)
+    e = math.exp(x if x < 0.0 else -x)  # -abs(x) would take longer
     s = 1.0 + e
     return e / (s * s)
 

@@ -27,11 +27,7 @@ function sigmoid(x) {
   return e / (1 + e);
 }
 
-function sigmoidSlope(x) {
-  const e = Math.exp(-Math.abs(x)), s = 1 + e;
-  return e / (s * s);
-}
-
+const sigmoidSlope = (x, e = Math.exp(-Math.abs(x))) => e / ((1 + e) * (1 + e));
 const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const step = x => x !== x ? x : x >= 0 ? 1 : 0;
 const relu = x => x > 0 || x !== x ? x : 0;
