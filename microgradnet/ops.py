@@ -86,9 +86,10 @@ def _sigmoid(x: float) -> float:
 
 
 def _sigmoid_slope(x: float) -> float:
-    e = math.exp(x if x < 0.0 else -x)  # -abs(x) would take longer
-    s = 1.0 + e
-    return e / (s * s)
+    try:
+        return 0.5 / (1.0 + math.cosh(x))
+    except OverflowError:
+        return math.exp(-abs(x))
 
 
 def _softplus(x: float) -> float:
