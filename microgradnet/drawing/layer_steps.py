@@ -74,12 +74,12 @@ class _Lecture:
         """The number of the layer, and the formulas."""
         layer = calls[0].layer
         q, inputs = f"⁽{superscript(layer.number)}⁾", self._inputs(calls)
-        miracle = self._miracle(calls)
+        delta, error = self._delta(layer), f"∂{self._graph.result_name}/∂"
+        miracle = self._miracle(calls, delta, f"y{q}")
         found = {call.y[z].op if z in call.y else None for call in calls for z in call.z}
         op = ops.sigmoid if miracle else found.pop() if len(found) == 1 else "f"
         y, slope = (f"z{q}", "") if op is None else _activation(op, f"z{q}")
-        delta, error = self._delta(layer), f"∂{self._graph.result_name}/∂"
-        backward = miracle.format(delta=delta, y=f"y{q}") if miracle else f"{delta} = {slope}{self._above(calls, q)}"
+        backward = miracle or f"{delta} = {slope}{self._above(calls, q)}"
         many = "Σₖ " if len(calls) > 1 else ""
         equal = "=" if self._nothing_else_uses_the_parameters(calls) else "gets"
         gradients = [f"{error}A{q} {equal} {many}{delta} {inputs if inputs == 'x' else f'({inputs})'}ᵀ"]
@@ -122,14 +122,14 @@ class _Lecture:
             return f"∂{self._graph.result_name}/∂{'y' if calls[0].y else 'z'}{q}"
         return f"(A⁽{superscript(layers[0].number)}⁾)ᵀ {self._delta(layers[0])}"
 
-    def _miracle(self, calls: list[LayerCall]) -> str:
+    def _miracle(self, calls: list[LayerCall], delta: str, y: str) -> str:
         """How δ follows from y under the cross-entropy of a sigmoid, whose graph goes straight on from z; else nothing."""
         uses = [use for call in calls for z in call.z for use in self._uses.get(z, [(z, 0)])]
         if any(head.op is not ops.cross_entropy or place != 0 for head, place in uses):
             return ""
         if all(self._is_summed(head) for head, _ in uses):
-            return "{delta} = {y} − r: σ′ cancels"
-        return "{delta} = ∂%s/∂c · ({y} − r), c the cross-entropy: σ′ cancels" % self._graph.result_name
+            return f"{delta} = {y} − r: σ′ cancels"
+        return f"{delta} = ∂{self._graph.result_name}/∂c · ({y} − r), c the cross-entropy: σ′ cancels"
 
     def _is_summed(self, node: Value) -> bool:
         """Whether the result is this number plus others, so that its gradient is 1."""
@@ -143,9 +143,7 @@ class _Lecture:
     def _nothing_else_uses_the_parameters(self, calls: list[LayerCall]) -> bool:
         inside = {z for call in calls for z in call.z}
         own = {p for z in inside for p in z.parents[: 1 + len(z.parents) // 2] if p.op is not ops.constant}
-        return all(
-            len(self._uses[p]) == len(calls) and all(head in inside for head, _ in self._uses[p]) for p in own
-        )
+        return all(len(self._uses[p]) == len(calls) and all(head in inside for head, _ in self._uses[p]) for p in own)
 
 
 def _outputs(call: LayerCall) -> tuple[Value, ...]:

@@ -167,7 +167,7 @@ function show(step) {
   const [sentence, lines] = story(now);
   find("story").firstElementChild.textContent = sentence;
   find("story").firstElementChild.className = byLayer && now.layer ? "lecture" : "";
-  find("story").lastElementChild.className = lines.length > 6 ? "many" : "";
+  find("story").lastElementChild.className = lines.length > 4 ? "many" : "";
   find("story").lastElementChild.replaceChildren(...lines.map(line =>
     Object.assign(document.createElement("li"), {textContent: line, className: now.kind === "start" ? "note" : ""})));
   find("counter").textContent = counted(multiplied(done));
