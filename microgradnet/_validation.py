@@ -5,7 +5,8 @@ Everything else is refused with an error that says what arrived, what was wanted
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+_USUAL = {float, int}
 _HINTS = {
     "Value": "a Value holds one number, not a Value: use it as it is, or take its .data",
     "str": "convert it with float(...)",
@@ -23,16 +25,17 @@ _HINTS = {
     "list": "a Value holds one number: make one Value per element",
     "tuple": "a Value holds one number: make one Value per element",
 }
+_IN_A_LIST = "put its items in a list, as in list(…)"
 
 
 def as_number(x: Any) -> float:
     """A float from an int, a float or a NumPy real scalar; a TypeError for anything else."""
-    if isinstance(x, (float, int, np.floating, np.integer)) and not isinstance(x, bool):
+    if type(x) in _USUAL or (isinstance(x, (float, int, np.floating, np.integer)) and not isinstance(x, bool)):
         try:
             return float(x)
         except OverflowError:
             raise OverflowError("an integer beyond 1.8e308 does not fit a float") from None
-    hint = _HINTS.get(type(x).__name__, "convert it to a float")
+    hint = _IN_A_LIST if is_iterator(x) else _HINTS.get(type(x).__name__, "convert it to a float")
     raise TypeError(f"{describe(x)} arrived where a real number was wanted: {hint}")
 
 
@@ -40,10 +43,34 @@ def describe(x: object) -> str:
     """Type and value in a few words, for an error message."""
     if isinstance(x, np.ndarray):
         return f"an array of shape {x.shape}"
+    if is_iterator(x):
+        return f"a {type(x).__name__}, whose items can be taken only once,"
     text = repr(x)
-    if text.startswith(type(x).__name__):
-        return text
-    return f"{type(x).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return text if text.startswith(type(x).__name__) else f"{type(x).__name__} {shortened(text)}"
+
+
+def shortened(text: str) -> str:
+    """At most 60 characters of a text."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, as in "1 input" and "2 inputs"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def check_call(function: Any, count: int, remedy: str) -> None:
+    """A TypeError that names the remedy, unless a function can be called with so many arguments."""
+    if not callable(function):
+        raise TypeError(f"{describe(function)} arrived where a function was wanted: {remedy}")
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError as error:
+        raise TypeError(
+            f"the function cannot be called with {counted(count, 'argument')} ({error}): {remedy}"
+        ) from None
+    except ValueError:
+        pass  # a function in C, which does not tell
 
 
 def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> Exception:
@@ -55,10 +82,48 @@ def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> E
     return type(error)(f"cannot take {what}'{op}' of {' and '.join(names)}{where}")
 
 
-def is_masked(data: Any) -> bool:
-    """Whether data are a masked array, or a sequence with one in it, whose hidden numbers NumPy would use."""
-    rows = data if isinstance(data, (list, tuple)) else ()
-    return isinstance(data, np.ma.MaskedArray) or any(isinstance(row, np.ma.MaskedArray) for row in rows)
+def is_iterator(x: object) -> bool:
+    """Whether its items can be taken only once, as those of a generator or a `map`."""
+    return hasattr(x, "__next__")
+
+
+_ITEM_HINTS = {
+    "Value": "take the .data of each; the numbers of a compiled function's parameters are its .theta()",
+    "str": "number classes 0, 1, …, and convert numbers with np.array(…, float)",
+    "complex": "only real numbers are differentiated: take .real or .imag",
+    "NoneType": "give numbers in its place",
+}
+
+
+def as_array(numbers: Any, name: str) -> npt.NDArray[Any]:
+    """Data as an array of real numbers; an array of bools as 0 and 1.
+
+    A TypeError for anything else: masked arrays, of which NumPy would use the hidden numbers, and iterators among them; a
+    ValueError for rows of different lengths.
+    """
+    rows = numbers if isinstance(numbers, (list, tuple)) else ()
+    if isinstance(numbers, np.ma.MaskedArray) or any(isinstance(row, np.ma.MaskedArray) for row in rows):
+        raise TypeError(f"{name} is a masked array: fill in its masked numbers, or drop those samples")
+    if is_iterator(numbers):
+        raise TypeError(f"{describe(numbers)} arrived as {name}: {_IN_A_LIST}")
+    try:
+        array = np.asarray(numbers)
+    except ValueError:
+        raise ValueError(f"the rows of {name} have different lengths: every sample needs as many numbers") from None
+    if array.dtype.kind == "b" and hasattr(numbers, "dtype"):  # of a comparison; a list of bools may be a mistake
+        return array.astype(np.int8)
+    if array.dtype.kind not in "fiu" and array.size > 0:
+        items = array.ravel().tolist()
+        item = next((x for x in items if type(x) not in (float, int)), items[0])
+        hint = _ITEM_HINTS.get(type(item).__name__, "convert it with np.array(…, float)")
+        such = f", such as {describe(item).rstrip(',')}," if array.dtype == object else ""
+        raise TypeError(f"{name} holds {array.dtype}{such} where numbers were wanted: {hint}")
+    return array
+
+
+def one_hot(classes: int) -> str:
+    """How class labels become targets, for an error message."""
+    return f"class labels become targets with np.eye({classes})[labels]"
 
 
 def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -67,14 +132,7 @@ def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np
     Raises a TypeError unless it holds numbers, and a ValueError for rows of different lengths, for no rows at all, and
     for NaN or infinite entries, of which it names the first.
     """
-    if is_masked(numbers):
-        raise TypeError(f"{name} is a masked array: fill in its masked numbers, or drop those samples")
-    try:
-        array = np.asarray(numbers)
-    except ValueError:
-        raise ValueError(f"the rows of {name} differ in length: every sample needs as many numbers") from None
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} holds {array.dtype} where numbers were wanted: convert it with .astype(float)")
+    array = as_array(numbers, name)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -95,52 +153,96 @@ _POINTS = (0.5, 1.5, -0.5, 30.0, -2.25, 0.015625, 700.0)
 
 
 def check_row(
-    name: str, value: Callable[..., Any], array: Callable[..., Any] | None, partials: Callable[..., Any]
+    name: str, value: Callable[..., Any], array: Callable[..., Any] | None, partials: Callable[..., Any], count: int
 ) -> None:
     """A TypeError unless an operation has the form of a row, tried at those of several points that are in its domain.
 
-    One or two operands; a float as its value; as its partials a tuple with a real number for each operand; an array form
-    that gives the same values and writes them into `out`.
+    count: of its operands, one or two. A float as its value, the same one at 0.0 and -0.0; as its partials a tuple with a real number for
+    each operand; an array form that gives the same values and writes them into `out`. A ValueError if no point is in its
+    domain.
     """
-    import inspect
-
-    count = sum(p.default is p.empty for p in inspect.signature(partials).parameters.values()) - 1
     if count not in (1, 2):
         raise TypeError(
             f"the partials of {name!r} take {count + 1} arguments: let them take one or two operands and the result"
         )
     inside: list[list[float]] = []
     values = []
-    for point in [[x, 0.75 * x][:count] for x in _POINTS]:
-        at = " and ".join(map(repr, point))
-        try:
-            y = value(*point)
-        except (ValueError, ArithmeticError):
-            continue  # outside the domain
-        if not isinstance(y, float) or y != y:
-            raise TypeError(
-                f"the value of {name!r} is {describe(y)} at {at}: give a float, or raise a ValueError outside the domain"
-            )
-        inside.append(point)
-        values.append(y)
-        try:
-            slopes = partials(*point, y)
-        except (ValueError, ArithmeticError):
-            continue
-        if not isinstance(slopes, tuple) or len(slopes) != count:
-            raise TypeError(
-                f"the partials of {name!r} are {slopes!r}: give a tuple of {count}, as in `return (slope,)`"
-            )
-        for slope in slopes:
-            if not isinstance(slope, (float, int, np.floating, np.integer)):
-                raise TypeError(f"a partial of {name!r} is {describe(slope)} at {at}: give a real number")
-    if array is not None and inside:
+    points = [[x, *rest][:count] for x in _POINTS for rest in ([0.75 * x], [1.5 * abs(x)])[:count]]
+    for point in points:
+        y = _value(name, value, point)
+        if y is not None:
+            inside.append(point)
+            values.append(y)
+            _check_partials(name, partials, point, y)
+    if not inside:
+        raise ValueError(
+            f"the value of {name!r} raises an error at each point tried ({'; '.join(map(_text, points))}), so nothing of the "
+            "row can be checked: shift or widen its domain"
+        )
+    _check_zeros(name, value, count)
+    if array is not None:
         _check_array_form(name, array, np.array(inside).T[:, :, None], np.array(values)[:, None])
+
+
+def _value(name: str, value: Callable[..., Any], point: list[float]) -> float | None:
+    """The value at a point; None outside the domain."""
+    y = _tried(f"the value of {name!r}", "outside the domain", value, point)
+    if y is not None and (not isinstance(y, float) or y != y):
+        raise TypeError(
+            f"the value of {name!r} is {describe(y)} at {_text(point)}: give a float, or raise a ValueError outside the domain"
+        )
+    return y
+
+
+def _check_partials(name: str, partials: Callable[..., Any], point: list[float], y: float) -> None:
+    slopes = _tried(f"the partials of {name!r}", "where there are none", partials, point, y)
+    if slopes is None:
+        return
+    if not isinstance(slopes, tuple) or len(slopes) != len(point):
+        raise TypeError(
+            f"the partials of {name!r} are {slopes!r}: give a tuple of {len(point)}, as in `return (slope,)`"
+        )
+    for slope in slopes:
+        if isinstance(slope, bool) or not isinstance(slope, (float, int, np.floating, np.integer)) or slope != slope:
+            raise TypeError(
+                f"a partial of {name!r} is {describe(slope)} at {_text(point)}: give a real number, or raise a ValueError "
+                "where there is none"
+            )
+
+
+def _check_zeros(name: str, value: Callable[..., Any], count: int) -> None:
+    """A row that tells 0.0 from -0.0 is refused: compiled sums leave out 0.0, and -0.0 + 0.0 is 0.0."""
+    for point in ([0.0, 0.75], [0.75, 0.0], [0.0, 0.0]):
+        plus = _value(name, value, point[:count])
+        minus = _value(name, value, [x or -0.0 for x in point[:count]])
+        if plus != minus:
+            raise TypeError(
+                f"the value of {name!r} at 0.0 is {plus}, and at -0.0 it is {minus}, but a compiled sum does not keep the "
+                "sign of a zero: add 0.0 to the operand in the row"
+            )
+
+
+def _tried(what: str, where: str, function: Callable[..., Any], point: list[float], *y: float) -> Any:
+    """What a function of a row gives at a point; None if it raises what it should, and a TypeError if it fails otherwise."""
+    try:
+        return function(*point, *y)
+    except (ValueError, ArithmeticError):
+        return None
+    except Exception as error:  # a user's function can fail in any way
+        failure = f"{type(error).__name__}: {error}"
+        raise TypeError(f"{what} failed at {_text(point)} ({failure}): raise a ValueError {where}") from error
+
+
+def _text(point: Sequence[float]) -> str:
+    return " and ".join(map(repr, point))
 
 
 def _check_array_form(name: str, array: Callable[..., Any], operands: Any, values: Any) -> None:
     what = f"the array form of {name!r}"
-    remedy = "give one like NumPy's functions, or None to go through the numbers one by one"
+    remedy = (
+        "give one like NumPy's functions, as in lambda x, out=None: np.square(x, out=out), or None to go through the numbers "
+        "one by one"
+    )
     out, aliased = np.full_like(values, np.nan), [operands.copy() for _ in operands]
     with np.errstate(all="ignore"):
         try:

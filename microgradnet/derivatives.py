@@ -202,8 +202,9 @@ def _rules(node: Value) -> list[Any]:
     That is for constants, and where the rule is the number 0, as that of `step` and of `detach` is.
     """
     if not _unchanged(node):
+        what = "a leaf" if ops.is_built_in(node.op) else f"the row {str(node.op)!r} was changed, or a leaf"
         raise RuntimeError(
-            f"a leaf under {node!r} ('{node.op}') was assigned after it was used: second derivatives would mix old and "
+            f"{what} under {node!r} ('{node.op}') was assigned after it was used: second derivatives would mix old and "
             "new numbers; compute the output again"
         )
     parents = node.parents

@@ -4,6 +4,9 @@ What the first three compute is stated in `ops`; here are their arguments, and h
 are written with operations of the table, so what follows from a row holds for them as well.
 """
 
+# A recorder gives a Value.
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,7 +16,7 @@ from typing import Any
 
 from . import ops
 from .graph import Constants
-from .value import Operand, Value, as_value, as_values, binary, empty_node, flat
+from .value import Operand, Value, as_value, as_values, empty_node, flat
 
 
 def maximum(a: Operand, b: Operand) -> Value:
@@ -24,7 +27,7 @@ def maximum(a: Operand, b: Operand) -> Value:
     >>> a.grad, b.grad
     (0.0, 1.0)
     """
-    return binary(ops.maximum)(as_value(a), as_value(b))
+    return ops.maximum.recorder(as_value(a), as_value(b))
 
 
 def minimum(a: Operand, b: Operand) -> Value:
@@ -33,7 +36,7 @@ def minimum(a: Operand, b: Operand) -> Value:
     >>> minimum(Value(2.0), 3).data
     2.0
     """
-    return binary(ops.minimum)(as_value(a), as_value(b))
+    return ops.minimum.recorder(as_value(a), as_value(b))
 
 
 def dot(weights: Sequence[Operand], inputs: Sequence[Operand], bias: Operand = 0.0) -> Value:
@@ -97,7 +100,7 @@ def log_of_powers(d: Sequence[Value]) -> Value:
     zeros = [d_j.step() for d_j in d]
     k = reduce(add, zeros)
     rest = reduce(add, [d_j.exp() - zero for d_j, zero in zip(d, zeros, strict=True)])
-    return k.log() + ops.xlog1my(1.0, -rest / k)  # type: ignore[no-any-return]
+    return k.log() + ops.xlog1my(1.0, -rest / k)
 
 
 def _some(values: Sequence[Operand], name: str) -> tuple[Value, ...]:
@@ -116,20 +119,24 @@ def dot_inputs(inputs: Sequence[Operand]) -> tuple[tuple[Value, ...] | Constants
     """The inputs of a `dot` as a node keeps them, and their numbers with a 1 for the bias."""
     kinds = {*map(type, inputs)}
     if kinds == _FLOATS:
-        x = [*inputs, 1.0]
-        return Constants(x), x  # type: ignore[arg-type, return-value]  # floats alone
+        x: list[Any] = [*inputs, 1.0]
+        return Constants(x), x
     values: Any = tuple(inputs) if kinds == _VALUES else as_values(inputs)
-    return values, [*[value._data for value in values], 1.0]
+    x = [value._data for value in values]
+    x.append(1.0)
+    return values, x
 
 
 def dot_node(weights: Sequence[Operand], bias: Operand, inputs: tuple[Value, ...] | Constants, x: list[float]) -> Value:
     """The `dot` of weights and bias with inputs that `dot_inputs` made."""
     first: Any = (*weights, bias)
     try:
-        w = [weight._data for weight in first]
+        w: Any = [weight._data for weight in first if weight.first is None]
     except AttributeError:  # plain numbers among them
         first = as_values(first)
-        w = [weight._data for weight in first]
+        w = [weight._data for weight in first if weight.first is None]
+    if len(w) != len(first):  # computed weights
+        w = tuple([weight._data for weight in first])
     if len(w) != len(x):
         raise ValueError(f"{len(w) - 1} weights met {len(x) - 1} inputs: give one weight per input")
     op = ops.dot

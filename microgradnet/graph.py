@@ -11,8 +11,9 @@ that record nodes, know how:
     first, second      the operands. A leaf has none (None, None), a unary operation the first, a binary operation both.
                        Each is a node or a float: a plain number, which is made a node when `parents` is first read. A
                        `dot` has a tuple of the weights and the bias, and a tuple of the inputs, or `Constants`.
-    d_first, d_second  the local derivatives ∂node/∂operand, as recorded. A `dot` has two lists: the inputs' numbers and
-                       a 1; the numbers of the weights and the bias.
+    d_first, d_second  the local derivatives ∂node/∂operand, as recorded. A `dot` has a list of the inputs' numbers and
+                       a 1, and the numbers of the weights and the bias: a list if all of these are leaves, a tuple if
+                       some are computed. So the walk for a backward pass need not look at every weight.
 
 Two kinds of node have any number of operands, all in `first`, and an empty tuple in `second`: a node made by hand, with
 a tuple of partials in `d_first`, and a node whose derivatives do not exist, with an `Undefined` in `d_first`.
@@ -76,7 +77,7 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
     third of the time.
     """
     order: list[Any] = []
-    not_differentiable: set[Any] = set()
+    all_differentiable = True
     seen: set[Any] = set()
     stack: list[Any] = [root for root in reversed(roots) if root.first is not None]
     run: list[Any] = []  # a chain: each node is the only operand of the one before that is not a leaf
@@ -90,46 +91,52 @@ def differentiable_order(*roots: Any) -> tuple[list[Any], Undefined | None]:
             see(node)
             first, second = node.first, node.second
             if type(first) is tuple:
-                if not second and node.d_first.__class__ is Undefined:
-                    not_differentiable.add(node)
-                operands = first + second if type(second) is tuple else first
-                inner = [operand for operand in operands if operand.first is not None]
+                inner: Any = []
+                if type(node.d_second) is not list:
+                    inner += [operand for operand in first if operand.first is not None]
+                if type(second) is tuple:
+                    if not second and node.d_first.__class__ is Undefined:
+                        all_differentiable = False
+                    for operand in second:  # a comprehension would cost a call, before Python 3.12
+                        if operand.first is not None and operand not in seen:
+                            inner.append(operand)
                 if not inner:
                     append(node)
                     break
-                run.append(node)
-                for waiting in run:
-                    push(waiting)
-                    push(None)
-                run.clear()
                 inner.reverse()
-                node = inner.pop()
-                stack += inner
             elif second is None or type(second) is float or second.first is None:
                 if type(first) is float or first.first is None:
                     append(node)
                     break
                 extend(node)
                 node = first
+                continue
             elif type(first) is float or first.first is None:
                 extend(node)
                 node = second
+                continue
             else:
-                if run:
-                    for waiting in run:
-                        push(waiting)
-                        push(None)
-                    run.clear()
-                push(node)
-                push(None)
+                inner = None
+            if run:
+                for waiting in run:
+                    push(waiting)
+                    push(None)
+                run.clear()
+            push(node)
+            push(None)
+            if inner is None:
                 push(second)
                 node = first
+            else:
+                node = inner.pop()
+                stack += inner
         if run:  # what the chain ends in is in the order
-            order += reversed(run)
+            run.reverse()
+            order += run
             run.clear()
-    if not_differentiable:
-        return order, next(node.d_first for node in order if node in not_differentiable)
-    return order, None
+    if all_differentiable:
+        return order, None
+    return order, next(node.d_first for node in order if node.d_first.__class__ is Undefined)
 
 
 def backpropagate(order: list[Any]) -> None:
@@ -140,17 +147,18 @@ def backpropagate(order: list[Any]) -> None:
     """
     for node in reversed(order):
         grad, first, second = node.grad, node.first, node.second
-        if type(first) is tuple:
-            for operand, partial in zip(first, node.d_first, strict=True):
-                operand.grad += partial * grad
+        if second is None or type(second) is float:
+            first.grad = first.grad + node.d_first * grad
+        elif type(first) is tuple:
+            for operand, partial in zip(first, node.d_first):  # noqa: B905  # equally long
+                operand.grad = operand.grad + partial * grad
             if type(second) is tuple:
-                for operand, partial in zip(second, node.d_second[: len(second)], strict=True):
-                    operand.grad += partial * grad
+                for operand, partial in zip(second, node.d_second):  # noqa: B905  # the bias comes last
+                    operand.grad = operand.grad + partial * grad
         else:
             if type(first) is not float:
-                first.grad += node.d_first * grad
-            if second is not None and type(second) is not float:
-                second.grad += node.d_second * grad
+                first.grad = first.grad + node.d_first * grad
+            second.grad = second.grad + node.d_second * grad
 
 
 # The two general sweeps, mirror images of each other. Adjoints, tangents and partials can be anything that has * and +:

@@ -11,29 +11,38 @@ from typing import Any
 import numpy as np
 
 
+def sigmoids(x: Any, out: Any = None) -> Any:
+    """σ(x) = 1 / (1 + e⁻ˣ), and e^x / (1 + e^x) for x < 0: no exponential overflows."""
+    e = np.exp(-np.abs(x))
+    return np.divide(np.where(np.less(x, 0.0), e, 1.0), 1.0 + e, out=out)
+
+
+# A sigmoid and its slope share one exponential: e = e⁻ˣ, then σ(x) from e, then σ(-x) from both. Beyond x = -709 (-88 in
+# float32) e overflows, a floating-point error; then a program runs again with the functions of `APART`.
+
+
 def exp_minus(x: Any, out: Any = None) -> Any:
-    """e⁻ˣ; beyond x = -709 (-88 in float32) a floating-point error, for which `exp_minus_bounded` is the remedy."""
+    """e⁻ˣ."""
     return np.exp(np.negative(x, out=out), out=out)
 
 
-def exp_minus_bounded(x: Any, out: Any = None) -> Any:
-    """e⁻ˣ with x cut off at -709 (-88 in float32): it is never infinite, so that e⁻ˣ σ(x) is never ∞ · 0.
-
-    A compiled σ(x) therefore never falls below 1.2e-308; the scalar one falls to 0.
-    """
-    out = np.negative(x, out=out)
-    np.minimum(out, 709.0 if out.itemsize == 8 else 88.0, out=out)
-    return np.exp(out, out=out)
-
-
 def logistic(e: Any, out: Any = None) -> Any:
-    """1 / (1 + e): the sigmoid of x, from e = e⁻ˣ."""
+    """σ(x) = 1 / (1 + e), from e = e⁻ˣ."""
     return np.reciprocal(np.add(e, 1.0, out=out), out=out)
 
 
-def sigmoids(x: Any, out: Any = None) -> Any:
-    """σ(x) = 1 / (1 + e⁻ˣ)."""
-    return logistic(exp_minus_bounded(x, out=out), out=out)
+def opposite(e: Any, y: Any, out: Any = None) -> Any:
+    """σ(-x) = e y, from e = e⁻ˣ and y = σ(x)."""
+    return np.multiply(e, y, out=out)
+
+
+def _opposite_apart(x: Any, y: Any, out: Any = None) -> Any:
+    return sigmoids(np.negative(x), out=out)
+
+
+HALVES = {"exp_minus": exp_minus, "logistic": logistic, "opposite": opposite}
+APART = {"exp_minus": np.positive, "logistic": sigmoids, "opposite": _opposite_apart}
+"""The same three without a common exponential: what they pass on as e is x itself."""
 
 
 def softpluses(x: Any, out: Any = None) -> Any:
@@ -83,6 +92,12 @@ def first_largest(a: Any, out: Any = None) -> Any:
 def first_smallest(a: Any, out: Any = None) -> Any:
     """1 at the first smallest number of each column, 0 elsewhere."""
     return np.equal(np.arange(len(a))[:, None], a.argmin(axis=0), out=out)
+
+
+def vdot(a: Any, b: Any) -> Any:
+    """The sum of all products; unlike NumPy's, it raises a floating-point error where NumPy's other functions do."""
+    total = np.vdot(a, b)
+    return total if np.isfinite(total) else np.add.reduce(np.multiply(a, b), axis=None)
 
 
 def each(value: Callable[..., float]) -> Callable[..., Any]:

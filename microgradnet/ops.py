@@ -20,6 +20,7 @@ import math
 import operator
 from collections.abc import Callable
 from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Op(str):
     partials: Partials
     domain: str  # where it is defined, in words
     exponent: float | None  # of a power with a fixed exponent
-    recorder: Callable[..., Any] | None  # records it on Values; written from this row, again when the rule changes
+    recorder: Callable[..., Any]  # records it on Values; itself until one is written, and again when the row changes
 
     def __new__(
         cls,
@@ -59,8 +60,8 @@ class Op(str):
 
     def __setattr__(self, name: str, content: Any) -> None:
         super().__setattr__(name, content)
-        if name == "partials":
-            self.recorder = None
+        if name in ("value", "partials"):
+            self.recorder = self
 
     def __call__(self, *operands: Any) -> Any:
         for operand in operands:
@@ -155,7 +156,7 @@ sub: Op           = _row("-",             operator.sub,      np.subtract,       
 mul: Op           = _row("*",             operator.mul,      np.multiply,             lambda a, b, y: (b, a))
 div: Op           = _row("/",             operator.truediv,  np.divide,               lambda a, b, y: (1.0 / b, -y / b),                              "the divisor is not 0")
 neg: Op           = _row("neg",           operator.neg,      np.negative,             lambda x, y: (-1.0,))
-pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (b * pow_(a, b - 1.0), y * log(a)),             "the base is positive (unless the exponent is a plain number) and the result at most 1.8e308")
+pow_: Op          = _row("**",            _pow,              kernels.pows,            lambda a, b, y: (b * pow_(a, b - 1.0), y * log(a)),             "the base is positive (unless the exponent is a plain number), the result at most 1.8e308 and, for the derivative, base ** (exponent - 1) as well")
 exp: Op           = _row("exp",           math.exp,          np.exp,                  lambda x, y: (y,),                                              "the result is at most 1.8e308, so x at most 709.78")
 log: Op           = _row("log",           math.log,          np.log,                  lambda x, y: (1.0 / x,),                                        "x is positive")
 sqrt: Op          = _row("sqrt",          math.sqrt,         np.sqrt,                 lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
@@ -169,8 +170,8 @@ step: Op          = _row("step",          _step,             kernels.steps,     
 abs_: Op          = _row("abs",           math.fabs,         np.absolute,             lambda x, y: (step(x) - step(-x),))
 maximum: Op       = _row("maximum",       _maximum,          np.maximum,              lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
 minimum: Op       = _row("minimum",       _minimum,          np.minimum,              lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
-xlogy: Op         = _row("xlogy",         _xlogy,            kernels.xlogys,          lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
-xlog1my: Op       = _row("xlog1my",       _xlog1my,          kernels.xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in x ln(1 - a), is less than 1")
+xlogy: Op         = _row("xlogy",         _xlogy,            kernels.xlogys,          lambda x, a, y: (log(a), x / a),                                "a, in the x ln a of a cross-entropy, is positive")
+xlog1my: Op       = _row("xlog1my",       _xlog1my,          kernels.xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in the x ln(1 - a) of a cross-entropy, is less than 1")
 # -[r ln σ(z) + (1 - r) ln(1 - σ(z))] and its ∂/∂z = σ(z) - r, the lecture's miracle, with nothing cancelled
 cross_entropy: Op = _row("cross_entropy", _cross_entropy,    kernels.cross_entropies, lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
 # on tuples: w holds the weights and then the bias, x the inputs and then a 1
@@ -191,8 +192,8 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
     so it must not depend on anything that changes. domain: where all this is defined, in words.
 
     Graphs recorded before a row was replaced, and functions compiled from them, keep the original row. The
-    row is tried at several points. Raises a ValueError for the name of a built-in operation, and a TypeError if
-    the row is malformed. `gradcheck` tells whether its derivatives are right.
+    row is tried at several points. Raises a ValueError for the name of a built-in operation or if no point lies in the
+    domain, and a TypeError if the row is malformed. `gradcheck` tells whether its derivatives are right.
 
     >>> cbrt = row("cbrt", math.cbrt, np.cbrt, lambda x, y: (y / (3.0 * x),), "x is not 0")
     >>> cbrt(8.0)
@@ -202,10 +203,15 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
         raise ValueError(f"the name {name!r} does not print: give one without control characters or spaces around it")
     if name in _OWN or name.startswith("**"):
         raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
-    check_row(name, value, array, partials)
+    check_row(name, value, array, partials, arity(partials))
     array = array or kernels.each(value)
     TABLE[name] = op = Op(name, value, array, partials, domain)
     return op
+
+
+def arity(partials: Partials) -> int:
+    """How many operands a row with this rule takes."""
+    return sum(p.default is p.empty for p in signature(partials).parameters.values()) - 1
 
 
 def is_built_in(op: Op) -> bool:
@@ -213,11 +219,11 @@ def is_built_in(op: Op) -> bool:
     return op.exponent is not None or (op in _OWN and named(op) is op)
 
 
-def sample(op: Op, operands: int) -> list[str]:
+def sample(op: Op) -> list[str]:
     """What an operation gives at some points, as text: rows that compute different things differ in it."""
     found = []
     for x in (0.5, 1.5, -0.5, 30.0, -2.25, 0.015625, 700.0):
-        point = [x, 0.75 * x][:operands]
+        point = [x, 0.75 * x][: arity(op.partials)]
         try:
             y = op.value(*point)
             found.append(repr((y, op.partials(*point, y))))

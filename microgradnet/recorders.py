@@ -13,9 +13,8 @@ from inspect import signature
 from typing import Any
 
 from . import ops
-from ._validation import as_number
 from .ops import Op
-from .symbols import Expression, symbolic
+from .symbols import symbolic
 
 # By identity, for a row outside the table may share a name with one in it.
 _OPERATORS = {
@@ -25,8 +24,6 @@ _OPERATORS = {
     id(ops.div): "({} / {})",
     id(ops.neg): "(-{})",
 }
-
-_POINTS = ((0.5, 0.375), (1.5, 1.125), (-0.5, -0.375), (30.0, 22.5), (0.0, 0.0))
 
 # What the text of a recorder takes from the scope it is given:
 #     Value, empty_node     the class, and what makes an instance of it with empty slots
@@ -109,46 +106,26 @@ def _write(op: Op, scope: dict[str, Any], parameters: str, **sides: str) -> Call
 
     rule = symbolic(op, *operands)
     slots = ["node.d_first", "node.d_second"][: len(operands)]
-    if rule is None or not _is_faithful(op, rule, operands):
+    if rule is None:
         partials = f"{', '.join(slots)}, = op.partials({', '.join(operands)}, y)"
     else:
         partials = "; ".join([f"{slot} = {p.text(spelling, name)}" for slot, p in zip(slots, rule, strict=True)])
     source = _RECORDER.format(
-        bound=", ".join(["op", *[f"k{i + 1}" for i in range(len(bound))]]),
+        bound=", ".join(["op", "value", *[f"k{i + 1}" for i in range(len(bound))]]),
         parameters=parameters,
         operands="".join(
             [text.format(side=side, x=x) for (side, text), x in zip(sides.items(), operands, strict=True)]
         ),
-        value=_OPERATORS.get(id(op), "op.value({}, {})" if len(operands) == 2 else "op.value({})").format(*operands),
+        value=_OPERATORS.get(id(op), "value({}, {})" if len(operands) == 2 else "value({})").format(*operands),
         sides=", ".join(sides),
         second="right" if "right" in sides else "node.d_second = None",
         partials=partials,
     )
     found: dict[str, Any] = {}
     exec(_code(source), scope, found)
-    return found["make"](op, *bound)  # type: ignore[no-any-return]
+    return found["make"](op, op.value, *bound)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1024)
 def _code(source: str) -> Any:
     return compile(source, "<a recorder of microgradnet>", "exec")
-
-
-def _is_faithful(op: Op, rule: tuple[Expression, ...], operands: list[str]) -> bool:
-    """Whether the rule gives the same numbers on floats as on symbols: it may tell them apart."""
-    if op.exponent is not None:  # the table's own, which does not
-        return True
-    for point in _POINTS:
-        numbers = dict(zip(operands, point[: len(operands)], strict=True))
-        try:
-            numbers["y"] = op.value(*numbers.values())
-            called = [as_number(partial) for partial in op.partials(*numbers.values())]
-        except (ValueError, ArithmeticError):
-            continue
-        try:
-            written = [partial.at(numbers) for partial in rule]
-        except (ValueError, ArithmeticError):
-            return False
-        if repr(called) != repr(written):
-            return False
-    return True

@@ -6,7 +6,7 @@ knows neither Python's nor another language's, and nothing of nodes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from . import ops
@@ -101,7 +101,8 @@ class Expression(Arithmetic):
 def symbolic(op: Op, *operands: str, result: str = "y") -> tuple[Expression, ...] | None:
     """The partial derivatives of an operation in terms of these names; None for a rule that symbols cannot go through.
 
-    Such a rule looks at numbers (an `if`), or calls functions that are not the table's.
+    Such a rule looks at numbers (an `if`), or calls functions that are not the table's, or tells numbers from symbols and
+    gives other derivatives.
 
     >>> def spelling(op, operands):
     ...     return f"({operands[0]} {op} {operands[1]})" if len(operands) == 2 else f"{op}({operands[0]})"
@@ -113,7 +114,31 @@ def symbolic(op: Op, *operands: str, result: str = "y") -> tuple[Expression, ...
         expressions = tuple([_expression(partial) for partial in partials])
     except Exception:  # a user's rule can fail in any way
         return None
-    return expressions if len(expressions) == len(operands) else None
+    if len(expressions) != len(operands) or not _is_faithful(op, expressions, operands, result):
+        return None
+    return expressions
+
+
+_POINTS = ((0.5, 0.375), (1.5, 1.125), (-0.5, -0.375), (30.0, 22.5), (0.0, 0.0))
+
+
+def _is_faithful(op: Op, rule: tuple[Expression, ...], operands: Sequence[str], result: str) -> bool:
+    """Whether the rule gives the same numbers on floats as on symbols."""
+    if ops.is_built_in(op):  # the table's own, which does
+        return True
+    for x in [point[: len(operands)] for point in _POINTS]:
+        try:
+            y = op.value(*x)
+            called = [as_number(partial) for partial in op.partials(*x, y)]
+        except (ValueError, ArithmeticError):
+            continue
+        try:
+            written = [partial.at(dict(zip((*operands, result), (*x, y), strict=True))) for partial in rule]
+        except (ValueError, ArithmeticError):
+            return False
+        if repr(called) != repr(written):
+            return False
+    return True
 
 
 def _expression(x: Any) -> Expression:

@@ -5,6 +5,9 @@ that number. This module decides what a Value accepts and which operators it has
 in `ops`, how gradients travel in `graph`, and `recorders` writes the functions that make the nodes.
 """
 
+# A recorder gives a Value.
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -14,7 +17,7 @@ import numpy as np
 
 from . import _pickling, graph, ops, recorders
 from ._readings import active, note
-from ._validation import as_number, describe, domain_error
+from ._validation import as_number, counted, describe, domain_error
 from .graph import Undefined, backpropagate, differentiable_order
 from .ops import Op
 
@@ -28,26 +31,26 @@ OUTSIDE = (ValueError, ArithmeticError)  # raised by Python's functions on float
 empty_node = object.__new__
 
 
-def unary(op: Op) -> Callable[[Value], Value]:
-    """The function that records a unary operation; it is written when it is first needed."""
-    if op.recorder is None:
-        op.recorder = recorders.unary(op, globals())
-    return op.recorder
+class _Written:
+    """A method of Value that a recorder becomes when it is first needed: writing all of them would slow the import."""
 
+    def __init__(self, write: Callable[..., Any], op: Op) -> None:
+        self._write, self._op = write, op
 
-def binary(op: Op) -> Callable[[Operand, Operand], Value]:
-    """The function that records a binary operation; it is written when it is first needed."""
-    if op.recorder is None:
-        op.recorder = recorders.binary(op, globals())
-    return op.recorder
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: Any, owner: type) -> Any:
+        setattr(owner, self._name, self._write(self._op, globals()))
+        return getattr(owner if value is None else value, self._name)
 
 
 def _operator(op: Op) -> Callable[[Any, Operand], Value]:
-    return recorders.operator(op, globals())
+    return _Written(recorders.operator, op)  # type: ignore[return-value]
 
 
 def _reflected(op: Op) -> Callable[[Any, Number], Value]:
-    return recorders.reflected(op, globals())
+    return _Written(recorders.reflected, op)  # type: ignore[return-value]
 
 
 def number(x: Any) -> float:
@@ -93,7 +96,9 @@ class Value:
 
     `.grad` is the derivative, with respect to this value, of the value on which `backward` was called. `.op` names the
     operation that made it ("" for a leaf), `.parents` are its operands. `.data` of a leaf can be assigned; a graph that
-    was recorded before keeps its numbers.
+    was recorded before keeps its numbers. Do not go on computing with its nodes: what is recorded on them mixes old numbers
+    and new ones. First derivatives do not notice that, because a check costs more than the sweep; second derivatives raise
+    a RuntimeError.
 
     Values compare by their data and hash by their identity, so they can be the keys of a dict.
 
@@ -144,21 +149,20 @@ class Value:
     @overload
     def __init__(self, data: Number, label: Sequence[Operand], partials: Sequence[Number], /) -> None: ...
     def __init__(self, data: Number, label: Any = "", partials: Any = None) -> None:
+        self._data = data if type(data) is float else as_number(data)
+        self.grad = 0.0
+        self.op = ops.leaf
+        self.first = self.second = self.d_first = self.d_second = None
         if partials is not None:
-            self._start(ops.custom, as_number(data), "")
+            self.label = ""
             self._link(as_values(label), partials)
         elif isinstance(label, str):
-            self._start(ops.leaf, as_number(data), label)
+            self.label = label
         else:
             raise TypeError(
                 f"{describe(label)} arrived where a label was wanted, a str; a node made by hand takes its local "
                 "derivatives as well: Value(data, parents, partials)"
             )
-
-    def _start(self, op: Op, data: float, label: str) -> None:
-        """Fill the slots of a node without operands."""
-        self._data, self.grad, self.label, self.op = data, 0.0, label, op
-        self.first = self.second = self.d_first = self.d_second = None
 
     def _link(self, parents: tuple[Value, ...], partials: Sequence[Number]) -> None:
         """Fill the slots of a node made by hand; without parents it is a leaf."""
@@ -166,11 +170,12 @@ class Value:
             raise TypeError(f"{describe(partials)} arrived where the partials were wanted: one number per parent")
         numbers = tuple(map(as_number, partials))
         if len(numbers) != len(parents):
-            raise ValueError(f"{len(numbers)} partials met {len(parents)} parents: give one partial per parent")
+            raise ValueError(
+                f"{counted(len(numbers), 'partial')} met {counted(len(parents), 'parent')}: give one partial per parent"
+            )
         if parents:
+            self.op = ops.custom
             self.first, self.second, self.d_first, self.d_second = parents, (), numbers, ()
-        else:
-            self.op = ops.leaf
 
     @property
     def data(self) -> float:
@@ -225,8 +230,16 @@ class Value:
             raise missing.error()
         for node in order:
             node.grad = 0.0
-        self.grad += 1.0
-        backpropagate(order)
+        try:
+            self.grad += 1.0
+            backpropagate(order)
+        except TypeError:
+            for node in graph.nodes(self):
+                if not isinstance(node.grad, (float, int)):
+                    raise TypeError(
+                        f"the gradient of {node!r} is no number: set it to 0.0, as `zero_grad` does"
+                    ) from None
+            raise
 
     __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
     __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
@@ -236,64 +249,62 @@ class Value:
 
     def __pow__(self, exponent: Operand) -> Value:
         """A plain number as exponent takes every base with a real result; a Value as exponent needs a positive base."""
-        if type(exponent) is float:
-            return unary(ops.power(exponent))(self)
         if isinstance(exponent, (Value, np.ndarray)):
-            return binary(ops.pow_)(self, exponent)
-        return unary(ops.power(as_number(exponent)))(self)
+            return ops.pow_.recorder(self, exponent)
+        return ops.power(as_number(exponent)).recorder(self)
 
     def __neg__(self) -> Value:
-        return unary(ops.neg)(self)
+        return ops.neg.recorder(self)
 
     def __pos__(self) -> Value:
         return self
 
     def __abs__(self) -> Value:
-        return unary(ops.abs_)(self)
+        return ops.abs_.recorder(self)
 
     def exp(self) -> Value:
         """eˣ. Raises an OverflowError beyond x = 709.78."""
-        return unary(ops.exp)(self)
+        return ops.exp.recorder(self)
 
     def log(self) -> Value:
         """The natural logarithm. Raises a ValueError unless x > 0."""
-        return unary(ops.log)(self)
+        return ops.log.recorder(self)
 
     def sqrt(self) -> Value:
         """The square root. Raises a ValueError for x < 0, and has no derivative at 0."""
-        return unary(ops.sqrt)(self)
+        return ops.sqrt.recorder(self)
 
     def sin(self) -> Value:
         """The sine of x in radians."""
-        return unary(ops.sin)(self)
+        return ops.sin.recorder(self)
 
     def cos(self) -> Value:
         """The cosine of x in radians."""
-        return unary(ops.cos)(self)
+        return ops.cos.recorder(self)
 
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
-        return unary(ops.tanh)(self)
+        return ops.tanh.recorder(self)
 
     def sigmoid(self) -> Value:
         """σ(x) = 1 / (1 + e⁻ˣ), the lecture's smoothed step."""
-        return unary(ops.sigmoid)(self)
+        return ops.sigmoid.recorder(self)
 
     def relu(self) -> Value:
         """max(x, 0), with slope 0 at 0."""
-        return unary(ops.relu)(self)
+        return ops.relu.recorder(self)
 
     def softplus(self) -> Value:
         """ln(1 + eˣ), whose slope is σ(x)."""
-        return unary(ops.softplus)(self)
+        return ops.softplus.recorder(self)
 
     def step(self) -> Value:
         """The perceptron's output: 1 if x ≥ 0, else 0; its slope is 0 everywhere."""
-        return unary(ops.step)(self)
+        return ops.step.recorder(self)
 
     def detach(self) -> Value:
         """The same number as an operation through which no derivative flows: derivatives take it as a constant."""
-        return unary(ops.detach)(self)
+        return ops.detach.recorder(self)
 
     # Comparisons, by data.
 
@@ -319,11 +330,13 @@ class Value:
 
     if not TYPE_CHECKING:  # type checkers refuse both by themselves
 
-        def __float__(self) -> float:
+        def __float__(self, *digits: int) -> float:
             raise TypeError(
                 "a Value does not convert to a float, which would have no derivative: write x.exp() in the place of "
-                "math.exp(x); the number alone is x.data"
+                "math.exp(x); the number alone is x.data, as in round(x.data)"
             )
+
+        __round__ = __float__
 
         def __int__(self) -> int:
             raise TypeError(
@@ -337,6 +350,10 @@ class Value:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
 
+    def __format__(self, spec: str) -> str:
+        """Its number in this format, as in f"{loss:.3f}"."""
+        return format(self.data, spec) if spec else repr(self)
+
     @staticmethod
     def _constant(number: float) -> Value:
         """What a plain number becomes when it is asked for as a parent."""
@@ -344,8 +361,10 @@ class Value:
 
     @staticmethod
     def _record(op: Op, operands: tuple[Any, ...]) -> Value:
-        """What an operation of the table does when it meets a Value."""
-        return unary(op)(*operands) if len(operands) == 1 else binary(op)(*operands)
+        """What an operation of the table does when it meets a Value. Its recorder is written when it is first needed."""
+        if op.recorder is op:
+            op.recorder = (recorders.unary if len(operands) == 1 else recorders.binary)(op, globals())
+        return op.recorder(*operands)
 
     def __copy__(self) -> Any:
         if active:
@@ -394,8 +413,8 @@ def as_value(x: Any) -> Value:
     """The Value itself, or a number as a constant."""
     if type(x) is Value:
         return x
-    node = empty_node(Value)
-    node._start(ops.constant, x if type(x) is float else as_number(x), "")
+    node = Value(x)
+    node.op = ops.constant
     return node
 
 

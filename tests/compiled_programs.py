@@ -1,4 +1,4 @@
-"""The compiler's oracle: compiled values and gradients against those of the eager engine, in every way of running.
+"""The compiler's oracle: compiled values and gradients against those of the eager engine, in every way of running them.
 
 Bounds come from running error analysis: to first order, a result is off by the sum over all operations of the rounding
 error made there times the derivative of the result by it. And random scalar programs to try it on.
@@ -7,7 +7,11 @@ error made there times the derivative of the result by it. And random scalar pro
 import inspect
 import math
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import reduce
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -55,20 +59,16 @@ class Eager:
         self.several = not isinstance(results[0], Value)
         self.runs = [[result] if isinstance(result, Value) else list(result) for result in results]
         self.values = numbers(self.runs)
-        self.off = bounds(self.runs)
+        self.off = numbers(self.runs, slack)
         self.gradient = gradient and not self.several
         if self.gradient:
             slopes = [m.grad(run[0], parameters, create_graph=True) for run in self.runs]
             self.slopes = numbers(slopes).reshape(K, -1)
-            self.slopes_off = bounds(slopes).reshape(K, -1)
+            self.slopes_off = numbers(slopes, slack).reshape(K, -1)
 
 
-def numbers(rows):
-    return np.array([[value.data for value in row] for row in rows])
-
-
-def bounds(rows):
-    return np.array([[slack(value) for value in row] for row in rows])
+def numbers(rows, of=attrgetter("data")):
+    return np.array([[of(value) for value in row] for row in rows])
 
 
 def close(found, wanted, off):
@@ -79,25 +79,28 @@ def close(found, wanted, off):
     assert (abs(found - wanted)[finite] <= np.asarray(off)[finite]).all()
 
 
-def assert_as_eager(function, *sizes, X=None, gradient=True, single=False):
-    """Compiled values, means and gradients are the eager ones: one sample (plain floats), few, some, over a chunk, after a
-    pickle, after other batches and, if asked for, in float32. Gives the compiled function.
+def assert_as_eager(function, *sizes, X=None, gradient=True, single=False, refused=None):
+    """Compiled values, means and gradients are the eager ones: one sample (plain floats), all, some, over a chunk, after a
+    pickle and, if asked for, in float32. Gives the compiled function.
+
+    refused: samples outside the function's domain; if given, no call may notice another, either.
     """
+    X = batch(sizes, 2) if X is None else [np.asarray(x, dtype=float) for x in X]
     fast = m.compile(function, *sizes)
-    X = batch(sizes, 3) if X is None else [np.asarray(x, dtype=float) for x in X]
     eager = Eager(function, X, fast.parameters, gradient)
     K = len(eager.runs)
-    repeated = [
-        np.arange(K),
-        *[[k] for k in range(K)],
-        *([np.resize(np.arange(K), n) for n in (SOME, CHUNK)] if X else []),
-    ]
-    for rows in repeated:
+    batches = [[k] for k in range(K)] + [np.resize(np.arange(K), n) for n in (K, SOME, CHUNK) if X]
+    for rows in batches:
         assert_same(fast, X, eager, rows)
-    copied = pickle.loads(pickle.dumps(fast))
-    assert_same(copied, X, eager, repeated[-1])
+    assert_same(pickle.loads(pickle.dumps(fast)), X, eager, batches[-1])
+    programs = [fast]
     if single:
-        assert_same(m.compile(function, *sizes, dtype=np.float32), X, eager, repeated[-1], SINGLE)
+        programs.append(m.compile(function, *sizes, dtype=np.float32))
+        assert_same(programs[1], X, eager, batches[-1], SINGLE)
+    if refused is not None:
+        batches.append(K - 1 - batches[-1])
+        for program in programs:
+            assert_independent(program, [[x[rows] for x in X] for rows in batches], refused)
     return fast
 
 
@@ -112,6 +115,37 @@ def assert_same(fast, X, eager, rows, unit=1.0):
         close(mean, wanted.mean(), off.mean() + (K + 2) * unit * U * abs(wanted).mean())
         wanted, off = eager.slopes[rows], unit * eager.slopes_off[rows]
         close(slopes, wanted.mean(axis=0), off.mean(axis=0) + (K + 2 + ROUNDINGS) * unit * U * abs(wanted).mean(axis=0))
+
+
+def assert_independent(fast, batches, refused):
+    """Calls that succeed and calls that fail give the same bits and messages alone, after all others, and in four threads."""
+    calls = [*batches, *[[np.concatenate(pair) for pair in zip(data, refused, strict=True)] for data in batches]]
+
+    def outcome(data):
+        try:
+            values = fast(*data)
+            mean, gradient = fast.value_and_grad(*data) if values.ndim == 1 else (0.0, values)
+            return values.tobytes(), mean, gradient.tobytes()
+        except (ArithmeticError, ValueError) as error:
+            return str(error)
+
+    alone = [outcome(data) for data in calls]
+    for data, message in zip(batches, alone[len(batches) :], strict=True):
+        assert message.startswith(f"sample {len(data[0])}: ")
+    assert [outcome(data) for data in reversed(calls)] == alone[::-1]
+    with ThreadPoolExecutor(4) as pool, switching_often():
+        assert list(pool.map(outcome, 2 * calls)) == 2 * alone
+
+
+@contextmanager
+def switching_often():
+    """Threads take turns in the middle of a call, too."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
 
 
 # Random programs over the whole table.

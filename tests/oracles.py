@@ -190,5 +190,7 @@ def slope(name, point, i):
         z, r = point
         size = abs(z) + 2.0 * math.log(2.0)
         if i == 0:
-            size = abs(1.0 - r) * derivative("softplus", (z,), 0) + abs(r) * derivative("softplus", (-z,), 0)
+            e = math.exp(-abs(z))
+            up, down = (1.0, e) if z >= 0.0 else (e, 1.0)
+            size = (abs(1.0 - r) * up + abs(r) * down) / (1.0 + e)
     return estimate, size

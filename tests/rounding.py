@@ -136,10 +136,3 @@ def gradient(A, b, X, R, kinds, cost):
     error = errors(cost, zs[-1], ys[-1], R)
     top = Spread(error.number / len(X), error.apart / len(X))
     return backward(A, ys, slopes, top, through_last=cost == "quadratic")
-
-
-def jacobian(A, b, x, kinds):
-    """∂y⁽p⁾_ℓ, one Gradient for every ℓ."""
-    _, ys, slopes = forward(A, b, x[None, :], kinds)
-    rows = np.eye(len(A[-1]))[:, None, :]
-    return [backward(A, ys, slopes, Spread(row, np.zeros_like(row)), through_last=True) for row in rows]

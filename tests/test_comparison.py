@@ -1,12 +1,10 @@
-"""`compare` counts what runs, against counts by hand."""
+"""`compare`: its counts against counts by hand, its errors against a planted one and the bound of `rounding`."""
 
 import math
 
 import numpy as np
 import pytest
 import rounding
-from hypothesis import given
-from hypothesis import strategies as st
 
 from microgradnet import MLP, Neuron, compare, cross_entropy, formulas, quadratic
 from microgradnet.verify import comparison
@@ -38,7 +36,7 @@ def test_unknowns_are_the_lectures():
 
 
 def test_multiplications_are_those_on_paper():
-    """Counted by hand on the 2-2-1 net; * stands for the partials' own operations, as multiplying by 1 is one too.
+    """Counted by hand on the 2-2-1 net, and K times as many for a batch; * stands for the partials' own operations, as multiplying by 1 is one too.
 
     Backward, graph: 1/2 · 1, s · 1 (the two operands of 0.5 · s), 1 for (y-r)², 2 for y - r, 1 for σ′ of the last neuron, 3
     weights and bias and 2 inputs of its dot, 1 σ′ each for the first two, 3 weights and bias each; none for x, a constant.
@@ -50,37 +48,28 @@ def test_multiplications_are_those_on_paper():
     Naive: 3 slopes. Layer 1: σ′ x: 4. Layer 2: A ∂y for 4 weights: 8, and for 2 biases: 4, σ′ for these: 4 + 2; its own
     σ′ y: 2. At the end (f - r) ∂f: 9.
     """
-    rows = by_method(compare(SMALL, [0.3, -0.2], 1.0))
-    assert rows["backward, graph"].multiplications == 2 + 1 + 2 + 1 + (3 + 2) + 2 * (1 + 3)
-    assert rows["forward, graph"].multiplications == 3 * 5 + 6 * 7
-    assert rows["compiled"].multiplications == 2 * 3 + 2 + 2 + 2 + 2 + 4 + 3
-    assert rows["δ-recursion"].multiplications == 3 + 1 + 2 + 2 + 2 + 4
-    assert rows["naive formulas"].multiplications == 3 + 4 + (8 + 4 + 4 + 2 + 2) + 9
+    on_paper = {
+        "backward, graph": 2 + 1 + 2 + 1 + (3 + 2) + 2 * (1 + 3),
+        "forward, graph": 3 * 5 + 6 * 7,
+        "compiled": 2 * 3 + 2 + 2 + 2 + 2 + 4 + 3,
+        "δ-recursion": 3 + 1 + 2 + 2 + 2 + 4,
+        "naive formulas": 3 + 4 + (8 + 4 + 4 + 2 + 2) + 9,
+    }
+    for K in (1, 5):
+        rows = compare(SMALL, [[0.3, -0.2]] * K, [1.0] * K).rows
+        assert {row.method: row.multiplications for row in rows} == {m: K * count for m, count in on_paper.items()}
 
 
-def test_a_batch_costs_as_many_multiplications_as_its_samples():
-    one = by_method(compare(SMALL, [0.3, -0.2], 1.0))
-    five = by_method(compare(SMALL, [[0.3, -0.2]] * 5, [1.0] * 5))
-    assert [five[m].multiplications for m in METHODS] == [5 * one[m].multiplications for m in METHODS]
-
-
-@given(
-    st.lists(st.integers(1, 4), min_size=2, max_size=4),
-    st.integers(1, 3),
-    st.sampled_from([quadratic, cross_entropy]),
-    st.sampled_from(["sigmoid", "tanh", "relu", "softplus", "linear"]),
-    st.integers(0, 2**32 - 1),
-)
-def test_all_methods_agree_to_some_last_places(widths, samples, cost, hidden, seed):
-    """One output and several, one sample and a batch, both costs: within what rounding allows."""
-    rng = np.random.default_rng(seed)
-    net = MLP(widths[0], widths[1:], hidden, "sigmoid", seed=seed)
-    X, R = rng.uniform(-1, 1, (samples, widths[0])), rng.uniform(0, 1, (samples, widths[-1]))
-    rows = by_method(compare(net, X, R, cost))
-    kinds = [hidden] * (len(widths) - 2) + ["sigmoid"]
-    bound = rounding.gradient(net.weights(), net.biases(), X, R, kinds, cost.__name__)
+@pytest.mark.parametrize("cost", [quadratic, cross_entropy])
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu", "softplus", "linear"])
+def test_all_methods_agree_to_some_last_places(cost, hidden):
+    """Several outputs and a batch: within what rounding allows."""
+    rng, net = np.random.default_rng(0), MLP(3, [4, 2], hidden, "sigmoid", seed=0)
+    X, R = rng.uniform(-1, 1, (3, 3)), rng.uniform(0, 1, (3, 2))
+    bound = rounding.gradient(net.weights(), net.biases(), X, R, [hidden, "sigmoid"], cost.__name__)
     largest = max(np.abs(d.number).max() for d in bound.dA + bound.db)
     apart = max(d.apart.max() for d in bound.dA + bound.db)  # of each from the same numbers
+    rows = by_method(compare(net, X, R, cost))
     assert rows["δ-recursion"].max_error == 0.0
     assert all(0.0 <= row.max_error <= 2 * apart / np.spacing(largest / 2) for row in rows.values())
 
@@ -97,13 +86,12 @@ def test_the_error_is_in_units_in_the_last_place_of_the_largest_entry(monkeypatc
 
 
 def test_a_table_of_what_was_measured_and_the_net_is_left_alone():
-    """A title, a header, a line for each method with its seconds; no data, no gradient changed."""
+    """A title, a line for each method with its seconds; no data, no gradient changed."""
     before = [(p.data, p.grad) for p in SMALL.parameters()]
     result = compare(SMALL, [0.3, -0.2], 1.0, cross_entropy)
     assert [(p.data, p.grad) for p in SMALL.parameters()] == before
-    title, header, *lines = str(result).splitlines()
-    assert title == "MLP(2, [2, 1], 'sigmoid'): 9 parameters; 1 sample, cross-entropy cost"
-    assert header.split() == ["method", "unknowns", "multiplications", "seconds", "max", "error"]
+    title, _, *lines = str(result).splitlines()
+    assert all(fact in title for fact in (repr(SMALL), "1 sample,", "cross-entropy"))
     assert [line[:16].strip() for line in lines] == METHODS
     assert [float(line.split()[-3]) for line in lines] == pytest.approx([row.seconds for row in result.rows], rel=0.1)
 
@@ -113,12 +101,14 @@ def test_data_of_one_sample_and_of_a_batch():
     wanted = [row.max_error for row in compare(SMALL, [[0.3, -0.2]], [[1.0]]).rows]
     flat = np.array([0.3, -0.2])
     for x, r in ((flat.tolist(), 1.0), (flat.tolist(), [1.0]), (flat, np.float64(1.0)), ([flat], 1)):
-        result = compare(SMALL, x, r)
-        assert "1 sample," in str(result)
-        assert [row.max_error for row in result.rows] == wanted
-    assert "3 samples," in str(compare(MLP(1, [2, 1], seed=0), [0.1, 0.2, 0.3], [0.0, 1.0, 0.0]))
-    assert "1 sample," in str(compare(MLP(1, [2, 2], seed=0), 0.1, [0.0, 1.0]))
-    assert "2 samples," in str(compare(MLP(1, [2, 2], seed=0), [0.1, 0.2], [[0.0, 1.0], [1.0, 0.0]]))
+        assert [row.max_error for row in compare(SMALL, x, r).rows] == wanted
+    for outputs, x, r, count in (
+        (1, [0.1, 0.2, 0.3], [0.0, 1.0, 0.0], "3 samples,"),
+        (2, 0.1, [0.0, 1.0], "1 sample,"),
+        (2, [[0.1]], [[0.0, 1.0]], "1 sample,"),
+        (2, [0.1, 0.2], [[0.0, 1.0], [1.0, 0.0]], "2 samples,"),
+    ):
+        assert count in str(compare(MLP(1, [2, outputs], seed=0), x, r))
 
 
 MIXED = MLP(2, [2, 1])

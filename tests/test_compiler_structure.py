@@ -15,15 +15,11 @@ from microgradnet.compiler.programs import Passes
 from microgradnet.compiler.record import record
 from microgradnet.graph import depth_first
 
-INNER = {"dot": dot, "sums": transformer.sum_of_products}
-each_inner = pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
-
 
 def products(function, *sizes):
-    """(rows, width, vectors) of every product in the program of the values."""
-    passes = Passes(record(function, sizes))
-    order = depth_first([passes.forward], attrgetter("parents"))
-    return [(*node.args[0].shape[:2], node.shape.columns) for node in order if node.op == array_ops.matmul]
+    """(rows of weights, vectors they meet) of every product in the program of the values."""
+    order = depth_first([Passes(record(function, sizes)).forward], attrgetter("parents"))
+    return [node.shape[:2] for node in order if node.op == array_ops.matmul]
 
 
 def assert_as_by_hand(fast, by_numpy, data, theta):
@@ -36,51 +32,36 @@ def assert_as_by_hand(fast, by_numpy, data, theta):
         np.testing.assert_allclose(slopes, gradient, rtol=1e-12, atol=1e-12 * abs(gradient).max())
 
 
-# The transformer of demos/transformer.py.
-
-
-def compiled_transformer(T, inner=dot):
-    theta = transformer.made_up_theta(T)
-    model = transformer.Transformer(T, theta, inner)
-    size = T * transformer.TOKENS
-    return m.compile(model.cost, size, size, parameters=model.parameters()), model
+# The transformer of demos/transformer.py, and the convolution of demos/convolution.py.
 
 
 @pytest.mark.parametrize(
     ("T", "inner"),
-    [(3, dot), (3, transformer.sum_of_products), pytest.param(7, dot, marks=pytest.mark.slow)],
+    [(2, dot), (2, transformer.sum_of_products), pytest.param(7, dot, marks=pytest.mark.slow)],
 )
 def test_transformer_is_numpy_by_hand(T, inner):
-    fast, _ = compiled_transformer(T, inner)
+    """Within a few pages of source, however many positions there are."""
+    theta, size = transformer.made_up_theta(T), T * transformer.TOKENS
+    model = transformer.Transformer(T, theta, inner)
+    fast = m.compile(model.cost, size, size, parameters=model.parameters())
     data = transformer.made_up_strings(T, 40, seed=1)
     assert_as_by_hand(fast, transformer.ByNumpy(T).value_and_grad, data, transformer.made_up_theta(T, seed=2))
-
-
-@pytest.mark.parametrize("T", [3, pytest.param(7, marks=pytest.mark.slow), pytest.param(15, marks=pytest.mark.slow)])
-def test_transformer_takes_all_positions_together(T):
-    """A product for each linear map, queries, keys and values in one, however many positions there are."""
-    model = transformer.Transformer(T, transformer.made_up_theta(T))
-    size = T * transformer.TOKENS
-    found = products(model.cost, size, size)
-    tokens, width, hidden = transformer.TOKENS, transformer.WIDTH, transformer.HIDDEN
-    embedded, mixed = [(width, tokens, T), (width, T, T)], [(width, width, T), (hidden, width, T), (width, hidden, T)]
-    wanted = [*embedded, (3 * width, width, T), *mixed, (tokens, width, T)]
-    linear = [(rows, columns, vectors) for rows, columns, vectors in found if rows >= width]
-    assert [shape[::2] for shape in linear] == [shape[::2] for shape in wanted]
-    assert {shape[0] for shape in found if shape not in linear} <= {1}
-
-
-@pytest.mark.slow
-def test_transformer_reads_on_a_few_pages():
-    fast, _ = compiled_transformer(7)
     assert len(fast.source.splitlines()) < 400
 
 
-# The convolution of demos/convolution.py, and a small one.
+@pytest.mark.parametrize("T", [3, pytest.param(15, marks=pytest.mark.slow)])
+def test_transformer_takes_all_positions_together(T):
+    """A product for each linear map, queries, keys and values in one."""
+    model = transformer.Transformer(T, transformer.made_up_theta(T))
+    tokens, width, hidden = transformer.TOKENS, transformer.WIDTH, transformer.HIDDEN
+    found = products(model.cost, T * tokens, T * tokens)
+    rows = [width, width, 3 * width, width, hidden, width, tokens]  # two embeddings, attention and MLP, logits
+    assert [shape for shape in found if shape[0] >= width] == [(r, T) for r in rows]
+    assert {r for r, _ in found if r < width} <= {1}
 
 
 @pytest.mark.slow
-@each_inner
+@pytest.mark.parametrize("inner", [dot, transformer.sum_of_products])
 def test_convolution_is_im2col_by_hand(inner):
     """One product of 8 maps with 144 windows."""
     theta = convolution.made_up_theta()
@@ -88,33 +69,10 @@ def test_convolution_is_im2col_by_hand(inner):
     fast = m.compile(model.cost, convolution.PIXELS, convolution.OUTPUTS, parameters=model.parameters())
     assert_as_by_hand(fast, convolution.ByNumpy().value_and_grad, convolution.made_up_images(20), theta)
     found = products(model.cost, convolution.PIXELS, convolution.OUTPUTS)
-    assert [shape[::2] for shape in found] == [(convolution.MAPS, convolution.WINDOWS), (convolution.OUTPUTS, 1)]
+    assert found == [(convolution.MAPS, convolution.WINDOWS), (convolution.OUTPUTS, 1)]
 
 
-@each_inner
-def test_windows_of_an_image_are_one_product(inner):
-    """4 windows of 3 × 3 in steps of 2, 2 maps, tanh, the sum of all outputs squared."""
-    theta = np.random.default_rng(0).normal(size=20)
-    p = [Value(number) for number in theta.tolist()]
-    seen = [[5 * (i + di) + j + dj for di in range(3) for dj in range(3)] for i in (0, 2) for j in (0, 2)]
-
-    def cost(x):
-        y = [inner(p[10 * r : 10 * r + 9], [x[i] for i in w], p[10 * r + 9]).tanh() for r in range(2) for w in seen]
-        return sum(y_j * y_j for y_j in y)
-
-    def by_numpy(X, theta):
-        columns, A, b = X[:, seen], theta.reshape(2, 10)[:, :9], theta.reshape(2, 10)[:, 9]
-        y = np.tanh(columns @ A.T + b)
-        delta = 2 * y * (1 - y * y) / len(X)
-        d_A = np.einsum("kwr,kwj->rj", delta, columns)
-        return (y * y).sum() / len(X), np.c_[d_A, delta.sum(axis=(0, 1))].ravel()
-
-    assert [shape[::2] for shape in products(cost, 25)] == [(2, 4)]
-    fast = m.compile(cost, 25, parameters=p)
-    assert_as_by_hand(fast, by_numpy, [np.random.default_rng(1).uniform(-1, 1, (50, 25))], theta)
-
-
-# Steps in a row.
+# Small ones.
 
 
 def test_unrolled_recurrent_net_is_backpropagation_through_time():
@@ -147,43 +105,47 @@ def test_unrolled_recurrent_net_is_backpropagation_through_time():
     assert_as_by_hand(fast, by_numpy, data, theta)
 
 
-def test_scan_over_a_window_is_one_product():
-    """The same two weights at every step of a row, then a running sum."""
-    theta = np.array([0.3, -0.7, 0.2])
-    w, v, b = [Value(number) for number in theta.tolist()]
-
-    def cost(x):
-        return reduce(lambda total, t: total + dot([w, v], x[t : t + 2], b).sin(), range(7), Value(0.0))
-
-    def by_numpy(X, theta):
-        windows = np.stack([X[:, :-1], X[:, 1:], np.ones((len(X), 7))])
-        z = np.einsum("j,jkt->kt", theta, windows)
-        return np.sin(z).sum() / len(X), np.einsum("kt,jkt->j", np.cos(z), windows) / len(X)
-
-    assert products(cost, 8) == [(1, 2, 7)]
-    fast = m.compile(cost, 8, parameters=[w, v, b])
-    assert_as_by_hand(fast, by_numpy, [np.random.default_rng(1).normal(size=(50, 8))], theta)
+P = [Value(number) for number in np.random.default_rng(0).normal(size=20).tolist()]
+WINDOWS = [
+    [5 * (i + di) + j + dj for di in range(3) for dj in range(3)] for i in (0, 2) for j in (0, 2)
+]  # of a 5 × 5 image
 
 
-def test_products_of_fixed_weights_meet_inputs():
-    """LoRA: (W + B A) x with every entry of B A a dot of parameters."""
-    n, rank = 4, 2
-    theta = np.random.default_rng(0).normal(size=n * n + 2 * n * rank)
-    p = [Value(number) for number in theta.tolist()]
-    W, B = [p[n * i : n * i + n] for i in range(n)], [p[n * n + rank * i : n * n + rank * (i + 1)] for i in range(n)]
-    A = [p[n * n + n * rank + n * i : n * n + n * rank + n * (i + 1)] for i in range(rank)]
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda x: reduce(lambda y, t: y + dot(P[:2], x[t : t + 2], P[2]).sin(), range(7), 0.0), (1, 7)),
+        (
+            lambda x: sum(dot(P[9 * i : 9 * i + 9], [x[j] for j in w]).tanh() for i in range(2) for w in WINDOWS),
+            (2, 4),
+        ),
+    ],
+)
+def test_weights_that_meet_many_vectors_are_one_product(function, shape):
+    """How many rows, and how many vectors."""
+    assert products(function, 25) == [shape]
 
-    def cost(x, r):
-        low = [[dot(B[i], [A[s][j] for s in range(rank)]) for j in range(n)] for i in range(n)]
-        return m.quadratic([dot([w + change for w, change in zip(W[i], low[i], strict=True)], x) for i in range(n)], r)
 
-    def by_numpy(X, R, theta):
-        W, B = theta[: n * n].reshape(n, n), theta[n * n : n * n + n * rank].reshape(n, rank)
-        A = theta[n * n + n * rank :].reshape(rank, n)
-        error = (X @ (W + B @ A).T - R) / len(X)
-        d = error.T @ X
-        return (error**2).sum() * len(X) / 2, np.r_[d.ravel(), (d @ A.T).ravel(), (B.T @ d).ravel()]
+@pytest.mark.parametrize("bias_first", [True, False])
+@pytest.mark.parametrize("sizes", [[6, 5, 4, 3], [1], [2, 1, 2]])
+def test_one_node_per_product_is_the_same_program(bias_first, sizes):
+    """Nets in micrograd's style compile to the products, parameters and bits of nets made of dots."""
+    net = m.MLP(3, sizes, seed=1)
 
-    data = [np.random.default_rng(1).normal(size=(50, n)) for _ in range(2)]
-    fast = m.compile(cost, n, n, parameters=p)
-    assert_as_by_hand(fast, by_numpy, data, theta)
+    def naive(x):
+        for layer in net.layers:
+            sums = [[w * x_j for w, x_j in zip(n.w, x, strict=True)] for n in layer.neurons]
+            x = [
+                (sum(products, n.b) if bias_first else sum(products) + n.b).sigmoid()
+                for products, n in zip(sums, layer.neurons, strict=True)
+            ]
+        return x
+
+    size = sizes[-1]
+    dots, sums = [m.compile(lambda x, r, y=y: m.quadratic(y(x), r), 3, size) for y in (net, naive)]
+    assert [*map(id, sums.parameters)] == [*map(id, dots.parameters)]
+    assert products(naive, 3) == products(net, 3)
+    assert sums.source.count("matmul(") == dots.source.count("matmul(")
+    X, R = [np.random.default_rng(1).normal(size=(50, n)) for n in (3, size)]
+    assert (sums(X, R) == dots(X, R)).all()
+    assert (sums.value_and_grad(X, R)[1] == dots.value_and_grad(X, R)[1]).all()

@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+import re
 
 import numpy as np
 import oracles
@@ -11,18 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import U
 
-from microgradnet import GradientError, Value, cross_entropy, dot, gradcheck, maximum, minimum, ops, quadratic
+from microgradnet import GradientError, Value, cross_entropy, dot, gradcheck, ops
 from microgradnet.verify import gradient_check
 from microgradnet.verify.differences import Estimate, slopes
 
 ROWS = [op for op in ops.TABLE.values() if op is not ops.dot]
-BINARY = [op for op in ROWS if oracles.arity(op) == 2]
-reals = (
-    st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, math.pi / 2, 16 * math.pi])
-    | st.floats(-4, 4)
-    | st.floats(-300, 300).map(lambda e: math.copysign(10.0 ** (abs(e) / 2 - 75), e))  # ±1e-75 to ±1e75
-)
-few = settings(max_examples=max(30, settings.default.max_examples // 3))  # some hundred evaluations each
+ordinary = st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, math.pi / 2, 16 * math.pi]) | st.floats(-4, 4)
+reals = ordinary | st.floats(-300, 300).map(lambda e: math.copysign(10.0 ** (abs(e) / 2 - 75), e))  # ±1e-75 to ±1e75
+few = settings(max_examples=settings.default.max_examples // 10)  # some hundred evaluations each
 
 
 # Right functions pass.
@@ -38,71 +35,48 @@ def passes(function, point):
         return None
 
 
-@pytest.mark.parametrize("op", [op for op in ROWS if op is not ops.cross_entropy], ids=str)
+@pytest.mark.parametrize("op", ROWS, ids=str)
 @few
 @given(a=reals, b=reals)
 def test_every_row_passes_everywhere(op, a, b):
     """Large, small, at kinks, ties and the end of the domain; a new row is checked here without a change."""
-    for point in ([a, b], [a, a])[: oracles.arity(op)]:
-        passes(op, point[: oracles.arity(op)])
+    if op is ops.cross_entropy:  # beyond a target in [0, 1] its value cancels to less than rounding leaves of it
+        passes(lambda z: op(z, min(abs(b), 1.0)), [a])
+    else:
+        for point in ([a, b], [a, a])[: oracles.arity(op)]:
+            passes(op, point[: oracles.arity(op)])
 
 
-@given(z=st.floats(-800, 800), r=st.sampled_from([0.0, 1.0, 0.5]) | st.floats(0, 1))
-def test_cross_entropy_passes_for_targets_between_0_and_1(z, r):
-    """Where its value is a sum, and nothing cancels to less than rounding leaves of it."""
-    passes(lambda z: ops.cross_entropy(z, r), [z])
+WITH_EDGES = {"**", "log", "sqrt", "xlogy", "xlog1my", "cross_entropy"}  # of a domain; or what cancels beyond [0, 1]
+STEPS = [op for op in [*ROWS, ops.power(2), ops.power(-3)] if op not in WITH_EDGES]
+indices = st.integers(0, 9)
 
 
-STEPS = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "s": lambda a, b: a.sin(),
-    "c": lambda a, b: b.cos() * a,
-    "t": lambda a, b: a.tanh(),
-    "g": lambda a, b: b.sigmoid(),
-    "r": lambda a, b: a.relu(),
-    "p": lambda a, b: a.softplus(),
-    "a": lambda a, b: abs(b),
-    "e": lambda a, b: a.exp(),
-    "M": maximum,
-    "m": minimum,
-    "d": lambda a, b: dot([a, b, a], [b, 2.0, a], b),
-    "2": lambda a, b: a**2,
-    "3": lambda a, b: b**-3,
-    "w": lambda a, b: abs(a) ** 1.5,
-}
-
-
+@settings(max_examples=settings.default.max_examples * 3 // 10)
 @given(
-    st.lists(st.tuples(st.sampled_from([*STEPS]), st.integers(0, 9), st.integers(0, 9)), max_size=9),
-    st.lists(reals, min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from([*STEPS, dot]), indices, indices), max_size=9),
+    st.lists(ordinary, min_size=1, max_size=3),
 )
 def test_random_functions_pass(steps, point):
     """Any operations on any of the values so far, with sharing, kinks, cancellation and cliffs."""
 
     def function(*values):
         values = list(values)
-        for name, i, j in steps:
-            values.append(STEPS[name](values[i % len(values)], values[j % len(values)]))
+        for op, i, j in steps:
+            a, b = values[i % len(values)], values[j % len(values)]
+            values.append(dot([a, b, a], [b, 2.0, a], b) if op is dot else op(*[a, b][: oracles.arity(op)]))
         return values[-1]
 
     passes(function, point)
 
 
-@pytest.mark.parametrize("cost", [quadratic, cross_entropy])
-def test_the_cost_of_a_net_passes(cost):
-    """Layers of dots, as functions of all weights and biases; the differences are sharp enough to tell something."""
+def test_differences_are_sharp_on_the_cost_of_a_layer():
+    """Sharp enough to tell something, and none within its bound is called wrong."""
 
-    def function(*numbers):
-        values = iter(numbers)
-        y = [0.4, -0.7]
-        for count, activation in ((3, Value.tanh), (2, Value.sigmoid)):
-            y = [activation(dot([next(values) for _ in y], y, next(values))) for _ in range(count)]
-        return cost(y, [1.0, 0.25])
+    def function(*w):
+        return cross_entropy([dot(w[i : i + 2], [0.4, -0.7], w[i + 2]).sigmoid() for i in (0, 3)], [1.0, 0.25])
 
-    result = gradcheck(function, np.random.default_rng(0).normal(size=3 * 3 + 2 * 4))
+    result = gradcheck(function, np.random.default_rng(0).normal(size=6))
     assert result.kinks == []
     assert all(abs(d - r) <= e for d, r, e in zip(result.differences, result.reverse, result.bounds, strict=True))
     assert max(result.bounds) < 1e-8
@@ -121,25 +95,22 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("op", ROWS, ids=str)
 def test_a_wrong_partial_is_found_and_named(op, mistake):
-    """For every row and every operand, in the midst of a function; a millionth is enough."""
+    """For every row and every operand, in the midst of a function; a millionth is enough. It is named once."""
     count = oracles.arity(op)
-    right = op.partials(*[0.7, 0.3][:count], op.value(*[0.7, 0.3][:count]))
-    for i in range(count):
-        if MISTAKES[mistake](right[i]) == right[i]:
-            continue
+    for i, right in enumerate(op.partials(*[0.7, 0.3][:count], op.value(*[0.7, 0.3][:count]))):
 
         def partials(*arguments, i=i):
-            found = list(op.partials(*arguments))
-            found[i] = MISTAKES[mistake](found[i])
-            return tuple(found)
+            return tuple([mistake(d) if k == i else d for k, d in enumerate(op.partials(*arguments))])
 
-        wrong = ops.Op(f"wrong {op} {id(partials)}", op.value, op.array, partials, op.domain)
-        with pytest.raises(GradientError, match=f"partial of 'wrong .*' for operand {i + 1} is wrong: at 0.7") as found:
-            gradcheck(lambda x, y: wrong(x * 1.0, *[y] * (count - 1)).sin() * x, [0.7, 0.3])  # noqa: B023
-        assert str(found.value).count("is wrong") == 1
+        if mistake(right) != right:
+            wrong = ops.Op(f"wrong {op} {i} {id(mistake)}", op.value, op.array, partials, op.domain)
+            words = f"partial of '{wrong}' for operand {i + 1} is wrong: at 0.7"
+            with pytest.raises(GradientError, match=re.escape(words)) as found:
+                gradcheck(lambda x, y: wrong(x * 1.0, *[y] * (count - 1)).sin() * x, [0.7, 0.3])  # noqa: B023
+            assert str(found.value).count("is wrong") == 1
 
 
 @pytest.mark.parametrize(
@@ -158,50 +129,60 @@ def test_a_wrong_partial_of_a_dot_is_found(wrong, operand, monkeypatch):
         gradcheck(lambda x, y: dot([x, 2.0], [3.0, y], 0.5), [0.7, 0.3])
 
 
-@pytest.mark.parametrize(
-    ("slope", "right"), [(0.0, True), (1.0, True), (0.5, True), (1.1, False), (-0.1, False)], ids=str
-)
-def test_at_a_kink_the_slopes_to_the_sides_and_between_are_right(slope, right, monkeypatch):
-    """relu′(0) may be 0, 1 or 1/2; not 1.1 or -0.1."""
-    monkeypatch.setattr(ops.relu, "partials", lambda x, y: (slope,))
-    if right:
-        result = gradcheck(lambda x: x.relu() * 3, 0.0)
-        assert result.kinks == ["relu"]
-        assert "relu" in str(result).splitlines()[-1]
-    else:
-        with pytest.raises(GradientError, match="the partial of 'relu'"):
-            gradcheck(lambda x: x.relu() * 3, 0.0)
-
-
-@pytest.mark.parametrize("x", [1e-9, -1e-9, 1e-300, -1e-300, 1e-3])
-def test_beside_a_kink_only_the_slope_of_that_side_is_right(monkeypatch, x):
-    assert gradcheck(Value.relu, x).kinks == []
-    monkeypatch.setattr(ops.relu, "partials", lambda x, y: (1.0 - ops.step(x),))
-    with pytest.raises(GradientError, match="the partial of 'relu'"):
-        gradcheck(Value.relu, x)
-
-
-def test_two_kinks_that_make_a_line_are_no_mistake():
-    """relu(x) - relu(-x) = x has, by relu′(0) = 0, the derivative 0 at 0: the convention's fault, not a rule's."""
-    result = gradcheck(lambda x: x.relu() - (-x).relu(), 0.0)
-    assert result.reverse == [0.0]
-    assert result.differences == pytest.approx([1.0])
-
-
 def test_all_wrong_operations_are_named_once(monkeypatch):
     monkeypatch.setattr(ops.sin, "partials", lambda x, y: (2.0,))
     monkeypatch.setattr(ops.exp, "partials", lambda x, y: (3.0,))
     with pytest.raises(GradientError) as caught:
         gradcheck(lambda x: x.sin().exp().sin() + x.tanh(), 0.7)
-    lines = str(caught.value).splitlines()
-    assert (
-        "'sin' for operand 1 is wrong: at 0.7 its rule gives 2, differences of its value give 0.764842187" in lines[0]
-    )
-    assert "'exp' for operand 1" in lines[1]
-    assert lines[2].split() == ["x", "reverse", "forward", "differences", "±"]
+    assert re.findall("'(.*)' for operand 1 is wrong", str(caught.value)) == ["sin", "exp"]
 
 
-@pytest.mark.parametrize("function", [lambda x: x * x.data, lambda x: x if x.data < 0.5 else x * x.data])
+@pytest.mark.parametrize(
+    ("x", "slope", "right"),
+    [*[(0.0, slope, True) for slope in (0.0, 1.0, 0.5)], *[(0.0, slope, False) for slope in (1.1, -0.1)]]
+    + [(x, float(side == (x > 0)), side) for x in (1e-9, -1e-9, 1e-300, -1e-300, 1e-3) for side in (True, False)],
+)
+def test_at_a_kink_the_slopes_to_the_sides_and_between_are_right(x, slope, right, monkeypatch):
+    """relu′(0) may be 0, 1 or 1/2; not 1.1 or -0.1. Beside the kink only the slope of that side is right."""
+    monkeypatch.setattr(ops.relu, "partials", lambda x, y: (slope,))
+    if right:
+        result = gradcheck(lambda x: x.relu() * 3, x)
+        assert result.kinks == ["relu"] * (x == 0.0)
+        assert ("relu" in str(result)) == (x == 0.0)
+    else:
+        with pytest.raises(GradientError, match="the partial of 'relu'"):
+            gradcheck(lambda x: x.relu() * 3, x)
+
+
+def by_hand(slope):
+    """A function with a node that has no rule which could be tried."""
+    return lambda x: Value(x.data**3, (x,), (slope * x.data**2,)) * 1.0
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "slope", "kinks"),
+    [
+        (
+            lambda x: x.relu() - (-x).relu(),
+            0.0,
+            0.0,
+            ["relu"],
+        ),  # 1 by differences: the convention's fault, not a rule's
+        (lambda x: x * x.detach(), 0.5, 0.5, ["detach"]),  # 1 by differences: 0 for detach is a decision
+        (by_hand(3.0), 0.5, 0.75, []),
+    ],
+    ids=["two kinks that make a line", "detach", "by hand"],
+)
+def test_what_differs_by_decision_is_no_mistake(function, x, slope, kinks):
+    result = gradcheck(function, x)
+    assert (result.reverse, result.kinks) == ([slope], kinks)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: x * x.data, lambda x: x if x.data < 0.5 else x * x.data, by_hand(2.0)],
+    ids=["data", "if", "by hand"],
+)
 def test_a_number_hidden_from_the_graph_is_found(function):
     """Every operation is right, and still the derivative is not."""
     with pytest.raises(GradientError, match="every operation recorded is right, but the differences disagree"):
@@ -217,26 +198,8 @@ def counter():
 @pytest.mark.parametrize("function", [lambda x: x * random.random(), counter()], ids=["random", "counter"])
 def test_a_function_that_gives_another_number_when_called_again_is_refused(function):
     """Its differences would say nothing; the message has both numbers."""
-    with pytest.raises(ValueError, match=r"gave 0\.\d+ at the point, and 0\.\d+ when called again") as caught:
+    with pytest.raises(ValueError, match=r"gave 0\.\d+ at the point, and 0\.\d+ when called again"):
         gradcheck(function, 0.7)
-    assert not isinstance(caught.value, ArithmeticError)
-
-
-def test_a_node_made_by_hand_is_checked_as_part_of_the_whole():
-    """It has no rule of its own that could be tried."""
-
-    def cubed(x, slope):
-        return Value(x.data**3, (x,), (slope * x.data**2,)) + x.sin()
-
-    gradcheck(lambda x: cubed(x, 3.0), 0.7)
-    with pytest.raises(GradientError, match="the differences disagree"):
-        gradcheck(lambda x: cubed(x, 2.0), 0.7)
-
-
-def test_a_detached_number_is_no_mistake():
-    """Its derivative is 0 by decision, and is told apart."""
-    result = gradcheck(lambda x: x * x.detach(), 0.7)
-    assert (result.reverse, result.kinks) == ([0.7], ["detach"])
 
 
 def test_a_wrong_sweep_is_found(monkeypatch):
@@ -249,16 +212,24 @@ def test_a_wrong_sweep_is_found(monkeypatch):
 
 
 def test_the_result_holds_three_gradients():
+    """The output need not depend on the point, and may be one of the inputs."""
     result = gradcheck(lambda x, y: x * y + y, (3, np.float64(2.0)))
     assert result.point == [3.0, 2.0]
     assert result.reverse == result.forward == [2.0, 4.0]
     assert result.differences == pytest.approx([2.0, 4.0])
     assert all(0.0 < bound < 1e-12 for bound in result.bounds)
-    assert [line.split()[:4] for line in str(result).splitlines()[1:]] == [["3", "2", "2", "2"], ["2", "4", "4", "4"]]
+    assert gradcheck(lambda x: Value(3.0), 1.0).reverse == [0.0]
+    assert gradcheck(lambda x, y: y, [1.0, 2.0]).forward == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
-    ("function", "x"), [(Value.sin, 1e300), (lambda x: (x**-3 * 2).sin(), 4.8e-7), (lambda x: x**1.5, 0.0)]
+    ("function", "x"),
+    [
+        (Value.sin, 1e300),
+        (lambda x: (x / 1e-75).sin(), 0.0),
+        (lambda x: (x**-3 * 2).sin(), 4.8e-7),
+        (lambda x: x**1.5, 0.0),
+    ],
 )
 def test_what_differences_cannot_tell_they_do_not_tell(function, x):
     """All periods between two floats, or a slope that keeps changing: no number, no bound, no complaint."""
@@ -272,12 +243,6 @@ def test_at_the_end_of_the_floats_nothing_wrong_is_said(x):
     """No step, or none to one side; NaN twice is not another number."""
     gradcheck(Value.tanh, x)
     gradcheck(lambda x: x * 1.0, x)
-
-
-def test_a_function_of_nothing_has_derivative_zero():
-    """The output need not depend on the point, and may be one of the inputs."""
-    assert gradcheck(lambda x: Value(3.0), 1.0).reverse == [0.0]
-    assert gradcheck(lambda x, y: y, [1.0, 2.0]).forward == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -297,15 +262,6 @@ def test_what_cannot_be_checked_is_refused(function, point, error, message):
 
 
 # The differences themselves.
-
-
-@given(st.floats(-2, 2))
-def test_slopes_hold_their_bound(x):
-    """Of functions with known derivatives; the bound is sharp enough to be of use."""
-    for f, slope in ((math.exp, math.exp(x)), (math.sin, math.cos(x)), (math.atan, 1 / (1 + x * x)), (float, 1.0)):
-        (found,) = slopes(lambda t: Estimate(f(t), 4 * U * abs(f(t))), x)  # noqa: B023
-        assert abs(found.number - slope) <= found.bound + 4 * U * abs(slope)
-        assert found.bound < 1e-7
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ everywhere = pytest.mark.parametrize("z", POINTS.values(), ids=POINTS)
 
 
 class Exactly:
-    """Shares, their sum's logarithm and both derivatives, as Decimals, with nothing cancelled."""
+    """Shares p, the logarithm of their sum, and derivatives, as Decimals, with nothing cancelled in the first ones."""
 
     def __init__(self, z):
         digits = 60 + (660 if max(z) - min(z) < 1500 else 0)
@@ -38,73 +38,56 @@ class Exactly:
             largest = max(map(Decimal, z))
             powers = [(Decimal(z_j) - largest).exp() for z_j in z]
             total = sum(powers)
-            self.shares = [power / total for power in powers]
             self.log = largest + total.ln()
+            self.shares = p = [power / total for power in powers]
             n = range(len(z))
-            others = [sum((self.shares[k] for k in n if k != j), Decimal(0)) for j in n]
-            self.slopes = [[self.shares[i] * (others[i] if i == j else -self.shares[j]) for j in n] for i in n]
-
-
-def roundings(z):
-    """How many roundings of U an entry may show: a sum of n, and of z_j − largest, each unit of which e^z counts in full."""
-    return 20 + 4 * len(z) + min(max(z) - min(z), 750.0)
+            others = [sum((p[k] for k in n if k != j), Decimal(0)) for j in n]
+            self.slopes = [[p[i] * (others[i] if i == j else -p[j]) for j in n] for i in n]
+            self.curvatures = [  # of p₁
+                [p[0] * (((i == 0) - p[i]) * ((j == 0) - p[j]) - p[i] * ((i == j) - p[j])) for j in n] for i in n
+            ]
 
 
 def check(found, wanted, z, scale=0.0):
-    """Right to so many roundings, of scale where numbers of that size are subtracted, or to the smallest floats."""
+    """Right to so many roundings, of scale where numbers of that size are subtracted, or to the smallest floats.
+
+    How many roundings of U an entry may show: a sum of n, and of z_j − largest, each unit of which e^z counts in full.
+    """
+    roundings = 20 + 4 * len(z) + min(max(z) - min(z), 750.0)
     for a, b in zip(np.ravel(found).tolist(), np.ravel(wanted).tolist(), strict=True):
         assert math.isfinite(a)
         off = float(abs(Decimal(a) - b))
-        assert off <= roundings(z) * U * max(float(abs(b)), scale) + 4 * oracles.TINY, f"{a} for {float(b)} at {z}"
+        assert off <= roundings * U * max(float(abs(b)), scale) + 4 * oracles.TINY, f"{a} for {float(b)} at {z}"
 
 
 @everywhere
-def test_values_are_right_to_the_last_digits(z):
-    """Whatever the size; small shares are not lost, nor is what logsumexp has beyond the largest number when that is 0."""
-    exact = Exactly(z)
-    check([p.data for p in softmax(z)], exact.shares, z)
-    check(logsumexp(z).data, exact.log, z, scale=abs(max(z)))
+def test_they_are_right_to_the_last_digits_with_their_derivatives(z):
+    """Whatever the size; small shares are not lost, nor is what logsumexp has beyond the largest number when that is 0.
 
-
-@everywhere
-def test_first_derivatives_are_right_entry_by_entry(z):
-    """Where one share is nearly 1, that of p_j is p_j (1 − p_j), and not 0."""
+    Where one share is nearly 1, the slope of p_j is p_j (1 − p_j), and not 0. The Hessian of logsumexp is the Jacobian of
+    softmax; both second derivatives come from p − p², which rounds at 1.
+    """
     exact, values = Exactly(z), [Value(z_j) for z_j in z]
-    check(grad(logsumexp(values), values), exact.shares, z)
-    check(jacobian(softmax(values), values), exact.slopes, z)
+    shares, log = softmax(values), logsumexp(values)
+    check([p.data for p in shares], exact.shares, z)
+    check(log.data, exact.log, z, scale=abs(max(z)))
+    check(grad(log, values), exact.shares, z)
+    check(jacobian(shares, values), exact.slopes, z)
+    check(hessian(log, values), exact.slopes, z, scale=1.0)
+    check(hessian(shares[0], values), exact.curvatures, z, scale=1.0)
 
 
 @everywhere
-def test_second_derivatives(z):
-    """The Hessian of logsumexp is the Jacobian of softmax; its own comes from p − p², which rounds at 1."""
-    exact, values = Exactly(z), [Value(z_j) for z_j in z]
-    check(hessian(logsumexp(values), values), exact.slopes, z, scale=1.0)
-    slope_of_first = grad(softmax(values)[0], values, create_graph=True)
-    p = exact.shares
-    n = range(len(z))
-    with localcontext(oracles.EXACT):
-        third = [[p[0] * (((i == 0) - p[i]) * ((j == 0) - p[j]) - p[i] * ((i == j) - p[j])) for j in n] for i in n]
-    check([grad(slope, values) for slope in slope_of_first], third, z, scale=1.0)
-
-
-@everywhere
-@pytest.mark.parametrize("K", [1, 300])
-def test_compiled_they_are_as_right(z, K):
+def test_compiled_they_are_as_right(z):
     """One by one and in a batch: values, and derivatives by compiling them."""
-    exact = Exactly(z)
-    numbers = np.array([z] * K)
-    if len(z) > 1:
-        check(compile(softmax, len(z))(numbers)[-1], exact.shares, z)
-    check(compile(logsumexp, len(z))(numbers)[-1], exact.log, z, scale=abs(max(z)))
-    if len(z) > 1:
-        slopes = compile(lambda z: grad(softmax(z)[1], z, create_graph=True), len(z))(numbers)[-1]
-        check(slopes, exact.slopes[1], z)
-
-
-def test_a_batch_of_them_is_a_reduction_and_no_chain():
-    """The program on arrays has fewer lines than the hundred numbers."""
-    for function in (softmax, logsumexp):
-        assert compile(function, 100).source.split("# larger batches")[-1].count("\n") < 50
+    exact, n = Exactly(z), len(z)
+    compiled = [(compile(logsumexp, n), exact.log, abs(max(z)))]
+    if n > 1:
+        compiled.append((compile(softmax, n), exact.shares, 0.0))
+        compiled.append((compile(lambda z: grad(softmax(z)[1], z, create_graph=True), n), exact.slopes[1], 0.0))
+    for K in (1, 300):
+        for fast, wanted, scale in compiled:
+            check(fast([z] * K)[-1], wanted, z, scale)
 
 
 def test_infinite_numbers():
@@ -115,26 +98,20 @@ def test_infinite_numbers():
     assert grad(logsumexp(values), values) == [0.5, 0.0, 0.5]
     for z in ([0.0, math.inf], [-math.inf]):
         assert math.isnan(logsumexp(z).data)
-        assert all(math.isnan(p.data) for p in softmax(z)[-1:])
+        assert math.isnan(softmax(z)[-1].data)
 
 
 @pytest.mark.parametrize("function", [softmax, logsumexp])
-@pytest.mark.parametrize(
-    ("wrong", "error", "arrived"),
-    [
+def test_they_take_a_sequence_of_numbers(function):
+    """Plain numbers, Values, an array, in one program for a batch; what is none is refused by what arrived."""
+    program = compile(function, 100).source.split("# larger batches")[-1]
+    assert program.count("\n") < 50  # a reduction, and no chain of a hundred numbers
+    found = [np.ravel(function(z)).tolist() for z in ([0, 0.0], [Value(0.0), 0], np.zeros(2))]
+    assert found[0] == found[1] == found[2]
+    for wrong, error, arrived in (
         ([], ValueError, "no number"),
         (1.0, TypeError, "float 1.0"),
-        (["1"], TypeError, "str '1'"),
-        ("12", TypeError, "str"),
-    ],
-)
-def test_what_is_no_sequence_of_numbers_is_refused(function, wrong, error, arrived):
-    """By what arrived."""
-    with pytest.raises(error, match=arrived):
-        function(wrong)
-
-
-def test_numbers_and_arrays_are_taken():
-    """As plain numbers, mixed with Values, or a NumPy array."""
-    assert [p.data for p in softmax(np.zeros(4))] == [0.25] * 4
-    assert logsumexp([0, Value(0.0)]).data == math.log(2.0)
+        (["1"], TypeError, "str"),
+    ):
+        with pytest.raises(error, match=arrived):
+            function(wrong)

@@ -11,25 +11,6 @@ import transformer
 from demo_runs import FOLDER, environment, not_blank
 
 
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """What a quick run printed, its progress bar, and the new folder with its picture."""
-    out = tmp_path_factory.mktemp("gpt") / "new" / "folder"
-    command = [sys.executable, "-W", "error", FOLDER / "gpt.py", "--quick", "--out", out]
-    home = environment(PYTHONIOENCODING="ascii")
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
-    return ran.stdout, ran.stderr, out
-
-
-def test_the_names_fit_the_model():
-    """Small letters, at most as many as there are positions before the boundary, each name once and in order."""
-    names = demo.CITIES.read_text(encoding="ascii").split()
-    assert len(names) > 300
-    assert names == sorted(set(names))
-    assert all(re.fullmatch(f"[a-z]{{1,{demo.POSITIONS - 1}}}", name) for name in names)
-    assert demo.SHOWN in names
-
-
 def test_a_name_is_one_hot_tokens_and_the_letters_that_follow():
     """The boundary in front and behind; targets of a name add up to 1; padding is 0."""
     X, R = [data.reshape(demo.POSITIONS, demo.TOKENS) for data in demo.as_data(["rio"])]
@@ -53,20 +34,6 @@ def test_the_model_is_the_one_in_arrays():
     )
 
 
-def test_a_quick_run_learns(quick):
-    """From about ln 27 to well below; on names it has not seen, too; and the compiled step is the faster one."""
-    text, bar, _ = quick
-    costs = re.findall(r"^Cost (?:before|after): (\S+) on the names to learn from, (\S+) on", text, re.MULTILINE)
-    (before, before_others), (after, after_others) = [map(float, pair) for pair in costs]
-    assert 3.2 < before < 3.6
-    assert after < 2.6
-    assert after_others < before_others - 0.5
-    assert "150/150" in bar
-    times = re.findall(r"^  (eager|compiled)\S*.* ([\d.,]+) (\S+)$", text, re.MULTILINE)
-    eager, compiled = [float(number.replace(",", "")) * {"s": 1e3, "ms": 1.0}[unit] for _, number, unit in times]
-    assert compiled < eager / 10
-
-
 def test_names_are_invented_letter_by_letter():
     """Certain chances give a certain name, which ends at the boundary."""
 
@@ -79,8 +46,18 @@ def test_names_are_invented_letter_by_letter():
     assert demo.invent(chances, 2, np.random.default_rng(0)) == ["lima", "lima"]
 
 
-def test_the_picture_is_saved(quick):
-    """In a folder that is made for it."""
-    text, _, out = quick
-    assert f"in a picture: {out / 'gpt.png'}\n" in text
+@pytest.mark.slow
+def test_a_quick_run_learns(tmp_path):
+    """From about ln 27 to well below; on names it has not seen, too; the picture goes to a new folder."""
+    out = tmp_path / "new" / "folder"
+    command = [sys.executable, "-W", "error", FOLDER / "gpt.py", "--quick", "--out", out]
+    home = environment(PYTHONIOENCODING="ascii")
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
+    costs = re.findall(r"^Cost (?:before|after): (\S+) on the names to learn from, (\S+) on", ran.stdout, re.MULTILINE)
+    (before, before_others), (after, after_others) = [map(float, pair) for pair in costs]
+    assert 3.2 < before < 3.6
+    assert after < 2.6
+    assert after_others < before_others - 0.5
+    assert "150/150" in ran.stderr
+    assert f"in a picture: {out / 'gpt.png'}\n" in ran.stdout
     assert not_blank(out / "gpt.png")

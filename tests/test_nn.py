@@ -1,6 +1,7 @@
-"""Neurons, layers and nets: graph, labels, parameters, initialisation, copies, refusals; and the perceptron.
+"""Neurons, layers and nets: what a call records, the parameters and how they start, copies, and what is refused.
 
-That outputs and gradients are the lecture's, test_lecture says.
+Graphs are looked at node by node, arrays and copies compared bit for bit; a perceptron is held against the inequality
+that it decides. That outputs and gradients are the lecture's, test_lecture says.
 """
 
 import copy
@@ -13,10 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import microgradnet
-from microgradnet import MLP, Layer, Neuron, Perceptron, Value, quadratic
+from microgradnet import MLP, Layer, Neuron, Perceptron, Value, grad, quadratic
 from microgradnet.graph import topological_order
 
 ROOT = str(Path(inspect.getfile(microgradnet)).parents[1])
@@ -51,40 +51,29 @@ def test_the_graph_holds_just_z_and_y(kind):
 
 
 def test_labels_are_the_lectures_letters():
-    """a⁽q⁾ᵢⱼ, b⁽q⁾ᵢ, z⁽q⁾ᵢ and y⁽q⁾ᵢ, counted from 1; a comma where two digits meet."""
-    net = MLP(2, [12, 3])
-    first, second = net.layers
-    assert [w.label for w in first.neurons[0].w] == ["a⁽¹⁾₁₁", "a⁽¹⁾₁₂"]
-    assert first.neurons[11].w[1].label == "a⁽¹⁾₁₂,₂"
-    assert second.neurons[2].w[11].label == "a⁽²⁾₃,₁₂"
-    assert second.neurons[2].b.label == "b⁽²⁾₃"
-    ys = net([1.0, 2.0])
-    assert [y.label for y in ys] == ["y⁽²⁾₁", "y⁽²⁾₂", "y⁽²⁾₃"]
-    assert [y.parents[0].label for y in ys] == ["z⁽²⁾₁", "z⁽²⁾₂", "z⁽²⁾₃"]
-    labels = [p.label for p in net.parameters()]
-    assert len(set(labels)) == len(labels)
+    """a⁽q⁾ᵢⱼ and b⁽q⁾ᵢ, counted from 1; a comma where two digits meet."""
+    first, second = MLP(2, [12, 3]).layers
+    labels = [
+        [p.label for p in (n.w[0], n.w[-1], n.b)] for n in (first.neurons[0], first.neurons[11], second.neurons[2])
+    ]
+    assert labels == [
+        ["a⁽¹⁾₁₁", "a⁽¹⁾₁₂", "b⁽¹⁾₁"],
+        ["a⁽¹⁾₁₂,₁", "a⁽¹⁾₁₂,₂", "b⁽¹⁾₁₂"],
+        ["a⁽²⁾₃₁", "a⁽²⁾₃,₁₂", "b⁽²⁾₃"],
+    ]
 
 
-def test_a_net_of_values_differentiates_its_inputs():
-    """Inputs may be Values, in a list, a tuple or an object array: ∂C/∂x_j = Σ_i δ⁽¹⁾_i a⁽¹⁾_ij."""
-    net = MLP(3, [4, 2], "tanh", seed=0)
-    for kind in (list, tuple, np.array):
-        x = [Value(x_j) for x_j in (0.3, -1.2, 0.7)]
-        cost = quadratic(net(kind(x)), [0.5, -0.5])
-        cost.backward()
-        delta = [node.grad for node in topological_order(cost) if node.label.startswith("z⁽¹⁾")]
-        np.testing.assert_allclose([v.grad for v in x], net.weights()[0].T @ delta, rtol=1e-14)  # sums of 4 terms
+def values(x):
+    return [Value(x_j) for x_j in x]
 
 
-@pytest.mark.parametrize(
-    "kind", [tuple, np.array, np.float32, lambda x: np.array(x, int), lambda x: [Value(x[0]), x[1]], iter]
-)
-def test_inputs_come_in_any_sequence_of_numbers(kind):
+NUMBERS = [tuple, iter, np.array, np.float32, lambda x: np.array(x, int)]
+
+
+@pytest.mark.parametrize("kind", [*NUMBERS, values, lambda x: np.array(values(x)), lambda x: [Value(x[0]), x[1]]])
+def test_inputs_come_in_any_sequence_of_numbers_and_values(kind):
     net = MLP(2, [3, 1], seed=5)
     assert net(kind([1.0, 2.0])).data == net([1.0, 2.0]).data
-
-
-# Shapes and parts.
 
 
 def test_one_output_is_a_lone_value():
@@ -97,49 +86,29 @@ def test_one_output_is_a_lone_value():
 
 
 @pytest.mark.parametrize("unit", [Neuron(3), Layer(3, 2), MLP(3, [2, 1])], ids=lambda unit: type(unit).__name__)
-@pytest.mark.parametrize("x", [[], [1.0], [1.0, 2.0], [1.0] * 4, np.ones(5), 1.0], ids=repr)
+@pytest.mark.parametrize("x", [[], [1.0] * 2, [1.0] * 4, np.ones(5), 1.0], ids=repr)
 def test_a_wrong_number_of_inputs_is_a_value_error(unit, x):
     """Never a silent truncation; the message has both numbers and the unit."""
-    count = 1 if isinstance(x, float) else len(x)
-    with pytest.raises(ValueError, match=rf"\b{count} .*{type(unit).__name__}.*\b3\b"):
+    with pytest.raises(ValueError, match=rf"\b{np.size(x)} .*{type(unit).__name__}.*\b3\b"):
         unit(x)
 
 
-@pytest.mark.parametrize("x", [["1", "2"], [True, False], [1j, 2], [None, 1.0], [[1.0], [2.0]], np.ones((2, 2)), "ab"])
-def test_inputs_that_are_no_numbers_are_type_errors(x):
-    """Strings, bools, complex numbers, nested lists and matrices are refused, not interpreted."""
-    with pytest.raises(TypeError, match="array|" + type(x[0]).__name__):
-        MLP(2, [1])(x)
-
-
-def test_parameters_are_each_neurons_weights_then_its_bias():
-    """The order that makes [A | b] a reshape, of the very objects that the net computes with."""
-    net = MLP(3, [4, 2], seed=2)
-    net.set_weights(net.weights(), [np.arange(4.0), np.arange(2.0)])
-    blocks = [np.column_stack(pair).ravel() for pair in zip(net.weights(), net.biases(), strict=True)]
-    assert [p.data for p in net.parameters()] == np.concatenate(blocks).tolist()
-    objects = [p for layer in net.layers for neuron in layer.neurons for p in (*neuron.w, neuron.b)]
-    assert list(map(id, net.parameters())) == list(map(id, objects))
-    assert list(map(id, net.layers[0].parameters())) == list(map(id, objects[:16]))
+# Parameters.
 
 
 def test_zero_grad_clears_every_parameter():
     net = MLP(2, [3, 1], seed=1)
-    net([1, 2]).backward()
-    once = [p.grad for p in net.parameters()]
-    net([1, 2]).backward()
-    assert [p.grad for p in net.parameters()] == [2 * g for g in once]
+    for p in net.parameters():
+        p.grad = 1.0
     net.zero_grad()
-    assert all(p.grad == 0 for p in net.parameters())
+    assert [p.grad for p in net.parameters()] == [0.0] * 13
 
 
-@given(st.integers(1, 4), st.integers(1, 4), st.data())
-def test_weights_and_biases_round_trip_bit_for_bit(nin, nout, data):
+def test_weights_and_biases_round_trip_bit_for_bit():
     """What set_weights writes, weights() and biases() read, as floats: -0.0, subnormals and all. All are copies."""
-    finite = st.floats(allow_nan=False, allow_infinity=False)
-    shapes = [(3, nin), (nout, 3), (3,), (nout,)]
-    arrays = [data.draw(hnp.arrays(float, shape, elements=finite)) for shape in shapes]
-    net, before = MLP(nin, [3, nout]), [a.copy() for a in arrays]
+    numbers = [-0.0, 5e-324, -1.7e308, 0.1, 1.0]
+    arrays = [np.resize(numbers[k:], shape) for k, shape in enumerate([(3, 2), (2, 3), (3,), (2,)])]
+    net, before = MLP(2, [3, 2]), [a.copy() for a in arrays]
     net.set_weights(arrays[:2], arrays[2:])
     for _ in range(2):
         read = net.weights() + net.biases()
@@ -151,28 +120,26 @@ def test_weights_and_biases_round_trip_bit_for_bit(nin, nout, data):
 A, B = [np.full((2, 2), 9.0), np.full((1, 2), 9.0)], [np.full(2, 9.0), np.full(1, 9.0)]
 UNFIT = {
     "a matrix too few": (A[:1], B),
-    "a matrix too many": ([*A, A[1]], B),
-    "a vector too few": (A, B[:1]),
+    "a vector too many": (A, [*B, B[1]]),
     "a transposed matrix": ([A[0], A[1].T], B),
-    "a long vector": (A, [B[0], np.ones(2)]),
     "a number for a vector": (A, [B[0], 0.0]),
+    "a matrix for a list": (A[0], B),
+    "rows of different lengths": ([[[9.0, 9.0], [9.0]], A[1]], B),
     "NaN": (A, [B[0], [math.nan]]),
     "infinity": ([A[0], [[1.0, math.inf]]], B),
-    "rows of different lengths": ([[[9.0, 9.0], [9.0]], A[1]], B),
-    "a matrix for a list": (A[0], B),
-}
-NO_NUMBERS = {
-    f"{w!r} in {kind.__name__}": ([A[0], kind([[w, w]])], B) for w in ("a", True, 2j) for kind in (list, np.array)
+    "text": ([A[0], [["9", "9"]]], B),
+    "truth": ([A[0], np.array([[True, True]])], B),
+    "complex numbers": ([A[0], [[2j, 2j]]], B),
 }
 
 
-@pytest.mark.parametrize("unfit", [*UNFIT, *NO_NUMBERS])
+@pytest.mark.parametrize("unfit", UNFIT)
 def test_set_weights_writes_all_or_nothing(unfit):
     """A wrong shape, a missing matrix or what is no finite number leaves the net as it was."""
     net = MLP(2, [2, 1], seed=4)
     before = bits(net)
-    with pytest.raises(TypeError if unfit in NO_NUMBERS else ValueError):
-        net.set_weights(*(UNFIT | NO_NUMBERS)[unfit])
+    with pytest.raises(TypeError if unfit in ("text", "truth", "complex numbers") else ValueError):
+        net.set_weights(*UNFIT[unfit])
     assert bits(net) == before
 
 
@@ -181,7 +148,6 @@ def test_a_neuron_and_a_layer_take_their_weights_too():
     neuron, layer = Neuron(2), Layer(2, 3)
     neuron.set_weights([1, -2.0], 3)
     layer.set_weights([[0, 1], [2, 3], [4, 5]], (7, 8, 9))
-    assert (layer.weights().tolist(), layer.biases().tolist()) == ([[0, 1], [2, 3], [4, 5]], [7, 8, 9])
     for w, b in (([1.0], 0.0), ([5.0, 5.0], [0.0]), ([5.0, 5.0], math.nan), ([5.0, 5.0], "3")):
         with pytest.raises((ValueError, TypeError)):
             neuron.set_weights(w, b)
@@ -189,64 +155,51 @@ def test_a_neuron_and_a_layer_take_their_weights_too():
         with pytest.raises(ValueError, match="shape"):
             layer.set_weights(A, b)
     assert [p.data for p in neuron.parameters()] == [1, -2, 3]
-    assert [p.data for p in layer.parameters()] == [0, 1, 7, 2, 3, 8, 4, 5, 9]
+    assert (layer.weights().tolist(), layer.biases().tolist()) == ([[0, 1], [2, 3], [4, 5]], [7, 8, 9])
 
 
-# Initialisation.
-
-
-def test_the_same_seed_gives_the_same_net():
-    """Bit for bit; another seed or none gives another net. That no hash seed matters, test_value says."""
-    assert bits(MLP(3, [4, 2], seed=7)) == bits(MLP(3, [4, 2], seed=np.random.default_rng(7)))
-    assert bits(MLP(3, [4, 2], seed=7)) != bits(MLP(3, [4, 2], seed=8))
-    assert bits(MLP(3, [4, 2])) != bits(MLP(3, [4, 2]))
-    assert Neuron(5, seed=1)([1] * 5) == Neuron(5, seed=1)([1] * 5)
-    assert (Layer(5, 2, seed=1).weights() == Layer(5, 2, seed=1).weights()).all()
-
-
-def test_a_seed_leaves_numpys_global_generator_alone():
-    """Making a net neither reads nor moves np.random's global state; one stream runs through all its layers."""
+def test_the_same_seed_gives_the_same_net_and_leaves_numpys_global_generator_alone():
+    """An int or a Generator; one stream runs through all layers; without a seed, each net is another."""
     state = np.random.get_state()[1].tobytes()
-    weights = np.concatenate([a.ravel() for net in (MLP(4, [4, 4, 4], seed=0), MLP(3, [2])) for a in net.weights()])
+    for make in (Neuron, lambda nin, seed: Layer(nin, 2, seed=seed), lambda nin, seed: MLP(nin, [3, 2], seed=seed)):
+        nets = [make(3, seed=seed) for seed in (7, np.random.default_rng(7), 8, None, None)]
+        same, again, *others = [tuple(p.data for p in net.parameters() if p.data) for net in nets]
+        assert same == again
+        assert len({same, *others}) == 4
+        assert len(set(same)) == len(same)
     assert np.random.get_state()[1].tobytes() == state
-    assert len(np.unique(weights)) == weights.size
 
 
-@pytest.mark.parametrize("nin", [1, 16, 400])
+@pytest.mark.parametrize("nin", [4, 100])
 def test_weights_start_with_spread_one_over_root_of_the_inputs(nin):
-    """Standard deviation 1/√nin, mean 0, each within five standard errors of 20,000 draws; biases start at 0."""
-    layer = Layer(nin, 20_000 // nin, seed=1)
+    """Standard deviation 1/√nin, mean 0, each within five standard errors of 4,000 draws; biases start at 0."""
+    layer = Layer(nin, 4000 // nin, seed=1)
     scaled = layer.weights().ravel() * math.sqrt(nin)
-    assert abs(scaled.mean()) < 5 / math.sqrt(scaled.size)
-    assert abs(scaled.std() - 1) < 5 / math.sqrt(2 * scaled.size)
+    assert abs(scaled.mean()) < 5 / math.sqrt(4000)
+    assert abs(scaled.std() - 1) < 5 / math.sqrt(2 * 4000)
     assert (layer.biases() == 0).all()
 
 
-# Names, counts and what is refused.
-
-
-def test_repr_tells_architecture_and_number_of_parameters():
-    assert repr(MLP(784, [30, 10])) == "MLP(784, [30, 10], 'sigmoid'): 23860 parameters"
-    assert repr(MLP(2, [16, 16, 1], "relu", output_activation="linear")) == (
-        "MLP(2, [16, 16, 1], 'relu', output_activation='linear'): 337 parameters"
-    )
-    assert repr(Layer(3, 2, "tanh")) == "Layer(3, 2, 'tanh')"
-    assert repr(Neuron(3)) == "Neuron(3, 'sigmoid')"
+# Names and counts.
 
 
 @pytest.mark.parametrize(
-    "make",
-    [
-        lambda a: Neuron(2, a),
-        lambda a: Layer(2, 2, a),
-        lambda a: MLP(2, [2], a),
-        lambda a: MLP(2, [2], output_activation=a),
-    ],
+    "unit",
+    [Neuron(3, "tanh"), Layer(3, 2), MLP(3, [30, 10]), MLP(2, [16, 16, 1], "relu", output_activation="linear")],
+    ids=repr,
 )
+def test_repr_is_the_call_that_makes_such_a_net(unit):
+    """A net's says how many parameters it has, too."""
+    call, _, count = repr(unit).partition(": ")
+    assert repr(eval(call)) == repr(unit)
+    assert count == (f"{len(unit.parameters())} parameters" if type(unit) is MLP else "")
+
+
 @pytest.mark.parametrize("activation", ["sigmod", "ReLU", 5, np.tanh, ["relu"]], ids=repr)
-def test_an_unknown_activation_is_an_error_that_lists_the_known(make, activation):
-    with pytest.raises((ValueError, TypeError), match=", ".join(KINDS)):
-        make(activation)
+def test_an_unknown_activation_is_an_error_that_lists_the_known(activation):
+    for make in (Neuron, lambda n, a: Layer(n, 2, a), lambda n, a: MLP(n, [2], a), lambda n, a: MLP(n, [2], "tanh", a)):
+        with pytest.raises(ValueError, match=", ".join(KINDS)):
+            make(2, activation)
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2", None], ids=repr)
@@ -270,52 +223,24 @@ def test_sizes_of_layers_are_a_sequence(sizes):
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"])
 @pytest.mark.parametrize("unit", [Neuron(3, "tanh", seed=1), Layer(3, 2, "softplus", seed=1), MLP(3, [4, 2])], ids=repr)
-def test_a_net_and_its_cost_survive_copying(unit, copied):
-    """Bit for bit, and together: the copied graph ends in the copied net's parameters, and the copy is on its own."""
-    unit.zero_grad()
-    cost = quadratic(unit([0.1, -0.2, 0.3]), [0.5] * unit.nout)
-    cost.backward()
-    twin, cost2 = copied((unit, cost))
-    theirs, ours = twin.parameters(), unit.parameters()
+def test_a_net_survives_copying_bit_for_bit(unit, copied):
+    """On its own: test_value says the same of a cost's graph, and that both may be copied together."""
+    twin = copied(unit)
     assert repr(twin) == repr(unit)
-    assert [(p.data.hex(), p.grad, p.label) for p in theirs] == [(p.data.hex(), p.grad, p.label) for p in ours]
-    before = [p.grad for p in ours]
-    cost2.backward()
-    assert [p.grad for p in theirs] == [2 * grad for grad in before]
-    assert [p.grad for p in ours] == before
-    assert any(before)
+    assert [(p.data.hex(), p.label) for p in twin.parameters()] == [(p.data.hex(), p.label) for p in unit.parameters()]
+    costs = [quadratic(net([0.1, -0.2, 0.3]), [0.5] * net.nout) for net in (unit, twin)]
+    assert grad(costs[1], twin.parameters()) == grad(costs[0], unit.parameters())
+    assert not any(grad(costs[1], unit.parameters()))
 
 
 # The perceptron.
 
 
-def test_the_lectures_perceptron_is_a_nand_of_which_every_gate_is_built():
-    """w = (−2, −2), b = 3: 0 for (1, 1), the int 1 in any other case; five of them make a half adder."""
-    nand = Perceptron([-2, -2], 3)
-    for p, q in [(0, 0), (0, 1), (1, 0), (1, 1)]:
-        n = nand([p, q])
-        assert type(n) is int
-        assert n == 1 - p * q
-        assert nand([nand([p, n]), nand([q, n])]) == (p + q) % 2
-        assert nand([n, n]) == (p + q) // 2
-
-
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=6), st.integers(-50, 50))
 def test_a_perceptron_is_one_from_the_threshold_on(pairs, bias):
-    """1 if w·x + b ≥ 0, zero included, else 0."""
+    """The int 1 if w·x + b ≥ 0, zero included, else 0; of Values a Value without slope."""
     w, x = zip(*pairs, strict=True)
-    assert Perceptron(w, bias)(x) == int(np.dot(w, x) + bias >= 0)
-
-
-def test_a_perceptron_of_values_gives_a_value_without_slope():
-    x = [Value(1.0), Value(0.0)]
-    y = Perceptron([-2, -2], 3)(x)
-    assert type(y) is Value
-    y.backward()
-    assert (y.data, x[0].grad, x[1].grad) == (1.0, 0.0, 0.0)
-
-
-@pytest.mark.parametrize("x", [[], [1], [1, 0, 1]], ids=repr)
-def test_a_perceptron_refuses_a_wrong_number_of_inputs(x):
-    with pytest.raises(ValueError, match=r"\b2\b"):
-        Perceptron([-2, -2], 3)(x)
+    perceptron, wanted = Perceptron(w, bias), int(np.dot(w, x) + bias >= 0)
+    found, y = perceptron(x), perceptron(x := values(x))
+    assert (type(found), found) == (int, wanted)
+    assert (type(y), y.data, grad(y, x)) == (Value, wanted, [0.0] * len(x))

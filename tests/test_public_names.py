@@ -13,6 +13,7 @@ import microgradnet
 from microgradnet import formulas
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+TABLES = "\n".join(line for line in README.splitlines() if line.startswith("|"))
 NOT_BY_STAR = ["compile"]  # `from microgradnet import *` leaves Python's own `compile` alone
 NAMES = {name: getattr(microgradnet, name) for name in [*microgradnet.__all__, *NOT_BY_STAR]}
 FORMULAS = {
@@ -20,51 +21,34 @@ FORMULAS = {
     for name, function in vars(formulas).items()
     if inspect.isfunction(function) and function.__module__ == formulas.__name__ and not name.startswith("_")
 }
-MEMBERS = {
-    f"{name}.{member}": thing
-    for name, of in NAMES.items()
-    if inspect.isclass(of)
-    for member, thing in inspect.getmembers(of)
-    if not member.startswith("_")
-    and (inspect.isroutine(thing) or isinstance(thing, property))
-    and (getattr(thing, "__module__", "") or "microgradnet").startswith("microgradnet")
-}
-
-
-def examples(thing):
-    return doctest.DocTestParser().get_examples(inspect.getdoc(thing) or "")
 
 
 @pytest.mark.parametrize("name", [*NAMES, *FORMULAS])
-def test_it_has_a_docstring_with_an_example_that_shows_something(name):
-    """One that mentions it and expects some output; the doctests run them all."""
+def test_it_is_documented_with_an_example_and_has_a_place_in_the_readmes_tables(name):
+    """The example mentions it and expects some output; the doctests run them all. In the tables it stands in code quotes."""
     thing = (NAMES | FORMULAS)[name]
-    assert len((inspect.getdoc(thing) or "").split()) >= 10
-    sources = [example.source for example in examples(thing)]
-    assert any(re.search(rf"\b{name.split('.')[-1]}\b", source) for source in sources)
-    assert any(example.want for example in examples(thing))
+    text = inspect.getdoc(thing) or ""
+    examples = doctest.DocTestParser().get_examples(text)
+    assert len(text.split()) >= 10
+    assert any(re.search(rf"\b{name.split('.')[-1]}\b", example.source) for example in examples)
+    assert any(example.want for example in examples)
+    assert re.search(rf"(?<![\w.]){re.escape(name)}\b", " ".join(re.findall(r"`([^`\n]+)`", TABLES)))
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("name", [name for name, thing in NAMES.items() if inspect.isclass(thing)])
 def test_its_methods_and_properties_have_docstrings(name):
-    """Each of a public class, inherited ones included."""
-    assert inspect.getdoc(MEMBERS[name])
-
-
-@pytest.mark.parametrize("name", [*NAMES, *FORMULAS])
-def test_it_has_a_place_in_the_readmes_tables(name):
-    """In code quotes, in a line of a table."""
-    rows = [line for line in README.splitlines() if line.startswith("|")]
-    code = " ".join(word for row in rows for word in re.findall(r"`([^`]+)`", row))
-    assert re.search(rf"(?<![\w.]){re.escape(name)}\b", code)
+    """Each of a public class, ours that are inherited included."""
+    for member, thing in inspect.getmembers(NAMES[name]):
+        ours = (getattr(thing, "__module__", "") or "microgradnet").startswith("microgradnet")
+        if ours and not member.startswith("_") and (inspect.isroutine(thing) or isinstance(thing, property)):
+            assert inspect.getdoc(thing), f"{name}.{member}"
 
 
 def test_the_readmes_tables_name_nothing_that_is_not_there():
     """Every name that looks like one of ours, and every test, exists."""
-    rows = [line for line in README.splitlines() if line.startswith("|")]
-    for name in re.findall(r"`formulas\.(?!py`)(\w+)", " ".join(rows)):
+    for name in re.findall(r"`formulas\.(?!py`)(\w+)", TABLES):
         assert hasattr(formulas, name)
-    for file, test in re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", " ".join(rows)):
+    for file, test in re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", TABLES):
         text = (Path(__file__).parent / file).read_text(encoding="utf-8")
         assert f"def {test}" in text
 
@@ -72,25 +56,16 @@ def test_the_readmes_tables_name_nothing_that_is_not_there():
 def test_a_users_program_that_uses_every_name_runs(capsys):
     """The one that mypy checks strictly."""
     source = inspect.getsource(user_program)
-    _, body = source.split("\n)\n", 1)
-    for name in NAMES:
-        assert re.search(rf"\b{name}\b", body), f"{name} is imported and not used"
-    for name in FORMULAS:
-        assert f"{name}(" in body
+    for name in NAMES.keys() - {"Value", "formulas"}:
+        assert re.search(rf"\bm\.{name}\b", source)
+    for name in [*FORMULAS, "Value"]:
+        assert f"{name}(" in source
     user_program.main()
     assert "δ-recursion" in capsys.readouterr().out
 
 
-def test_a_star_import_hides_nothing_of_pythons():
-    """No name of ours that it brings is a builtin's."""
+def test_what_is_promised_is_all_that_is_public():
+    """A star import hides no builtin; `dir` shows nothing else, modules aside."""
     assert not set(microgradnet.__all__) & set(dir(builtins))
-
-
-def test_nothing_else_is_public():
-    """What `dir` shows besides modules is what is promised."""
-    others = {
-        name
-        for name, thing in vars(microgradnet).items()
-        if not name.startswith("_") and not inspect.ismodule(thing) and name not in NAMES
-    }
-    assert not others
+    public = {name for name, thing in vars(microgradnet).items() if name[0] != "_" and not inspect.ismodule(thing)}
+    assert public <= set(NAMES)

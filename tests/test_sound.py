@@ -2,6 +2,8 @@
 
 import math
 import pickle
+import random
+import sys
 
 import numpy as np
 import pytest
@@ -46,6 +48,164 @@ def test_factors_stay_where_they_are(function, numbers, K):
         assert fast.value_and_grad([numbers] * K)[1] == pytest.approx(m.grad(y, W), rel=1e-13)
 
 
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize(
+    "function", [Value.sigmoid, Value.tanh, Value.softplus, lambda z: cross_entropy(z.sigmoid(), 1)]
+)
+@pytest.mark.parametrize("z", [1e150, -1e150, 720.0, -720.0, -744.0])
+def test_saturated_slopes_vanish_as_they_do_eagerly(function, z, K):
+    """σ(-720) is 2e-313 and σ(-1e150) is 0, beside samples of any size: no factor of 1e150 makes something of the rest."""
+    w, x = Value(1.0), Value(z)
+    y = function(w * x) * 1e150
+    fast = compile(lambda x: function(w * x[0]) * 1e150, 1)
+    (slope,) = m.grad(y, [w])
+    assert fast([[z]] * K) == pytest.approx([y.data] * K, rel=1e-10)
+    value, gradient = fast.value_and_grad([[z]] * K)
+    assert (value, gradient) == (pytest.approx(y.data, rel=1e-10), pytest.approx([slope], rel=1e-10))
+
+
+@pytest.mark.parametrize("K", BATCHES)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[1] * x[2] + (x[0] + -x[0]),  # brackets stay
+        lambda x: x[0] * x[1] + -x[0] + x[1] * x[2],  # products do not come first
+        lambda x: sum([x[0], -x[0], x[1], x[2]]),
+        lambda x: sum([W * x[1], W * x[2]], x[0] + -x[0]),
+        lambda x: W * x[1] + ((x[0] + -x[0]) + W * x[2]),
+        lambda x: (x[1] + x[2]) + (x[0] + -x[0] + W),
+        lambda x: -x[0] + W * x[0] + W,  # a bias is no part of a dot behind a term
+        lambda x: W * x[0] + -x[0] * x[1] + W,
+        lambda x: x[1] + (W * x[0] + -x[0] * x[1]),
+    ],
+)
+def test_sums_are_taken_in_the_order_in_which_they_are_written(function, K):
+    """Where 1e20 and its opposite meet first, what comes after them is not lost."""
+    numbers = [1e20, 1.0, 3.0]
+    y = function([Value(number) for number in numbers]).data
+    assert y != 0.0
+    assert compile(function, 3)([numbers] * K).tolist() == [y] * K
+
+
+# Random programs with factors far apart. A sum in any order is off by at most n U Σ|terms|, and a function by a few last
+# digits of its own; enclosures carry both through the graph, and through that of the gradient.
+
+U, TINY, MOST = 2.0**-53, 2.0**-1074, sys.float_info.max
+RISING = ("tanh", "sigmoid", "softplus", "relu", "detach", "step")
+
+
+def enclosures(outputs):
+    """Of each node, the smallest and the largest number that it may have."""
+    found, sizes = {}, {}
+    for node in m.nodes(*outputs):
+        of = [found[parent] for parent in node.parents]
+        size = sum(sizes[parent] for parent in node.parents) if node.op in ("+", "-") else None
+        if not of:
+            ends = [node.data]
+        elif node.op == "+":
+            ends = [a + b for a, b in zip(*of, strict=True)]
+        elif node.op == "-":
+            ends = [a - b for a, b in zip(of[0], of[1][::-1], strict=True)]
+        elif node.op == "dot":
+            half = len(of) // 2
+            terms = [products(w, x) for w, x in zip(of[:half], of[half + 1 :], strict=True)] + [of[half]]
+            ends, size = (
+                [sum(side) for side in zip(*[(min(t), max(t)) for t in terms], strict=True)],
+                sum(map(largest, terms)),
+            )
+        elif node.op == "*":
+            ends = products(*of)
+        elif node.op == "neg":
+            ends = [-x for x in of[0]]
+        elif node.op in ("maximum", "minimum"):
+            ends = [node.op.value(*pair) for pair in zip(*of, strict=True)]
+        elif node.op in ("sin", "cos"):
+            y, width = node.op.value(of[0][0]), min(of[0][1] - of[0][0], 2.0)
+            ends = [max(y - width, -1.0), min(y + width, 1.0)]
+        else:
+            assert node.op in RISING
+            ends = [node.op.value(x) for x in of[0]]
+        error = 8 * U * largest(ends) + 4 * TINY if of else 0.0
+        error += len(sizes) * (U * size + TINY) if size is not None else 0.0
+        found[node] = rounded(min(ends) - error, max(ends) + error)
+        sizes[node] = largest(found[node]) if size is None else size
+    return [found[output] for output in outputs]
+
+
+def products(a, b):
+    return [x * y if x and y else 0.0 for x in a for y in b]
+
+
+def largest(ends):
+    return max(map(abs, ends))
+
+
+def rounded(low, high):
+    """What reaches the largest float may be infinite, or have come back from there."""
+    if not low <= high:  # infinity minus itself
+        return -math.inf, math.inf
+    return (low if low > -MOST else -math.inf), (high if high < MOST else math.inf)
+
+
+def far_apart(rng, parameters):
+    """A program of 3 to 15 steps, as a function of three inputs."""
+    steps = [
+        (rng.choice(STEPS), rng.choice(FACTORS), [rng.randrange(60) for _ in range(4)])
+        for _ in range(rng.randint(3, 15))
+    ]
+
+    def function(x):
+        pool = [*x, *parameters]
+        for step, c, picked in steps:
+            pool.append(step(c, *[pool[-1 - i % len(pool)] for i in picked]))
+        return sum(pool[-4:])
+
+    return function
+
+
+FACTORS = [1e-200, 1e200, 1e100, 1e-100, -1e150, 1e-300, 3.0, 0.0]
+STEPS = [
+    lambda c, x, y, v, w: c * x,
+    lambda c, x, y, v, w: x + c,
+    lambda c, x, y, v, w: c - x,
+    lambda c, x, y, v, w: x * y,
+    lambda c, x, y, v, w: x + y + -v,
+    lambda c, x, y, v, w: x + (y - v),
+    lambda c, x, y, v, w: x * y + v * w + y,
+    lambda c, x, y, v, w: m.dot([x, y], [v, w], y),
+    lambda c, x, y, v, w: m.maximum(x, y),
+    lambda c, x, y, v, w: x.tanh(),
+    lambda c, x, y, v, w: x.sigmoid() * y,
+    lambda c, x, y, v, w: x.softplus(),
+    lambda c, x, y, v, w: x.sin() + y,
+    lambda c, x, y, v, w: x.detach() * y,
+]
+
+
+@pytest.mark.parametrize("seed", range(1770, 1830))  # four of these once failed
+def test_no_order_and_no_factor_loses_more_than_its_sums_allow(seed):
+    """Values and gradients, one sample by plain floats and many in arrays."""
+    rng = random.Random(seed)
+    parameters = [Value(rng.uniform(-1, 1)) for _ in range(3)]
+    function = far_apart(rng, parameters)
+    numbers = [rng.choice([1.0, 1e100, 1e-100, 1e150]) * rng.uniform(-2, 2) for _ in range(3)]
+    try:
+        y = function([Value(number) for number in numbers])
+        slopes = m.grad(y, parameters, create_graph=True)
+    except (ArithmeticError, ValueError):  # sin(inf)
+        return
+    fast = compile(function, 3, parameters=parameters)
+    ((low, high),), bounds = enclosures([y]), enclosures(slopes)
+    for K in BATCHES:
+        if not math.isnan(y.data):
+            assert low <= fast([numbers] * K)[-1] <= high
+        for found, slope, (low_slope, high_slope) in zip(
+            fast.value_and_grad([numbers] * K)[1], slopes, bounds, strict=True
+        ):
+            more = (K + 2) * U * max(abs(low_slope), abs(high_slope))  # of the mean
+            assert math.isnan(slope.data) or low_slope - more <= found <= high_slope + more
+
+
 def test_a_force_law_keeps_its_digits_in_float32():
     """G m M / r² with masses and distances of planets: each intermediate result lies in float32's range."""
 
@@ -62,6 +222,15 @@ def test_what_leaves_float32_is_named():
     fast = compile(lambda x: x[0].exp() / (x[0].exp() + 1.0), 1, dtype=np.float32)
     with pytest.raises(OverflowError, match=r"sample 1: 'exp' of 100\.0 .*float32.*float64"):
         fast([[1.0], [100.0]])
+
+
+@pytest.mark.parametrize("K", BATCHES)
+def test_a_cost_that_overflows_is_named(K):
+    """With its gradient, too, where the squares are added up by BLAS, which raises nothing."""
+    fast = compile(lambda x, r: quadratic([W * x[0], W * x[1]], r) * 1e-10, 2, 2)
+    for call in (fast, fast.value_and_grad):
+        with pytest.raises(OverflowError, match=r"sample 0: cannot take '\*\*2' of 1e\+155"):
+            call([[1e155, 1.0]] * K, [[0.0, 0.0]] * K)
 
 
 def test_assign_of_a_float32_program_keeps_what_it_is_given():
@@ -183,7 +352,109 @@ def test_a_graph_with_old_and_new_rows_is_not_compiled(table):
         compile(lambda x: new(x[0]) + old, 1)
 
 
+def test_a_pickled_graph_whose_row_was_changed_names_the_row(table):
+    """Its recorded numbers are not those that the row gives now."""
+    pickled = pickle.dumps(double()(W))
+    triple()
+    y = pickle.loads(pickled)
+    assert m.grad(y, y.parents) == [2.0]
+    with pytest.raises(RuntimeError, match="the row 'mine' was changed"):
+        m.grad(y, y.parents, create_graph=True)
+
+
 # What is accepted.
+
+
+def slope(x, y):
+    return (1.0,)
+
+
+def of_another_kind(x, y):
+    return (2.0 * x if isinstance(x, float) else 7.0,)
+
+
+@pytest.mark.parametrize(
+    ("value", "partials", "message"),
+    [
+        (lambda x: x, lambda x, y: (math.nan,), r"a partial of 'mine' is float nan at 0\.5"),
+        (lambda x: x, lambda x, y: (True,), r"a partial of 'mine' is bool True at 0\.5"),
+        (lambda x: math.log(x - 1e4), slope, r"'mine' raises an error at each point tried \(0\.5; 1\.5; .*shift"),
+        (lambda x: {}[x], slope, r"the value of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
+        (lambda x: x, lambda x, y: ({}[x],), r"the partials of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
+        (lambda x: math.atan2(x, -1.0), slope, r"'mine' at 0\.0 is 3\.14\d+, and at -0\.0 it is -3\.14"),
+    ],
+)
+def test_a_row_is_refused_in_its_own_words(value, partials, message, table):
+    with pytest.raises((TypeError, ValueError), match=message):
+        ops.row("mine", value, None, partials)
+
+
+@pytest.mark.parametrize(
+    "partials",
+    [
+        lambda x, y: (2.0 * x if x > 0.0 else 0.0,),
+        lambda x, y: (2.0 * x if x != 0.0 else 0.0,),
+        lambda x, y: (2.0 * x if x else 0.0,),
+        lambda x, y: (2.0 * math.fabs(x),),
+        of_another_kind,
+    ],
+)
+def test_partials_that_run_on_numbers_alone_are_not_compiled(partials, table):
+    """They serve the eager engine, on numbers."""
+    mine = ops.row("mine", lambda x: x * abs(x), None, partials)
+    assert m.grad(mine(W), [W]) == [2.0]
+    with pytest.raises(TypeError, match=r"the partials of 'mine' cannot be compiled.*ops\.step"):
+        compile(lambda x: mine(W * x[0]), 1)
+
+
+def test_the_sign_of_a_zero_makes_no_number_different():
+    """So sums may leave out 0.0: at 0.0 and -0.0 each row gives the same number, or none."""
+
+    def at(op, *operands):
+        try:
+            y = op.value(*operands)
+            return y, op.partials(*operands, y)
+        except (ValueError, ArithmeticError):
+            return None
+
+    for op in [op for op in ops.TABLE.values() if op is not ops.dot] + [ops.power(n) for n in (-1, 0.5, 1, 2, 3)]:
+        for point in ([0.0, 0.75], [0.75, 0.0], [0.0, 0.0]):
+            operands = point[: ops.arity(op.partials)]
+            assert at(op, *operands) == at(op, *[x or -0.0 for x in operands])
+
+
+CALLS = {
+    "quadratic": lambda some: quadratic(some([W, W]), some([1.0, 0.0])),
+    "cross_entropy": lambda some: cross_entropy(some([W.sigmoid(), W.sigmoid()]), some([1.0, 0.0])),
+    "softmax_cross_entropy": lambda some: m.softmax_cross_entropy(some([W, W]), some([1.0, 0.0])),
+    "gradcheck": lambda some: m.gradcheck(lambda a, b: a * b, some([1.0, 2.0])).differences,
+    "net": lambda some: MLP(2, [1], seed=1)(some([1.0, 2.0])),
+    "dot": lambda some: m.dot(some([W, W]), some([1.0, 2.0])),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_generator_is_as_good_as_a_list(call):
+    assert call(iter) == call(list)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda some: compile(lambda x: x[0] * W, 1)(some([[1.0]])),
+        lambda some: compile(lambda x: x[0] * W, 1).value_and_grad([some([1.0])]),
+        lambda some: compile(lambda x: x[0] * W, 1)([[1.0]], theta=some([1.0])),
+        lambda some: compile(lambda x: x[0] * W, 1).assign(some([1.0])),
+        lambda some: train(MLP(1, [1]), some([[1.0]]), [[1.0]]),
+        lambda some: train(MLP(1, [1]), [[1.0]], some([[1.0]])),
+        lambda some: train(MLP(1, [1]), [[1.0]], [[1.0]], validation=some([1, 2])),
+        lambda some: MLP(1, some([1])),
+        lambda some: Value(some([1.0])),
+    ],
+)
+def test_a_generator_of_data_is_named_as_what_it_is(call):
+    with pytest.raises((TypeError, ValueError), match="a list_iterator, whose items can be taken only once"):
+        call(iter)
 
 
 @pytest.mark.parametrize("K", BATCHES)

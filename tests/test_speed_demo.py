@@ -10,9 +10,6 @@ import numpy as np
 import pytest
 import speed
 from demo_runs import FOLDER, environment
-from scalar_peers import MicrogptValue, net_by_numbers, sigmoid_of_parts
-
-from microgradnet import MLP, Value
 
 FIGURE = r"[\d,.]+ (?:µs|ms|s|B)"
 RATIO = r"(?:1/[\d.]+|\d+\.\d\d)"
@@ -30,23 +27,11 @@ def test_without_peers_every_section_runs(capsys, monkeypatch):
     text = capsys.readouterr().out
     assert "medians of 1 round" in text
     rows = dict(re.findall(rf"^  (\S.*?)  +({FIGURE}.*)$", text, re.MULTILINE))
-    for work in (
-        "64-30-1, dot",
-        "64-30-1, number by number",
-        "chain of 1,000 + and ×",
-        "6-4-3-1",
-        "an epoch in batches of 10",
-    ):
+    for work in ("64-30-1, number by number", "chain of 1,000 + and ×", "6-4-3-1", "an epoch in batches of 10"):
         assert re.match(rf"{FIGURE} +{FIGURE} +{RATIO} ", rows[work])
     assert re.match(rf"({FIGURE} +){{3}}{RATIO} +{RATIO} ", rows["transformer, 2 positions, K = 2"])
     assert re.match(rf"{FIGURE} +- +{FIGURE} +- +{RATIO} ", rows["convolution, K = 2"])
     assert re.match(rf"{FIGURE} +{FIGURE} +{RATIO} +≤ 1\.25$", rows["import, in a fresh interpreter"])
-
-
-def test_one_section_alone(capsys):
-    """Which gives the ratio of what it compares."""
-    speed.main(["--quick", "--rounds", "1", "sample"])
-    assert re.search(rf"^  6-4-3-1  +{FIGURE} +{FIGURE} +{RATIO} +≤ 1/6$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_readme_gets_the_figures_and_keeps_the_rest(tmp_path):
@@ -80,17 +65,6 @@ def test_with_the_peers_it_runs_as_a_script():
         assert (f"/ {name} " in ran.stdout) == bool(importlib.util.find_spec(module))
 
 
-def test_the_scalar_peer_has_our_gradients():
-    """microgpt's Value, restated, on a net; it goes as deep as its thread allows."""
-    net = MLP(3, [2, 1], seed=1)
-    layers = [[(n.w, n.b) for n in layer.neurons] for layer in net.layers]
-    net_by_numbers(layers, [Value(1.0), Value(2.0), Value(3.0)], Value.sigmoid)[0].backward()
-    theirs = [[([MicrogptValue(w.data) for w in ws], MicrogptValue(b.data)) for ws, b in layer] for layer in layers]
-    net_by_numbers(theirs, [MicrogptValue(x) for x in (1.0, 2.0, 3.0)], sigmoid_of_parts)[0].backward()
-    found = [p.grad for layer in theirs for ws, b in layer for p in (*ws, b)]
-    assert found == pytest.approx([p.grad for p in net.parameters()], rel=1e-13)
-
-
 @pytest.mark.parametrize("wrong", [[1.0, 2.0 + 1e-11], [1.0], [1.0, np.nan]])
 def test_who_computes_something_else_is_not_compared(wrong):
     """It stops the demo instead of getting a figure."""
@@ -109,12 +83,6 @@ def test_contestants_take_turns_and_the_median_counts():
     row = measuring.Row("work", {name: contestant(name) for name in figures})
     assert row.run(measuring.Measuring(3)) == {"ours": 2.0, "theirs": 6.0}
     assert turns == ["ours", "theirs", "theirs", "ours"] * 2
-
-
-def test_figures_have_the_unit_that_suits():
-    """µs, ms, s; a small ratio is a fraction, as the targets are."""
-    assert [measuring.seconds(t) for t in (2e-5, 0.0123, 1.5)] == ["20.0 µs", "12.30 ms", "1.50 s"]
-    assert [measuring.ratio(r) for r in (0.02, 0.6, 1.25)] == ["1/50.0", "0.60", "1.25"]
 
 
 @pytest.mark.parametrize("arguments", [["--rounds", "0"], ["slow"], ["--readme", "--quick"]], ids=" ".join)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import kernels
 from ..ops import Op
 
 
-def _structural(name: str) -> Op:
+def _structural(name: str, array: Any = None) -> Op:
     """An operation of ours: the space in front keeps its name apart from those of rows, which begin with none."""
-    op = Op(f" {name}", float, None, _not_here)  # type: ignore[arg-type]  # `numpy_source` prints each in its own way
+    op = Op(f" {name}", float, array, _not_here)  # `numpy_source` prints each in its own way
     _STRUCTURAL.add(id(op))
     return op
 
@@ -47,7 +48,8 @@ transpose = _structural("transpose")
 sum_columns = _structural("sum of columns")
 first_largest = _structural("first largest")
 first_smallest = _structural("first smallest")
-minus_exponential = _structural("minus exponential")
-logistic = _structural("logistic")
+minus_exponential = _structural("minus exponential", kernels.exp_minus)
+logistic = _structural("logistic", kernels.logistic)
+opposite = _structural("opposite", kernels.opposite)
 total = _structural("total")
 squared_length = _structural("squared length")

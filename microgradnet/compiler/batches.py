@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._readings import Demand
-from .._validation import is_masked
+from .._validation import as_array, counted, one_hot
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
@@ -22,39 +22,34 @@ def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -
     """
     if len(batch) != len(widths):
         hint = ", and parameters as theta=…" if len(batch) == len(widths) + 1 else ""
-        raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input{hint}")
+        raise TypeError(
+            f"{counted(len(batch), 'array')} arrived where the function takes {len(widths)}: give one per input{hint}"
+        )
     rows: list[Numbers] = []
     K = -1
-    for data, width in zip(batch, widths, strict=True):
-        if type(data) is not np.ndarray or data.dtype != dtype or data.ndim != 2 or data.shape[1] != width:
-            data = _converted(data, len(rows) + 1, width, dtype)
-        if len(data) != K:
-            K = _count(data, K)
+    for j, data in enumerate(batch):
+        if type(data) is not np.ndarray or data.dtype is not dtype or data.ndim != 2 or data.shape[1] != widths[j]:
+            data = _converted(data, j + 1, widths[j], dtype)
+        if K == -1:
+            K = len(data)
+        elif len(data) != K:
+            raise ValueError(f"the inputs have {K} and {len(data)} samples: give each as many")
         rows.append(data)
+    if K == 0:
+        raise ValueError("an empty batch arrived: give at least one sample")
     return rows, abs(K)  # 1 without inputs
 
 
-def _count(data: Numbers, before: int) -> int:
-    if before != -1:
-        raise ValueError(f"the inputs have {before} and {len(data)} samples: give each as many")
-    if len(data) == 0:
-        raise ValueError("an empty batch arrived: give at least one sample")
-    return len(data)
-
-
 def _converted(data: Any, j: int, width: int, dtype: np.dtype[Any]) -> Numbers:
-    if is_masked(data):
-        raise TypeError(f"input {j} is a masked array: fill in its masked numbers, or drop those samples")
-    try:
-        array = np.asarray(data)
-    except ValueError:
-        raise ValueError(f"input {j} has rows of different lengths: every sample needs {width} numbers") from None
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"input {j} holds {array.dtype}: convert it to numbers with .astype(float)")
+    array = as_array(data, f"input {j}")
     if array.ndim == 1 and width == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] != width:
-        hint = "; a single sample is X[None]" if array.shape == (width,) else ""
+        hint = ""
+        if array.shape == (width,):
+            hint = f"; a single sample is {'[x]' if isinstance(data, (list, tuple)) else 'X[None]'}"
+        elif array.ndim == 1 and array.dtype.kind in "iu":
+            hint = f"; {one_hot(width)}"
         raise ValueError(f"input {j} has shape {array.shape}: it must be (samples, {width}){hint}")
     return cast(array, dtype, f"input {j}")
 
@@ -73,14 +68,9 @@ def cast(numbers: Any, dtype: np.dtype[Any], what: str) -> Numbers:
 
 def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
     """Numbers for all parameters as one flat array; a TypeError or ValueError for what does not fit."""
-    if type(theta) is np.ndarray and theta.dtype == dtype and theta.shape == (count,) and theta.flags.c_contiguous:
+    if type(theta) is np.ndarray and theta.dtype is dtype and theta.shape == (count,) and theta.flags.c_contiguous:
         return theta
-    if isinstance(theta, np.ma.MaskedArray):
-        raise TypeError("theta is a masked array: fill in its masked numbers")
-    numbers = np.asarray(theta)
-    if numbers.dtype.kind not in "fiu" and numbers.size > 0:
-        raise TypeError(f"theta holds {numbers.dtype}: convert it to numbers with .astype(float)")
-    numbers = np.ascontiguousarray(cast(numbers, dtype, "theta"))
+    numbers = np.ascontiguousarray(cast(as_array(theta, "theta"), dtype, "theta"))
     if numbers.shape != (count,):
         raise ValueError(f"theta has shape {numbers.shape}: it must be ({count},), one number per parameter")
     return numbers

@@ -6,11 +6,13 @@ are linear maps between arrays, are stated here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..graph import depth_first, reverse
+from ..ops import Op, arity, is_built_in
+from ..symbols import symbolic
 from . import array_ops
 from .adjoints import Linear, Parts
 from .array_graph import Array, ArrayGraph, is_zero
@@ -49,6 +51,17 @@ def differentiate(graph: ArrayGraph, cost: Array, theta: Array) -> Gradient:
     return Gradient(
         mean, parts, {a: d.together() if isinstance(d, Parts) else d for a, d in adjoints.items() if a is not theta}
     )
+
+
+def refuse_rules_of_numbers(operations: Iterable[Op]) -> None:
+    """A TypeError for a row of a user whose partials run on plain numbers alone."""
+    for op in operations:
+        if not is_built_in(op) and symbolic(op, *"ab"[: arity(op.partials)]) is None:
+            raise TypeError(
+                f"the partials of {str(op)!r} cannot be compiled: they look at a number (an `if`, a comparison, isinstance) or "
+                "call functions that are not the table's; write them in operators and operations of the table, as "
+                "ops.step(x) or ops.cos(x)"
+            )
 
 
 _NOTHING = Linear(lambda adjoint: 0.0)

@@ -73,7 +73,7 @@ class Execution:
     def values(self, rows: Sequence[Numbers], K: int, theta: Any) -> Numbers:
         """All recorded outputs, shape (outputs, K)."""
         if self.few_values >= K:
-            found = self._by_sample().values(rows, _as_list(theta))
+            found = self._by_sample().values(rows, theta)
             if found is not None and not np.isnan(found).any():
                 return found
         columns, theta = [data.T for data in rows], np.asarray(theta, self.dtype)
@@ -89,26 +89,22 @@ class Execution:
     def value_and_grad(self, rows: Sequence[Numbers], K: int, theta: Any) -> tuple[float, Numbers]:
         """The mean of the first output, and its gradient, shape (parameters,)."""
         if self.few >= K:
-            found = self._by_sample().gradient(rows, _as_list(theta))
-            if found is not None and math.isfinite(found[0]):
-                return found[:2]
+            gradient = np.empty(len(self.parameters))
+            mean = self._by_sample().mean_into(gradient, rows, K, theta)
+            if mean is not None:
+                return mean, gradient
         gradient = np.empty(len(self.parameters), self.dtype)
         return self._in_numpy(gradient, rows, K, np.asarray(theta, self.dtype), None)[0], gradient
 
     def mean_into(self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None) -> float:
         """Like `value_and_grad`, into given arrays. Raises a FloatingPointError if the gradient is not finite."""
         K = len(rows[0])
-        if self.few >= K:
-            found = self._by_sample().gradient(rows, _as_list(theta))
-            if found is not None and math.isfinite(found[0]):
-                mean, gradient[...], others = found
-                if watched is not None:
-                    watched.T[...] = others
-                _refuse_infinite(gradient)
-                return mean
-        mean, clean = self._in_numpy(gradient, rows, K, theta, watched)
-        if not clean:
-            _refuse_infinite(gradient)
+        mean = self._by_sample().mean_into(gradient, rows, K, theta, watched) if self.few >= K else None
+        clean = False
+        if mean is None:
+            mean, clean = self._in_numpy(gradient, rows, K, theta, watched)
+        if not clean and not np.isfinite(gradient).all():
+            raise FloatingPointError("the gradient is not finite")
         return mean
 
     def _in_numpy(
@@ -167,12 +163,3 @@ class Execution:
         except FloatingPointError:
             return True
         return False
-
-
-def _refuse_infinite(gradient: Numbers) -> None:
-    if not np.isfinite(gradient).all():
-        raise FloatingPointError("the gradient is not finite")
-
-
-def _as_list(theta: Any) -> list[float]:
-    return theta if type(theta) is list else theta.tolist()

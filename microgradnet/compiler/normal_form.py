@@ -1,14 +1,16 @@
 """The normal form of a recorded graph: numbered terms of a few kinds.
 
 Chains of additions become sums, chains of maximum or minimum become reductions, and products inside a sum become dots. The
-compiler therefore does not see whether a net was written with `dot` or number by number. Equal terms are one term. This
-pass knows how graphs are recorded; `likeness` decides which terms are computed together.
+compiler therefore does not see whether a net was written with `dot` or number by number. Equal terms are one term. Sums keep
+the order in which they were written; only the order inside a dot is open. This pass knows how graphs are recorded;
+`likeness` decides which terms are computed together.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from .. import ops
@@ -93,10 +95,10 @@ class NormalForm:
                 raise ValueError(
                     f"the row {str(node.op)!r} was replaced while this graph was recorded: record the whole graph again"
                 )
-            if node in absorbed and (node.op != ops.mul or self._is_product(node)):
+            if node in absorbed and (node.op != ops.mul or _is_product(node)):
                 continue  # it is part of a sum
             if node.op == ops.dot:
-                number[node] = self._sum([], *self._dot(node))
+                number[node] = self._dot(node)
             elif node.op in _CHAINS:
                 number[node] = self._chain(node, absorbed)
             else:
@@ -146,48 +148,55 @@ class NormalForm:
             return operands[0] if len(operands) == 1 else self._elementwise(op, *operands)
         return self._term(REDUCTION, op, tuple(operands), self._any(operands))
 
-    # Sums.
+    # Sums. Their terms stay in the order in which they were added. A run of products is one term, a dot, whose order is open
+    # like that of a matrix product.
 
     def _chain(self, node: Value, absorbed: set[Value]) -> int:
         parts = _parts(node, absorbed)
         if node.op != ops.add:
             return self._reduction(node.op, [self._at(part) for part in parts])
-        products = [part for part in parts if part in absorbed and part.op == ops.mul and self._is_product(part)]
-        pairs = [tuple(map(self._at, part.parents)) for part in products]
-        fixed = [self.varies[a] != self.varies[b] for a, b in pairs]
-        dots: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}  # whether one factor of each pair is fixed
-        for pair, one_is_fixed in zip(pairs, fixed, strict=True):
-            dots[one_is_fixed].append(pair)
-        rest = [self._at(part) for part in parts if not (part in absorbed and self._number.get(part) is None)]
-        if len(dots[False]) == 1:  # a single product is not a dot
-            rest.append(self._elementwise(ops.mul, *dots[False].pop()))
-        return self._sum(rest, *[tuple(zip(*pairs, strict=True)) for pairs in dots.values() if pairs])
+        factors = {part: tuple(map(self._at, part.parents)) for part in parts if part in absorbed and _is_product(part)}
+        terms: list[int] = []
+        for is_product, parts_alike in groupby(parts, factors.__contains__):
+            run = list(parts_alike)
+            terms += [self._run([factors[part] for part in run])] if is_product else map(self._at, run)
+        return self._sum(terms)
 
-    def _is_product(self, node: Value) -> bool:
-        """Whether a product inside a sum becomes part of a dot; a product with a number does not."""
-        return ops.constant not in (parent.op for parent in node.parents)
+    def _run(self, products: Iterable[tuple[int, ...]]) -> int:
+        """The sum of products: a dot, or one for each number of factors that vary."""
+        pairs: dict[int, list[tuple[int, ...]]] = {0: [], 1: [], 2: []}
+        for a, b in products:
+            pairs[self.varies[a] + self.varies[b]].append((a, b))
+        terms: list[int] = []
+        for varying, some in pairs.items():
+            if len(some) == 1 and varying != 1:  # a single product is not a dot
+                terms.append(self._elementwise(ops.mul, *some[0]))
+            elif some:
+                lefts, rights = zip(*some, strict=True)
+                terms += self._products(lefts, rights)
+        return self._sum(terms)
 
-    def _sum(self, rest: list[int], *dots: Any) -> int:
-        """The sum of some terms and some dots, each given by two tuples of factors. A fixed term becomes the bias of a dot."""
+    def _sum(self, terms: list[int]) -> int:
+        """The sum of these terms. A dot and a fixed term, in either order, begin it as a dot with a bias.
+
+        0.0 is left out, and -0.0 + 0.0 is then -0.0: no row of the table gives another number for it.
+        """
         zero = self._constant(0.0)
-        rest = [number for number in rest if number != zero]
-        total: list[int] = []
-        for lefts, rights, *bias in dots:
-            rest += [number for number in bias if number != zero]
-            total += self._products(lefts, rights)
-        if not (total or rest):
-            return zero
-        bias = next((number for number in rest if not self.varies[number]), None) if total else None
-        if bias is not None and self.varies[total[0]]:
-            rest.remove(bias)
-            total[0] = self._elementwise(ops.add, total[0], bias)
-        return self._reduction(ops.add, [*total, *rest])
+        terms = [number for number in terms if number != zero] or [zero]
+        varying = [self.varies[number] for number in terms[:2]]
+        if sum(varying) == 1 and len(terms) > 1:
+            dot, bias = terms[:2] if varying[0] else terms[1::-1]
+            if self.terms[dot].kind == DOT:
+                terms[:2] = [self._elementwise(ops.add, dot, bias)]
+        return self._reduction(ops.add, terms)
 
-    def _dot(self, node: Value) -> list[Any]:
+    def _dot(self, node: Value) -> int:
         weights, inputs, bias = dot_parts(node)
         if id(inputs) not in self._vectors:  # the neurons of a layer share them
             self._vectors[id(inputs)] = tuple(map(self._at, inputs))
-        return [(tuple(map(self._at, weights)), self._vectors[id(inputs)], self._at(bias))]
+        left, right, shift = tuple(map(self._at, weights)), self._vectors[id(inputs)], self._at(bias)
+        dots = self._products(left, right)
+        return self._sum([*dots[:1], shift, *dots[1:]])
 
     def _products(self, lefts: tuple[int, ...], rights: tuple[int, ...]) -> list[int]:
         """The dots of these factors. A fixed factor comes first in its pair; pairs with and without one form separate dots."""
@@ -209,7 +218,11 @@ class NormalForm:
 
 
 def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
-    """The nodes that become part of a chain: used once, by a node of the same operation, or products used once, by a sum."""
+    """The nodes that become part of a chain: used once, by a node of the same operation, or products used once, by a sum.
+
+    Of a sum's brackets, those on the left change no order, as in (a + b) + c; those on the right stay, as in a + (b + c),
+    unless they hold products alone.
+    """
     uses: Counter[Value] = Counter(outputs)
     shared = set()
     for node in order:
@@ -222,13 +235,30 @@ def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
             shared.add(id(inputs))
             uses.update(inputs)
             uses.update(inputs)
-    return {
-        part
-        for node in order
-        if node.op in _CHAINS
-        for part in node.parents
-        if (part.op == node.op or (node.op == ops.add and part.op == ops.mul)) and uses[part] == 1
-    }
+    absorbed: set[Value] = set()
+    dots: set[Value] = set()  # sums of nothing but products
+    for node in order:
+        if node.op not in _CHAINS:
+            continue
+        left, right = node.parents
+        for part in (left, right):
+            is_link = part.op == node.op and (node.op != ops.add or part is left or part in dots)
+            if uses[part] == 1 and (is_link or (part.op == ops.mul and node.op == ops.add)):
+                absorbed.add(part)
+        if node.op == ops.add and all(
+            [_is_zero(part) or (part in absorbed and (_is_product(part) or part in dots)) for part in (left, right)]
+        ):
+            dots.add(node)
+    return absorbed
+
+
+def _is_product(node: Value) -> bool:
+    """Whether it becomes part of a dot inside a sum; a product with a number does not."""
+    return node.op == ops.mul and ops.constant not in [parent.op for parent in node.parents]
+
+
+def _is_zero(node: Value) -> bool:
+    return node.op == ops.constant and node._data == 0.0
 
 
 def _parts(node: Value, absorbed: set[Value]) -> list[Value]:

@@ -25,6 +25,7 @@ from .work_arrays import Run, WorkArrays, is_computed, owner_of
 _KERNELS = {
     array_ops.minus_exponential: "exp_minus",
     array_ops.logistic: "logistic",
+    array_ops.opposite: "opposite",
     array_ops.first_largest: "first_largest",
     array_ops.first_smallest: "first_smallest",
 }

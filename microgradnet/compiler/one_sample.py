@@ -7,6 +7,8 @@ program runs instead and finds the cause.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -37,35 +39,53 @@ def worthwhile(form: NormalForm, statements: int, gradient: bool) -> int:
 
 
 class OneSample:
-    """The scalar programs of a recording. names: of its inputs."""
+    """The scalar programs of a recording. names: of its inputs.
+
+    Data are arrays of float64, one per input, of shape (K, size); theta is a list of floats or an array.
+    """
 
     def __init__(self, recording: Recording, parameters: Sequence[Value], names: Sequence[str]) -> None:
         self.source, functions = python_programs(recording.inputs, recording.outputs, parameters, names)
         namespace: dict[str, Any] = {name: op.value for name, op in functions.items()}
         exec(compile(self.source, "<compiled by microgradnet>", "exec"), namespace)
         self._value: Callable[..., list[float]] = namespace["value"]
-        self._gradient: Callable[..., tuple[float, list[float], list[float]]] = namespace["value_and_gradient"]
+        self._gradient: Callable[..., tuple[float, list[float], Any]] = namespace["value_and_gradient"]
+        self._pack_into: Callable[..., None] = Struct(f"{len(parameters)}d").pack_into
 
-    def values(self, rows: Sequence[npt.NDArray[Any]], theta: list[float]) -> npt.NDArray[Any] | None:
-        """All outputs, one row each; None where an operation fails. rows: an array per input, shape (K, size)."""
+    def values(self, rows: Sequence[npt.NDArray[Any]], theta: Any) -> npt.NDArray[Any] | None:
+        """All outputs, one row each; None where an operation fails."""
+        theta = theta if type(theta) is list else theta.tolist()
         try:
             return np.array([self._value(theta, *xs) for xs in _samples(rows)]).T
         except (ValueError, ArithmeticError):
             return None
 
-    def gradient(
-        self, rows: Sequence[npt.NDArray[Any]], theta: list[float]
-    ) -> tuple[float, npt.NDArray[Any], Sequence[list[float]]] | None:
-        """The mean of the first output, its gradient, and for each sample the others; None where an operation fails."""
+    def mean_into(
+        self,
+        gradient: npt.NDArray[Any],
+        rows: Sequence[npt.NDArray[Any]],
+        K: int,
+        theta: Any,
+        watched: npt.NDArray[Any] | None = None,
+    ) -> float | None:
+        """The mean of the first output; None where an operation fails, or the mean is not finite.
+
+        Its gradient is put into `gradient`, a contiguous array, and the other outputs, one row each, into `watched`.
+        """
+        theta = theta if type(theta) is list else theta.tolist()
         try:
-            found = [self._gradient(theta, *xs) for xs in _samples(rows)]
+            if K == 1:
+                mean, slopes, others = self._gradient(theta, *[data.tolist()[0] for data in rows])
+                self._pack_into(gradient, 0, *slopes)  # NumPy would take twice as long to look at each float
+            else:
+                values, gradients, others = zip(*[self._gradient(theta, *xs) for xs in _samples(rows)], strict=True)
+                mean = sum(values) / K
+                gradient[...] = np.array(gradients).mean(axis=0)
         except (ValueError, ArithmeticError):
             return None
-        if len(found) == 1:
-            ((value, slopes, others),) = found
-            return value, np.array(slopes), [others]
-        values, gradients, watched = zip(*found, strict=True)
-        return sum(values) / len(found), np.array(gradients).mean(axis=0), watched
+        if watched is not None:
+            watched.T[...] = others
+        return mean if isfinite(mean) else None
 
 
 def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[list[float], ...]]:

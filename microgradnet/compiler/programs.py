@@ -16,7 +16,7 @@ from . import array_ops
 from .array_graph import Array, ArrayGraph
 from .assembly import Assembly
 from .batches import cast
-from .derivative import Gradient, differentiate
+from .derivative import Gradient, differentiate, refuse_rules_of_numbers
 from .likeness import Likeness
 from .names import Names
 from .normal_form import CONSTANT, ELEMENTWISE, NormalForm
@@ -72,6 +72,7 @@ class Passes:
         self.names.name_layers(depth_first([self.forward], attrgetter("parents")))
         self.sources = {"values": self._values()}
         if len(recording.outputs) == 1 + watched:
+            refuse_rules_of_numbers(self.form.operations.values())
             gradient = differentiate(self.graph, cost, assembly.theta)
             self.sources["gradient"] = self._gradient(gradient, noted, assembly.theta)
         self.few_values = worthwhile(self.form, self.statements[0], gradient=False)

@@ -78,10 +78,10 @@ def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
     if node.op != ops.sigmoid:
         return None
     x = node.args[0]
-    opposite = x.args[1] if _is_negative(x) else None
+    opposite = -x if x.op == ops.mul and isinstance(x.args[0], float) and x.args[0] < 0.0 else None
     if opposite in now.sigmoids:
         y = _sigmoid(now, now.of(opposite))
-        return now.graph.node(ops.mul, (y.args[0], y), node.shape)
+        return now.graph.node(array_ops.opposite, (y.args[0], y), node.shape)
     return _sigmoid(now, now.of(x))
 
 

@@ -38,7 +38,7 @@ class Symbol(Arithmetic):
 class Statements:
     """Operations on symbols and numbers. Equal operations are stated once, trivial ones not at all.
 
-    sigmoid_in_halves: write σ(x) as 1 / (1 + e⁻ˣ), and the σ(−x) of its slope as e⁻ˣ σ(x), which overflows for x < −709.
+    sigmoid_in_halves: write σ(x) as 1 / (1 + e⁻ˣ), and the σ(−x) of a slope as e⁻ˣ σ(x), which overflows for x < −709.
     `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
     """
 
@@ -69,13 +69,20 @@ class Statements:
             return operands[0]
         if op is ops.sigmoid and self._in_halves:
             (x,) = operands
-            opposite = self.operations[x.number]
-            if opposite[0] is ops.neg and (ops.sigmoid, opposite[1][0].number) in self._known:
-                x = opposite[1][0]
-                return self.add(ops.mul, self.add(ops.exp, self.add(ops.neg, x)), self.add(ops.sigmoid, x))
+            opposite = self._opposite(x)
+            if opposite is not None and (ops.sigmoid, opposite.number) in self._known:
+                e = self.add(ops.exp, self.add(ops.neg, opposite))
+                return self.add(ops.mul, e, self.add(ops.sigmoid, opposite))
             y = self.add(ops.div, 1.0, self.add(ops.add, 1.0, self.add(ops.exp, self.add(ops.neg, x))))
             return self._known.setdefault((ops.sigmoid, x.number), y)
         return self._statement(op, operands)
+
+    def _opposite(self, x: Symbol) -> Symbol | None:
+        """The symbol of which this one is the negative, if that is plain to see."""
+        op, operands = self.operations[x.number]
+        if op is ops.mul and type(operands[0]) is float:
+            return self._known.get((op, repr(-operands[0]), operands[1].number))
+        return operands[0] if op is ops.neg else None
 
     def _product(self, a: Any, b: Any) -> Any:
         for number, other in ((a, b), (b, a)):

@@ -172,7 +172,7 @@ def is_computed(node: Array) -> bool:
 
 def is_elementwise(node: Array) -> bool:
     """Whether each of its numbers depends only on the numbers at the same place of its operands."""
-    return not array_ops.is_structural(node.op) or node.op in (array_ops.minus_exponential, array_ops.logistic)
+    return node.op.array is not None
 
 
 def owner_of(node: Array) -> Array:

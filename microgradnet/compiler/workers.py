@@ -4,8 +4,8 @@ A program keeps its work arrays from call to call. Calls may overlap in several 
 arrays of its own, and puts it back afterwards. A worker has one of three modes:
 
     FAST     floating-point errors are raised
-    BOUNDED  likewise, but exponentials in sigmoids are cut off before they overflow, which takes longer
-    SILENT   exponentials are cut off, and infinities and NaN are results, as with plain floats
+    BOUNDED  likewise, but no exponential in a sigmoid overflows, which takes longer
+    SILENT   like BOUNDED, and infinities and NaN are results, as with plain floats
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .. import kernels, ops
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
-_NUMPY = ("add", "maximum", "minimum", "matmul", "vdot", "broadcast_to", "empty")
-_OURS = ("exp_minus", "logistic", "first_largest", "first_smallest")
+_NUMPY = ("add", "maximum", "minimum", "matmul", "broadcast_to", "empty")
+_OURS = ("first_largest", "first_smallest", "vdot")
 _SIZES = 4  # numbers of samples for which work arrays are kept
 FAST, BOUNDED, SILENT = "fast", "bounded", "silent"
 _RAISING: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
@@ -50,9 +50,9 @@ class Programs:
         namespace |= {name: getattr(kernels, name) for name in _OURS}
         namespace |= {name: op.array for name, op in functions.items()}
         namespace |= {name: table.astype(dtype) if table.dtype.kind == "f" else table for name, table in tables.items()}
-        bounded = {**namespace, "exp_minus": kernels.exp_minus_bounded}
+        fast, bounded = namespace | kernels.HALVES, namespace | kernels.APART
         self._sources, self._defined = sources, set[str]()
-        self._namespaces = {FAST: namespace, BOUNDED: bounded, SILENT: bounded}
+        self._namespaces = {FAST: fast, BOUNDED: bounded, SILENT: bounded}
         self._workers: dict[tuple[str, int, str], list[_Worker]] = {}
 
     def values(self, columns: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:

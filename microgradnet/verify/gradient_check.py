@@ -16,10 +16,10 @@ from typing import Any
 from .. import ops
 from .._readings import Readings
 from .._tables import html_table
-from .._validation import as_number, describe
+from .._validation import as_number, check_call, describe
 from ..derivatives import grad, jvp
 from ..graph import dot_parts, reverse, topological_order
-from ..value import Value
+from ..value import Value, flat
 from .differences import EPS, TINY, Estimate, slopes
 
 
@@ -88,10 +88,13 @@ def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) ->
                  1     0.909297427     0.909297427     0.909297427    8e-14
                  2    -0.416146837    -0.416146837    -0.416146837    8e-10
     """
-    numbers: Any = point if hasattr(point, "__len__") else [point]
-    point = [as_number(x) for x in numbers]
+    given: Any = point
+    point = [as_number(x) for x in (flat(given) if hasattr(given, "__iter__") else [given])]
     if not point:
         raise ValueError("the point is empty: give at least one number")
+    check_call(
+        function, len(point), "it takes one per number of the point; a function f of one list is lambda *x: f(x)"
+    )
     inputs, output = _recorded(function, point)
     order = topological_order(output)
     by_reverse = grad(output, inputs)
@@ -108,6 +111,8 @@ def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) ->
             "every operation recorded is right, but the differences disagree: the function depends on something that "
             "the graph does not see, such as a number taken with .data"
         ]
+        if any(node.op is ops.custom for node in order):
+            wrong += ["the partials of a node made by hand cannot be checked one by one: look there first"]
     if wrong:
         raise GradientError("\n".join([*wrong, str(result)]))
     return result
@@ -131,15 +136,24 @@ def _slopes_along(function: Callable[..., Value], point: list[float], i: int, at
         noise = sum(abs(d) * _noise(node) for node, d in zip(order, grad(output, order), strict=True))
         return Estimate(output.data, noise)
 
-    value, noise = f(point[i])
+    def f_where_sharp(t: float) -> Estimate:
+        if _is_blurred(found := f(t)):
+            raise ArithmeticError("use no such step")
+        return found
+
+    here = f(point[i])
+    value = here.number
     if value != at_point and (value == value or at_point == at_point):  # NaN again is no change
         raise ValueError(
             f"the function gave {at_point} at the point, and {value} when called again: draw random numbers, and keep "
             "what changes, outside of it"
         )
-    if noise > 1e-6 * max(1.0, abs(value)):  # too few digits are right to see how the function changes
-        return []
-    return slopes(f, point[i])
+    return [] if _is_blurred(here) else slopes(f_where_sharp, point[i])
+
+
+def _is_blurred(value: Estimate) -> bool:
+    """Whether too few digits are right to see how the function changes."""
+    return value.bound > 1e-6 * max(1.0, abs(value.number))
 
 
 def _check_partials(order: list[Value]) -> tuple[list[str], list[str]]:
