@@ -28,7 +28,7 @@ Drawable: TypeAlias = "Value | Sequence[Value] | MLP | Layer | Neuron | Perceptr
 
 def draw(
     value_or_net: Drawable,
-    direction: str = "LR",
+    direction: str | None = None,
     limit: int = 300,
     *,
     x: Sequence[Operand] | None = None,
@@ -47,7 +47,7 @@ def draw(
     Of a compiled function, draw(fast), its program as a graph of arrays with their shapes, beside the scalars that they
     stand for: how many weights meet how many vectors.
 
-    direction: of time, "LR" (left to right) or "TB" (top to bottom). limit: a graph of more nodes, or of more than
+    direction: of time, "LR" (left to right, by default) or "TB" (top to bottom, by default for a compiled function). limit: a graph of more nodes, or of more than
     four times as many edges, is folded, and its caption says how: to a box per layer or, where there are none, to the
     first and the last time of what repeats. x, r: a net's inputs and desired outputs; cost: called as cost(outputs, r).
     edges: "gradients" or "weights" (the only ones without r).
@@ -65,6 +65,8 @@ def draw(
     >>> print(picture.source.count("n0 -> n1"), "edges from x")
     2 edges from x
     """
+    if direction is None:
+        direction = "TB" if isinstance(value_or_net, Compiled) else "LR"
     if direction not in ("LR", "TB"):
         raise ValueError(f"{describe(direction)} arrived as the direction of time: give 'LR' or 'TB'")
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
