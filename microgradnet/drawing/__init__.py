@@ -47,10 +47,10 @@ def draw(
     Of a compiled function, draw(fast), its program as a graph of arrays with their shapes, beside the scalars that they
     stand for: how many weights meet how many vectors.
 
-    direction: of time, "LR" (left to right, by default) or "TB" (top to bottom, by default for a compiled function). limit: a graph of more nodes, or of more than
-    four times as many edges, is folded, and its caption says how: to a box per layer or, where there are none, to the
-    first and the last time of what repeats. x, r: a net's inputs and desired outputs; cost: called as cost(outputs, r).
-    edges: "gradients" or "weights" (the only ones without r).
+    direction: of time, "LR" (left to right) or "TB" (top to bottom); by default LR, of a compiled function TB. limit: a
+    graph of more nodes, or of more than four times as many edges, is folded, and its caption says how: to a box per
+    layer or, where there are none, to the first and the last time of what repeats. x, r: a net's inputs and desired
+    outputs; cost: called as cost(outputs, r). edges: "gradients" or "weights" (the only ones without r).
 
     The result shows itself in a notebook, and has `.render("net.png")`, `.pipe(format="svg")` and
     `.source`; `.steps("steps.html")` writes a page on which the graph computes: with other leaves,

@@ -128,7 +128,7 @@ const refusal = trained.length === 0 ? "There is no parameter to update."
   : trained.some(i => N[i].fixed) ? "Parameters under an operation without a formula cannot be updated." : "";
 
 function verdict(dt) {  // on the last update, and whether to stop
-  const {start, before, lowest, rises, rose, idle, moved, expected} = descent, now = data[root], k = costs.length - 1;
+  const {start, before, lowest, rises, rose, idle, moved, flat, expected} = descent, now = data[root], k = costs.length - 1;
   const name = N[root].name || "The result", tooLarge = `Δt = ${short(dt)} is too large`;
   if (!failure && !rose && now < -1e6 * (1 + Math.abs(start)))
     return [`${name} falls without bound, to ${short(now)} in ${k} updates: it has no minimum to go to, so it is no cost.`, true];
@@ -137,7 +137,7 @@ function verdict(dt) {  // on the last update, and whether to stop
   if (rises >= 10 || (rises && Math.abs(now) > 1e6 * (1 + Math.abs(costs[0]))))
     return [`It diverges: ${name} rose to ${short(now)} in ${rises} update${rises > 1 ? "s" : ""} running. ${tooLarge}.`, true];
   if (!moved)
-    return [`No progress: the gradients are ${expected ? "too small to change a parameter" : "0"}. This is a minimum, or a place as flat as one.`, true];
+    return [`No progress: the gradients are ${flat ? "0" : "too small to change a parameter"}. This is a minimum, or a place as flat as one.`, true];
   if (idle >= 50)
     return [`No progress in ${idle} updates: ${name} is ${short(now)}, and was ${short(lowest)}. ` +
             (expected > 1e-9 * Math.abs(now) ? `The gradient is not 0: ${tooLarge} here.` : "What is left to gain is below the digits shown."), true];

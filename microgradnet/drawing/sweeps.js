@@ -173,15 +173,16 @@ function productsFrom(leaf) {  // of its forward sweep
 let costs, descent;
 
 function beginDescent() {  // from the leaves as they are
-  descent = {start: data[root], before: data[root], lowest: data[root], rises: 0, rose: false, idle: 0, moved: true};
+  descent = {start: data[root], lowest: data[root], rises: 0, rose: false, idle: 0};
 }
 
 function descend(dt) {
-  const before = trained.map(i => data[i]), gained = dt * trained.reduce((sum, i) => sum + grads[i] ** 2, 0);
+  const before = trained.map(i => data[i]);
   descent.before = data[root];
+  descent.flat = trained.every(i => grads[i] === 0);
+  descent.expected = dt * trained.reduce((sum, i) => sum + grads[i] ** 2, 0);  // how far a small step falls
   for (const i of trained) data[i] -= dt * grads[i];
   descent.moved = trained.some((i, j) => data[i] !== before[j]);
-  descent.expected = gained;  // by a small step
   compute();
   costs.push(failure ? NaN : data[root]);
   descent.rises = data[root] > descent.before ? descent.rises + 1 : 0;
