@@ -26,7 +26,7 @@ _SHAPES = {  # told apart by shape first: (words of the legend, attributes)
 _RESULT = ("double frame: result", {"peripheries": "2", "fillcolor": "#e3f6e5", "color": "#2f7d3b"})
 _LONG = 600  # columns crossed by all edges together
 _LINE = 14.0  # points from line to line of a node's label
-LIVE_LINE = 13.0  # on the live page
+LIVE_LINE = 14.0  # on the live page
 
 
 def draw_graph(graph: DrawnGraph, direction: str, play: Callable[[], str] | None = None, live: bool = False) -> Picture:

@@ -44,6 +44,8 @@ const edges = scene.edges.map(edge => {
   return {group, title: make(group, "title"), tail: N[edge.head].parents[edge.place]};
 });
 
+const LINE = 14;  // from line to line of a node's text
+
 const boxes = N.map((node, i) => {
   const group = make(svg, "g"), [x, y] = node.at, [w, h] = node.size;
   const round = node.kind === "input" || node.kind === "variable";
@@ -58,9 +60,9 @@ const boxes = N.map((node, i) => {
   }
   const lines = [["op", node.op], ["name", node.name], ["data", "?"], ["grad", node.grad]].filter(([, text]) => text);
   const texts = Object.fromEntries(lines.map(([line, text], k) =>
-    [line, make(group, "text", {class: line, x, y: y + 4 + 13 * (k - (lines.length - 1) / 2)}, text)]));
+    [line, make(group, "text", {class: line, x, y: y + 4 + LINE * (k - (lines.length - 1) / 2)}, text)]));
   const room = k => {  // of a line, within the frames
-    const away = (13 * Math.abs(k - (lines.length - 1) / 2) + 3) / (h / 2), inner = w - (node.result ? 12 : 4);
+    const away = (LINE * Math.abs(k - (lines.length - 1) / 2) + 3) / (h / 2), inner = w - (node.result ? 12 : 4);
     return round ? inner * Math.sqrt(Math.max(0.1, 1 - away * away)) : inner;
   };
   if (!node.op) group.addEventListener("click", () => choose(i));

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import ops
-from ..graph import dot_parts
 from ..value import Value
 from .columns import Edge, graph_edges
 from .drawn_graph import DrawnGraph, local_derivatives, missing_derivative
@@ -170,7 +169,6 @@ def _node(graph: DrawnGraph, node: Value, thing: dict[str, str], top: float, ope
         "label": shown(node.label),
         "grad": graph.gradient_name(node) if node in graph.gradients else "",
         "operation": operations.of(node),
-        "products": _products(node),
     }
     if not node.parents:
         told |= {"data": _number(node.data), "fixed": node in operations.fixed}
@@ -180,13 +178,6 @@ def _node(graph: DrawnGraph, node: Value, thing: dict[str, str], top: float, ope
         told |= {"data": _number(node.data), "partials": recorded, "stale": node in graph.stale}
         told |= {"undefined": shown(str(error))} if error else {}
     return told
-
-
-def _products(node: Value) -> int:
-    """How often a backward sweep of the engine multiplies here: not for inputs of a dot that are all constant."""
-    if node.op is ops.dot and all(x.op is ops.constant for x in dot_parts(node)[1]):
-        return 1 + len(node.parents) // 2
-    return len(node.parents)
 
 
 def _number(x: float) -> float | str:
