@@ -551,8 +551,11 @@ def test_a_compiled_function_shows_how_weights_meet_vectors():
     boxes = [a["label"] for _, a in read(draw(compile(lambda x, r: quadratic(net(x), r), 6, 1)).source).nodes]
     assert {r"A1: 4 × 6\n24 parameters", r"y3: K\nsigmoid\nfor 1 scalar"} <= set(boxes)
     assert r"z2: 3 × K\n3 × 5 weights meet 1 vector\nfor 3 sums of 5 products" in boxes
-    picture = draw(compile(convolved, 36))
+    fast = compile(convolved, 36)
+    picture = draw(fast)
+    assert str(fast).splitlines()[1].split(",")[0] in picture.source, "one count, wherever it is told"
     drawn = read(picture.source)
+    assert r"9 × 16 × K\ntaken from 36 × K" in [a["label"] for _, a in drawn.nodes]
     boxes = {a["label"]: (name, a) for name, a in drawn.nodes}
     assert r"z1: 16 × K\n1 × 9 weights meet 16 vectors\nfor 16 sums of 9 products" in boxes
     assert r"y1: 16 × K\ntanh\nfor 16 scalars" in boxes

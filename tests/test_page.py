@@ -535,7 +535,12 @@ def test_a_step_that_is_too_large_diverges_and_says_so(opened, make, step, updat
     ("make", "step", "updates", "said"),
     [
         (lambda w: w - w * w, "0.5", range(5, 40), "falls without bound, .* it is no cost"),
-        (lambda w: 0.5 * w * w, "2", [50], "No progress in 50 updates: .* The gradient is not 0: Δt = 2 is too large"),
+        (
+            lambda w: 0.5 * w * w,
+            "2",
+            [50],
+            "not fallen below 0.5 in 50 updates: .* The gradient is not 0: Δt = 2 is too large",
+        ),
         (lambda w: (w - 1.0) ** 2, "1", [1], "No progress: the gradients are 0"),
         (lambda w: (w * 400.0).sigmoid(), "1000", [1], "No progress: the gradients are too small"),
     ],

@@ -23,7 +23,7 @@ def step_groups(graph: DrawnGraph) -> list[dict[str, Any]]:
     """The operations, operands first, in groups: a layer's z and y, and what lies between layers.
 
     `nodes`: their numbers in the picture; `layer`: the lecture's q, 0 between layers. Of a layer also `calls`, each with
-    its number k (0 if it is the only one) and the numbers of its z and y; `names` of these vectors and of δ; `forward` and
+    its name ("" if it is the only one) and the numbers of its z and y; `names` of these vectors and of δ; `forward` and
     `backward`, the formulas; and `outputs`, "sigmoid" where y = σ(z) is no node.
     """
     homes = {z: call for layer in graph.layers for call in layer.calls for z in call.z}
@@ -49,7 +49,7 @@ def step_groups(graph: DrawnGraph) -> list[dict[str, Any]]:
             group |= lecture.words(calls)
             group["calls"] = [
                 {
-                    "k": call.number if len(call.layer.calls) > 1 else 0,
+                    "name": _name(call, len(calls)),
                     "z": [number[z] for z in call.z],
                     "y": [number[call.y[z]] for z in call.z if z in call.y],
                 }
@@ -57,6 +57,12 @@ def step_groups(graph: DrawnGraph) -> list[dict[str, Any]]:
             ]
         made.append(group)
     return made
+
+
+def _name(call: LayerCall, together: int) -> str:
+    """Of one of so many calls in a step: of all the layer's calls, which are samples, or of a step in time."""
+    calls = len(call.layer.calls)
+    return "" if calls == 1 else f"k = {call.number}" if together == calls else f"call {call.number}"
 
 
 class _Lecture:
@@ -153,7 +159,7 @@ def _outputs(call: LayerCall) -> tuple[Value, ...]:
 def _activation(op: Op | str, z: str) -> tuple[str, str]:
     """y, and what the gradient of y is multiplied by. op: a row, or the name of what is another for each neuron."""
     if not isinstance(op, Op):
-        return f"{op}({z}), another {op} for each neuron", f"{op}′({z}) ⊙ "
+        return f"{op}({z}), not the same {op} for all", f"{op}′({z}) ⊙ "
     y = formula(op(Expression(z)))
     if op.exponent is None:
         return y, f"{y.removesuffix(f'({z})') if y.endswith(f'({z})') else shown(str(op))}′({z}) ⊙ "

@@ -73,7 +73,7 @@ scene.edges.forEach((edge, e) => {  // above the nodes, for a narrow gap
   if (!edge.label) return;
   const [x, y] = edge.label, label = make(svg, "g");
   edges[e].label = label;
-  edges[e].text = make(label, "text", {x, y: y + 3.5, lengthAdjust: "spacingAndGlyphs"});
+  edges[e].text = make(label, "text", {x, y: y + (tight ? 3.5 : 1.5), lengthAdjust: "spacingAndGlyphs"});
 });
 
 const ruler = document.createElement("canvas").getContext("2d");

@@ -102,14 +102,14 @@ function layerLines(now) {
   const {z, y} = now.names, given = {sigmoid: i => sigmoid(data[i])}[now.outputs];
   const row = (name, nodes, number) => nodes.length ? [`${name} = ${vector(nodes.map(number))}`] : [];
   const lines = told => {  // a call's in one line, where there are several
-    const all = now.calls.map(call => call.k ? [`k = ${call.k}: ${told(call).join(",  ")}`] : told(call)), rest = all.length - 4;
-    return [...all.slice(0, 4).flat(), ...(rest > 0 ? [`… and for ${rest} more k`] : [])];
+    const all = now.calls.map(call => call.name ? [`${call.name}: ${told(call).join(",  ")}`] : told(call)), rest = all.length - 4;
+    return [...all.slice(0, 4).flat(), ...(rest > 0 ? [`… and so for ${rest} more`] : [])];
   };
   if (now.kind === "forward")
     return [now.forward, ...lines(call => [...row(z, call.z, i => data[i]), ...row(y, call.y, i => data[i]),
                                            ...(given ? row(y, call.z, given) : [])])];
   if (now.kind === "forward mode")
-    return ["Each z: Σ a · tangent of y + tangents of a and b; each y: slope × tangent of z.",
+    return ["Each z: Σ (a · tangent of input + input · tangent of a) + tangent of b; each y: slope × tangent of z.",
             ...lines(call => [...row(`tangents of ${z}`, call.z, i => tangents[i] ?? 0),
                               ...row(`tangents of ${y}`, call.y, i => tangents[i] ?? 0)])];
   return [now.backward, ...lines(call => [...(given ? row(y, call.z, given) : []), ...row(now.names.delta, call.z, i => grads[i])])];
@@ -139,7 +139,7 @@ function verdict(dt) {  // on the last update, and whether to stop
   if (!moved)
     return [`No progress: the gradients are ${flat ? "0" : "too small to change a parameter"}. This is a minimum, or a place as flat as one.`, true];
   if (idle >= 50)
-    return [`No progress in ${idle} updates: ${name} is ${short(now)}, and was ${short(lowest)}. ` +
+    return [`${name} has not fallen below ${short(lowest)} in ${idle} updates: no progress. ` +
             (expected > 1e-9 * Math.abs(now) ? `The gradient is not 0: ${tooLarge} here.` : "What is left to gain is below the digits shown."), true];
   return [rises ? `${name} rose from ${short(before)} to ${short(now)}: ${tooLarge} here.` : "", false];
 }

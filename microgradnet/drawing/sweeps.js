@@ -137,6 +137,7 @@ function compute() {
 
 // What has been multiplied so far: once for each edge, as `compare` counts; never for a constant.
 
+const handed = N.map(node => node.parents.filter(p => N[p].grad).length);
 const swept = {backward: false, leaves: new Set()};
 
 function multiplied(done) {  // done: the operations that the sweep on the screen has been through
@@ -144,7 +145,7 @@ function multiplied(done) {  // done: the operations that the sweep on the scree
   if (complete && !inForwardMode) swept.backward = true;
   if (complete && inForwardMode && N[chosen].grad) swept.leaves.add(chosen);
   const backward = {complete: swept.backward, sweeps: 1, derivatives: wanted.length,
-                    products: total(i => swept.backward || (!inForwardMode && done.has(i)) ? flows[i].length : 0)};
+                    products: total(i => swept.backward || (!inForwardMode && done.has(i)) ? handed[i] : 0)};
   const before = [...swept.leaves].filter(i => i !== chosen || !inForwardMode || complete);
   const running = inForwardMode && done.size > 0 && !complete;
   const forward = {complete: true, sweeps: before.length + (running ? 1 : 0), derivatives: before.length,
