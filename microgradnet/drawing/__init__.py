@@ -4,7 +4,8 @@ The package is read from here downwards. `draw` counts first and then chooses. A
 with `net_layout` and `columns` if it has layers; `folding` draws `boxes` for many nodes each, `repetition` the first and
 the last time of a loop. A net: `architecture`, with the numbers of a `sample`. All of them get what they know about a
 graph from `drawn_graph` and `layers`, write numbers and labels with `text`, and fill a `picture`; `stepping` makes the
-live page of a graph, whose operations `javascript` prints. A compiled function's arrays: `program`. graphviz is imported when something is drawn.
+live page of a graph, whose operations `javascript` prints, with the steps and formulas of its layers from `layer_steps`.
+A compiled function's arrays: `program`. graphviz is imported when something is drawn.
 """
 
 from __future__ import annotations

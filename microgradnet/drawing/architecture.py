@@ -1,6 +1,6 @@
 """A net as on the lecture's slides: circles in columns, an edge for every weight, wide layers folded.
 
-With a `Sample` its numbers stand in and under the circles, and edges can show ∂C/∂a. Where there is room for them,
+With a `Sample` its numbers stand in the circles, and edges can show ∂C/∂a. Where there is room for them,
 each edge has its numbers, so that the slide can be computed again by hand.
 """
 
