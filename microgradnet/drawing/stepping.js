@@ -358,6 +358,6 @@ for (const id of ["update", "run"]) find(id).disabled = Boolean(refusal);
 document.querySelector("h1").textContent = document.title = scene.title;
 data = [...recorded];
 reset();
-fit(Math.min(find("graph").clientWidth / width, find("graph").clientHeight / height) > 0.7);  // else it cannot be read
+fit(Math.min(find("graph").clientWidth / width, find("graph").clientHeight / height) > 0.55);  // else it cannot be read
 current = -1;
 show(Number(location.hash.slice(1)) || 0);
