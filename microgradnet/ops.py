@@ -88,7 +88,7 @@ def _sigmoid(x: float) -> float:
 def _sigmoid_slope(x: float) -> float:
     try:
         return 0.5 / (1.0 + math.cosh(x))
-    except OverflowError:
+    except OverflowError:  # beyond 710, where 1 + e^-|x| is 1
         return math.exp(-abs(x))
 
 

@@ -74,7 +74,7 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
 
 
 def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
-    """σ(x) becomes y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) becomes y times e y = σ(−x), and so does σ(−x) if σ(x) is known."""
+    """σ(x) becomes y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) y times e y, and σ(−x), too, e y if σ(x) is known."""
     if node.op not in (ops.sigmoid, ops.sigmoid_slope):
         return None
     x = node.args[0]

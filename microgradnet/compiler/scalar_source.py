@@ -38,8 +38,8 @@ class Symbol(Arithmetic):
 class Statements:
     """Operations on symbols and numbers. Equal operations are stated once, trivial ones not at all.
 
-    σ(x) is written as y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) as y times e y = σ(−x), and so is σ(−x) if σ(x) is known: for
-    x < −709, e overflows.
+    σ(x) is written as y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) as y times e y, and σ(−x), too, as e y if σ(x) is known. Below
+    x = −709, e overflows.
     `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
     """
 
