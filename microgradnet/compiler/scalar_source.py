@@ -165,7 +165,7 @@ class Printer:
         uses = [0] * len(operations)
         for result in results:
             if type(result) is Symbol:
-                uses[result.number] += 2  # results get a name
+                uses[result.number] += 1
         for i in range(len(operations) - 1, -1, -1):
             op, operands = operations[i]
             for operand in operands if uses[i] and op is not None else ():
