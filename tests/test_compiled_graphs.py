@@ -397,17 +397,7 @@ def test_kinks_take_the_slope_of_the_table(function):
     assert_as_eager(lambda x: function(p, x), 1, X=[[[0.0], [2.0]]])
 
 
-def test_graph_recorded_outside_is_part_of_the_program():
-    """What the function finds already recorded is computed anew, with the parameters of the call."""
-    w = Value(0.5)
-    scale = w.exp()
-    fast = assert_as_eager(lambda x: scale * x[0], 1)
-    w.data = 0.0
-    assert fast([[3.0]]).tolist() == [3.0]
-    assert fast.value_and_grad([[3.0]])[1].tolist() == [3.0]
-
-
 def test_deep_chain_compiles():
     """1,200 operations on top of each other: neither it nor its pickle recurses."""
-    p = [Value(1.0 + 1e-4 * i) for i in range(7)]
-    assert_as_eager(lambda x: reduce(lambda y, i: (y * p[i % 7]).sin(), range(600), x[0]), 1, X=[[[0.5]]])
+    p = [Value(1.0), Value(1.01)]
+    assert_as_eager(lambda x: reduce(lambda y, i: (y * p[i % 2]).sin(), range(600), x[0]), 1, X=[[[0.5]]])
