@@ -103,7 +103,7 @@ def grow(way: str, letter: str, nets: Sequence[tuple[int, MLP]]) -> Growth:
     print(f"\n{shapes[way]}:\n\n{'':>18}" + "".join(f"{figure:>21}" for figure in FIGURES))
     print(f"{letter:>6}{'parameters':>12}" + f"{'backward':>10}{'forward':>11}" * 3)
     growth = Growth(way, [], {method: [] for method in STYLES})
-    for size, net in (bar := tqdm(nets, desc=way, unit="net", leave=False)):
+    for size, net in (bar := tqdm(nets, desc=way, unit="net", leave=False, disable=None)):
         growth.parameters.append(len(net.parameters()))
         for row in compare(net, rng.random(net.nin), 1.0).rows:
             growth.rows.setdefault(row.method, []).append(row)
