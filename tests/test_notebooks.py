@@ -74,7 +74,7 @@ def test_every_notebook_is_tested():
 
 
 def test_results_are_tables_with_the_cells_of_their_text():
-    """Every word of the str is in the HTML, but for the sign between two columns of `explain`."""
+    """Every word of the str is in the HTML, but for the signs between the columns of `explain`."""
     x = Value(2.0, label="x")
     for result in (
         gradcheck(lambda x, y: abs(x) * y, [0.0, 3.0]),  # with a note on its kink
@@ -82,7 +82,7 @@ def test_results_are_tables_with_the_cells_of_their_text():
         compare(MLP(2, [2, 1], seed=1), [0.5, -1.0], 1.0),
     ):
         shown = unescape(re.sub("<.*?>", " ", result._repr_html_())).split()
-        assert set(str(result).split()) - {"="} <= set(shown)
+        assert set(str(result).split()) - {"=", "|"} <= set(shown)
 
 
 def test_an_epoch_is_a_row_of_what_is_known():

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal, localcontext
 
 import mpmath
+import numpy as np
 import pytest
 import tails as demo
 from demo_runs import not_blank, quick_fixture
@@ -55,7 +56,17 @@ def test_our_slopes_are_right_to_a_few_ulp_and_the_net_to_12_digits(quick):
     errors, digits = {name: float(error) for name, error, _ in rows}, {name: int(count) for name, _, count in rows}
     assert max(errors[name] for name in demo.REACH) <= 4
     assert digits["?C/?parameter"] >= 12
-    assert f"our largest error is {max(errors.values()):.2g} ulp" in quick[0]
+    largest = max(errors[name] for name in demo.REACH)
+    assert f"our largest error is {largest:.2g} ulp in a slope and {errors['?C/?parameter']:.2g} ulp in" in quick[0]
+
+
+def test_the_usual_formulas_lose_all_digits_and_need_no_peer(quick):
+    """Of σ and tanh, and in the net; the slope of softplus is σ itself, which is right."""
+    wrong = dict(re.findall(r"^  (\S+) +usual +\S+ ulp +\d+ +(\d+) of \d+$", quick[0], re.MULTILINE))
+    assert {name for name, count in wrong.items() if count != "0"} == {"tanh", "sigmoid", "?C/?parameter"}
+    layers = [(np.array([[0.5, -1.0], [0.3, 0.2]]), np.array([0.1, 0.4])), (np.array([[1.0, -2.0]]), np.array([0.2]))]
+    right = [float(entry) for entry in demo.right_gradient(layers, [0.3, 0.7])]
+    assert demo.usual_gradient(layers, [0.3, 0.7]) == pytest.approx(right, rel=1e-12)
 
 
 def test_the_picture_is_saved(quick):
