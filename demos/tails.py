@@ -37,7 +37,7 @@ REACH = {"tanh": 20.0, "sigmoid": 700.0, "softplus": 40.0}
 SHAPE, SPREAD = (6, [4, 3, 1]), 60.0  # of the net; its weights are SPREAD times as large as usual
 STYLES: dict[str, dict[str, Any]] = {
     "usual": {"color": "0.55", "marker": "D", "markersize": 10, "fillstyle": "none"},
-    "ours": {"color": "#1f6f8b", "marker": "o", "markersize": 3},
+    "ours": {"color": "#1f6f8b", "marker": "o", "markersize": 3, "zorder": 3},
     "PyTorch": {"color": "#c1440e", "marker": "s", "markersize": 7, "fillstyle": "none"},
     "JAX": {"color": "#8a5a9e", "marker": "x", "markersize": 5},
 }

@@ -21,7 +21,9 @@ from PIL import Image
 
 from microgradnet import MLP, Epoch, quadratic, train
 
-READ = re.compile(r"^  digit (\d+): (\d), certainty (\d\.\d{4}); runner-up: (\d), (\d\.\d{4})$", re.MULTILINE)
+READ = re.compile(
+    r"^  digit (\d+): (\d), certainty (\d\.\d{4}); runner-up: (\d), (\d\.\d{4})(?:; unsure)?$", re.MULTILINE
+)
 
 
 def run_in(out, *arguments):
@@ -167,7 +169,7 @@ def test_the_pictures_show_what_they_say(ten):
     squares = mosaic[:, :, :28, :28].reshape(30, 784)
     assert np.allclose(squares, A / np.abs(A).max(axis=1, keepdims=True))
     epochs = [Epoch(n, 1.0, accuracy, 0.0, 1.0, accuracy / 2) for n, accuracy in ((1, 0.5), (2, 0.75))]
-    lines = [line.get_ydata() for line in pictures.learning_curve(epochs).axes[0].lines]
+    lines = [line.get_ydata() for line in pictures.learning_curve(epochs, "").axes[0].lines]
     assert np.array_equal(lines, [[50.0, 25.0], [75.0, 62.5]])
     for name in ("read", "learning_curve", "confusion", "misread", "weights"):
         assert not_blank(ten.out / f"{name}.png")
@@ -235,7 +237,33 @@ def test_a_users_strip_is_read(ten, run, strip, tmp_path):
     read = READ.findall(text)
     assert len(read) == 6 + 3
     assert f"Your picture, {tmp_path / 'own.png'}, is read as 504:" in text
+    assert "; your picture is read as 504; 92.1%" in text
+    assert "unsure" not in text
     assert not_blank(tmp_path / "out" / "yours.png")
+
+
+def test_a_picture_that_cannot_be_read_is_not_read_with_certainty(ten, run, tmp_path):
+    """Blots in a row are called unsure where no output reaches one half, and so many are worth a warning."""
+    blots = np.kron(np.random.default_rng(1).integers(2, size=(3, 12 * 4)), np.ones((9, 9))) * 255
+    blots[:, (np.arange(blots.shape[1]) // 9) % 4 == 3] = 0  # a gap after each
+    Image.fromarray(blots.astype(np.uint8)).save(tmp_path / "own.png")
+    text = run("--load", ten.out / "net.npz", "--image", tmp_path / "own.png").text
+    own = [line for line in text[text.index("Your picture") :].splitlines() if line.startswith("  digit")]
+    assert len(own) > 10
+    unsure = [line for line in own if float(READ.search(line)[3]) < 0.5]
+    assert unsure
+    assert unsure == [line for line in own if line.endswith("; unsure")]
+    assert f", {len(unsure)} of {len(own)} unsure;" in text.splitlines()[-1]
+    assert f"{len(own)} pieces of ink were found" in text
+
+
+def test_a_piece_that_is_no_digit_is_told_from_digits():
+    """Digits joined by a line, and a shadow; few of the digits shipped are as wide."""
+    assert sum(map(digits.is_odd, data.inputs(data.load_shipped()[0]))) <= 5
+    line, shadow = np.zeros((28, 28)), np.ones((28, 28))
+    line[10:15] = 1.0
+    assert digits.is_odd(line.ravel())
+    assert digits.is_odd(shadow.ravel())
 
 
 def test_runs_as_a_script_from_any_folder(tmp_path):
@@ -294,7 +322,10 @@ def test_finds_the_4_in_504192(fours, run):
     assert y[2] > 0.9 > 0.1 > max(y[:2] + y[3:])
     assert "only the third digit is called a 4" in fours.text.splitlines()[-1]
     strip = fours.out / "504192.png"
-    loaded = run("--only-fours", "--load", fours.out / "net.npz", "--image", strip).text
+    ran = run("--only-fours", "--load", fours.out / "net.npz", "--image", strip)
+    loaded = ran.text
+    assert "In your picture, 1 of 6 are called a 4." in loaded.splitlines()[-1]
+    assert not_blank(ran.out / "yours.png")
     assert outputs(loaded) == 2 * y
     assert judged(loaded)[:4] == judged(fours.text)[:4]
 
