@@ -236,7 +236,7 @@ def show_smoothing() -> Slopes:
         pairs = [output_and_slope(f, x) for x in CORNERS]
         print(f"{name:>10}" + "".join(f"{y:>14.4f}" for y, _ in pairs))
         slopes[name] = [slope or (None if abs(c * z) > 700.0 else 0.0) for (_, slope), z in zip(pairs, zs, strict=True)]
-    print(f"\nand the derivative ∂y/∂b, which steepest descent needs to be other than 0:\n\n{'':>10}{header}")
+    print(f"\nand the derivative ∂y/∂b, from which steepest descent learns:\n\n{'':>10}{header}")
     for name, row in slopes.items():
         print(f"{name:>10}" + "".join(f"{'< 1e-300' if slope is None else f'{slope:.3g}':>14}" for slope in row))
     print("\nAs c grows, y tends to the step's wherever w·x + b ≠ 0, and ∂y/∂b to 0 there: so not too steep, either.")

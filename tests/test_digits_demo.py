@@ -258,8 +258,8 @@ def test_a_picture_that_cannot_be_read_is_not_read_with_certainty(ten, run, tmp_
 
 
 def test_a_piece_that_is_no_digit_is_told_from_digits():
-    """Digits joined by a line, and a shadow; few of the digits shipped are as wide."""
-    assert sum(map(digits.is_odd, data.inputs(data.load_shipped()[0]))) <= 5
+    """Digits joined by a line, and a shadow; no digit shipped looks so."""
+    assert not any(map(digits.is_odd, data.inputs(data.load_shipped()[0])))
     line, shadow = np.zeros((28, 28)), np.ones((28, 28))
     line[10:15] = 1.0
     assert digits.is_odd(line.ravel())
