@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from microgradnet import Epoch
 
 MISREAD = 40  # images shown, at most
+TRAINED, HELD_OUT = "#1f6f8b", "#c1440e"
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -47,13 +48,15 @@ def learning_curve(epochs: Sequence[Epoch], counted: str) -> Figure:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     numbers = [epoch.number for epoch in epochs]
-    for name, accuracies in (
-        (f"images trained on, {counted}", [epoch.accuracy for epoch in epochs]),
-        ("images held out, after the epoch", [epoch.validation_accuracy for epoch in epochs]),
+    for name, colour, accuracies in (
+        (f"images trained on, {counted}", TRAINED, [epoch.accuracy for epoch in epochs]),
+        ("images held out, after the epoch", HELD_OUT, [epoch.validation_accuracy for epoch in epochs]),
     ):
-        axes.plot(numbers, [100 * (1 - (accuracy or 0.0)) for accuracy in accuracies], ".-", label=name)
+        wrong = [100 * (1 - (accuracy or 0.0)) for accuracy in accuracies]
+        axes.plot(numbers, wrong, ".-", color=colour, label=name)
     axes.set(xlabel="epoch", ylabel="read wrong, %", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
     axes.legend()
     return figure
 

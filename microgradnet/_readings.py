@@ -21,9 +21,10 @@ active: list[Readings] = []  # checked at every reading; usually empty
 
 
 class Reading(NamedTuple):
-    """That a Value's number was read: the Value, where in the user's code (file and line), and in which thread."""
+    """That a Value's number was read: the Value, by which of our functions, where in the user's code, in which thread."""
 
     value: Any
+    by: str
     file: str
     line: int
     thread: int
@@ -60,10 +61,12 @@ class Readings:
         """Note that somebody reads this Value's number now."""
         key = id(value), get_ident()
         if key not in self._found:
-            frame = sys._getframe()
+            frame, by = sys._getframe(), ""
+            while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+                by, frame = frame.f_code.co_name, frame.f_back
             while frame.f_back is not None and _is_library(frame.f_code.co_filename):
                 frame = frame.f_back
-            self._found[key] = Reading(value, frame.f_code.co_filename, frame.f_lineno, get_ident())
+            self._found[key] = Reading(value, by, frame.f_code.co_filename, frame.f_lineno, get_ident())
 
     def all(self) -> list[Reading]:
         """What was noted, in order."""

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ._validation import Floats, as_table
+from ._validation import Floats, as_table, counted, one_hot
 
 Judge: TypeAlias = Callable[[Floats, Floats], float]
 
@@ -26,15 +26,13 @@ def as_samples(net: Any, X: npt.ArrayLike, R: npt.ArrayLike, prefix: str = "") -
         raise ValueError(f"{x_name} has {len(x)} samples and {r_name} has {len(r)}: give one target per sample")
     kind = type(net).__name__
     if x.shape[1] != net.nin:
-        raise ValueError(
-            f"{x_name} has {_counted(x.shape[1], 'column')}, this {kind} takes {_counted(net.nin, 'input')}"
-        )
+        raise ValueError(f"{x_name} has {counted(x.shape[1], 'column')}, this {kind} takes {counted(net.nin, 'input')}")
     if np.ndim(R) == 1 and net.nout > 1:
         return x, _one_hot(r[:, 0], net, r_name)
     if r.shape[1] != net.nout:
-        labels = f", or class labels as in np.eye({net.nout})[labels]" if net.nout > 1 else ""
+        labels = f"; {one_hot(net.nout)}" if net.nout > 1 else ""
         raise ValueError(
-            f"{r_name} has {_counted(r.shape[1], 'column')}, this {kind} {_counted(net.nout, 'output')}: give one column "
+            f"{r_name} has {counted(r.shape[1], 'column')}, this {kind} {counted(net.nout, 'output')}: give one column "
             f"per output{labels}"
         )
     return x, r
@@ -75,7 +73,3 @@ def judge(R: Floats) -> Judge | None:
         return None
     middle = 0.5 if len(targets) == 1 else float(targets.mean())
     return lambda y, r: int(np.count_nonzero((y[0] >= middle) == (r[:, 0] >= middle))) / len(r)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

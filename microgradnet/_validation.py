@@ -5,6 +5,7 @@ Everything else is refused with an error that says what arrived, what was wanted
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -45,9 +46,31 @@ def describe(x: object) -> str:
     if is_iterator(x):
         return f"a {type(x).__name__}, whose items can be taken only once,"
     text = repr(x)
-    if text.startswith(type(x).__name__):
-        return text
-    return f"{type(x).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    return text if text.startswith(type(x).__name__) else f"{type(x).__name__} {shortened(text)}"
+
+
+def shortened(text: str) -> str:
+    """At most 60 characters of a text."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, as in "1 input" and "2 inputs"."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def check_call(function: Any, count: int, remedy: str) -> None:
+    """A TypeError that names the remedy, unless a function can be called with so many arguments."""
+    if not callable(function):
+        raise TypeError(f"{describe(function)} arrived where a function was wanted: {remedy}")
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError as error:
+        raise TypeError(
+            f"the function cannot be called with {counted(count, 'argument')} ({error}): {remedy}"
+        ) from None
+    except ValueError:
+        pass  # a function in C, which does not tell
 
 
 def domain_error(op: Any, error: Exception, *operands: Any, what: str = "") -> Exception:
@@ -64,8 +87,16 @@ def is_iterator(x: object) -> bool:
     return hasattr(x, "__next__")
 
 
+_ITEM_HINTS = {
+    "Value": "take the .data of each; the numbers of a compiled function's parameters are its .theta()",
+    "str": "number classes 0, 1, …, and convert numbers with np.array(…, float)",
+    "complex": "only real numbers are differentiated: take .real or .imag",
+    "NoneType": "give numbers in its place",
+}
+
+
 def as_array(numbers: Any, name: str) -> npt.NDArray[Any]:
-    """Data as an array of real numbers.
+    """Data as an array of real numbers; an array of bools as 0 and 1.
 
     A TypeError for anything else: masked arrays, of which NumPy would use the hidden numbers, and iterators among them; a
     ValueError for rows of different lengths.
@@ -78,11 +109,21 @@ def as_array(numbers: Any, name: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(numbers)
     except ValueError:
-        raise ValueError(f"{name} has rows of different lengths: every sample needs as many numbers") from None
+        raise ValueError(f"the rows of {name} have different lengths: every sample needs as many numbers") from None
+    if array.dtype.kind == "b" and hasattr(numbers, "dtype"):  # of a comparison; a list of bools may be a mistake
+        return array.astype(np.int8)
     if array.dtype.kind not in "fiu" and array.size > 0:
-        such = f", such as {describe(array.flat[0]).rstrip(',')}," if array.dtype == object else ""
-        raise TypeError(f"{name} holds {array.dtype}{such} where numbers were wanted: convert it with .astype(float)")
+        items = array.ravel().tolist()
+        item = next((x for x in items if type(x) not in (float, int)), items[0])
+        hint = _ITEM_HINTS.get(type(item).__name__, "convert it with np.array(…, float)")
+        such = f", such as {describe(item).rstrip(',')}," if array.dtype == object else ""
+        raise TypeError(f"{name} holds {array.dtype}{such} where numbers were wanted: {hint}")
     return array
+
+
+def one_hot(classes: int) -> str:
+    """How class labels become targets, for an error message."""
+    return f"class labels become targets with np.eye({classes})[labels]"
 
 
 def as_table(numbers: Any, name: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
@@ -198,7 +239,10 @@ def _text(point: Sequence[float]) -> str:
 
 def _check_array_form(name: str, array: Callable[..., Any], operands: Any, values: Any) -> None:
     what = f"the array form of {name!r}"
-    remedy = "give one like NumPy's functions, or None to go through the numbers one by one"
+    remedy = (
+        "give one like NumPy's functions, as in lambda x, out=None: np.square(x, out=out), or None to go through the numbers "
+        "one by one"
+    )
     out, aliased = np.full_like(values, np.nan), [operands.copy() for _ in operands]
     with np.errstate(all="ignore"):
         try:

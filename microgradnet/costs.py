@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from . import ops
 from ._readings import active, demand
+from ._validation import counted, one_hot
 from .functions import dot, log_of_powers, maximum
 from .value import Operand, Value, as_values
 
@@ -90,9 +91,9 @@ def _cross_entropy(a: Value, r: Value) -> Value:
     if a.op is ops.sigmoid:
         return ops.cross_entropy(*a.parents, r)  # type: ignore[no-any-return]
     if not 0.0 <= a._data <= 1.0:
+        made_by = f" of '{a.op}'" if a.op else ""
         raise ValueError(
-            f"cross-entropy met the output {a._data} of '{a.op}': outputs must lie between 0 and 1, as those of a "
-            "sigmoid do"
+            f"cross-entropy met the output {a._data}{made_by}: outputs must lie between 0 and 1, as those of a sigmoid do"
         )
     terms = []
     if not (r.op == ops.constant and r._data == 0.0):  # else a term that is always 0 would have no slope at its pole
@@ -105,7 +106,10 @@ def _cross_entropy(a: Value, r: Value) -> Value:
 def _pairs(outputs: Several, targets: Several) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
     y, r = _several(outputs), _several(targets)
     if len(y) != len(r) or not y:
-        raise ValueError(f"{len(y)} outputs met {len(r)} targets: give one target per output")
+        label = f"; {one_hot(len(y))}" if len(y) > len(r) == 1 else ""
+        raise ValueError(
+            f"{counted(len(y), 'output')} met {counted(len(r), 'target')}: give one target per output{label}"
+        )
     return y, r
 
 

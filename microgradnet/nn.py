@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _net_file
-from ._validation import describe
+from ._validation import counted, describe
 from .functions import dot_inputs, dot_node
 from .value import Operand, Value, flat
 
@@ -111,7 +111,7 @@ class Neuron(Module):
 class Layer(Module):
     """Neurons that share their inputs: y = σ(A x + b).
 
-    nin, nout: numbers of inputs and of neurons; the rest, and errors, as for `Neuron`. Calling it gives a list of nout
+    nin, nout: numbers of inputs and of neurons; the rest, with `nonlin`, and errors, as for `Neuron`. Calling it gives a list of nout
     Values, or the Value itself when nout is 1. `.neurons` are its neurons.
 
     >>> layer = Layer(2, 3, "tanh", seed=1)
@@ -119,10 +119,12 @@ class Layer(Module):
     (3, (3, 2), (3,))
     """
 
-    def __init__(self, nin: int, nout: int, activation: str = "sigmoid", seed: Seed = None) -> None:
+    def __init__(
+        self, nin: int, nout: int, activation: str = "sigmoid", seed: Seed = None, *, nonlin: bool | None = None
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.nin, self.nout = _count(nin, "inputs"), _count(nout, "neurons")
-        self.neurons = [Neuron(nin, activation, rng) for _ in range(self.nout)]
+        self.neurons = [Neuron(nin, activation, rng, nonlin=nonlin) for _ in range(self.nout)]
         self.name(1)
 
     def name(self, q: int) -> None:
@@ -293,7 +295,9 @@ def _inputs(x: Any, nin: int, net: Module) -> Any:
         x = [x]  # one number for one input
     x = flat(x)
     if len(x) != nin:
-        raise ValueError(f"{len(x)} numbers arrived where this {type(net).__name__} takes {nin} inputs")
+        raise ValueError(
+            f"{counted(len(x), 'number')} arrived where this {type(net).__name__} takes {counted(nin, 'input')}"
+        )
     return x
 
 

@@ -170,8 +170,8 @@ step: Op          = _row("step",          _step,             kernels.steps,     
 abs_: Op          = _row("abs",           math.fabs,         np.absolute,             lambda x, y: (step(x) - step(-x),))
 maximum: Op       = _row("maximum",       _maximum,          np.maximum,              lambda a, b, y: (step(a - b), 1.0 - step(a - b)))
 minimum: Op       = _row("minimum",       _minimum,          np.minimum,              lambda a, b, y: (step(b - a), 1.0 - step(b - a)))
-xlogy: Op         = _row("xlogy",         _xlogy,            kernels.xlogys,          lambda x, a, y: (log(a), x / a),                                "the logarithm's argument is positive")
-xlog1my: Op       = _row("xlog1my",       _xlog1my,          kernels.xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in x ln(1 - a), is less than 1")
+xlogy: Op         = _row("xlogy",         _xlogy,            kernels.xlogys,          lambda x, a, y: (log(a), x / a),                                "a, in the x ln a of a cross-entropy, is positive")
+xlog1my: Op       = _row("xlog1my",       _xlog1my,          kernels.xlog1mys,        lambda x, a, y: (xlog1my(1.0, a), -x / (1.0 - a)),                 "a, in the x ln(1 - a) of a cross-entropy, is less than 1")
 # -[r ln σ(z) + (1 - r) ln(1 - σ(z))] and its ∂/∂z = σ(z) - r, the lecture's miracle, with nothing cancelled
 cross_entropy: Op = _row("cross_entropy", _cross_entropy,    kernels.cross_entropies, lambda z, r, y: ((1.0 - r) * sigmoid(z) - r * sigmoid(-z), -z))
 # on tuples: w holds the weights and then the bias, x the inputs and then a 1

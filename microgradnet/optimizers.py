@@ -26,7 +26,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ._validation import Floats, as_number, describe
+from ._validation import Floats, as_array, as_number, describe
 
 Rate: TypeAlias = float | Callable[[int], float]
 
@@ -149,10 +149,7 @@ def _flat(theta: npt.ArrayLike, gradient: npt.ArrayLike, remembered: Floats | No
     """theta and gradient as float64 arrays, of one length with what the optimizer remembers."""
     arrays = []
     for numbers, name in ((theta, "theta"), (gradient, "the gradient")):
-        array = np.asarray(numbers)
-        if array.dtype.kind not in "fiu":
-            raise TypeError(f"{name} holds {array.dtype} where numbers were wanted")
-        arrays.append(array.astype(np.float64, copy=False))
+        arrays.append(as_array(numbers, name).astype(np.float64, copy=False))
     theta, gradient = arrays
     if theta.ndim != 1 or theta.shape != gradient.shape:
         raise ValueError(f"theta has shape {theta.shape} and the gradient {gradient.shape}: give two flat arrays alike")

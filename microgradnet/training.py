@@ -24,7 +24,7 @@ import numpy.typing as npt
 from ._batch_gradients import CompiledCost, RecordedCost, numbers_of, run
 from ._samples import Judge, as_samples, extremes, judge
 from ._tables import html_table
-from ._validation import Floats, describe
+from ._validation import Floats, counted, describe
 from .costs import Cost, quadratic
 from .nn import Module
 from .optimizers import Adam, Descent, Optimizer, Rate
@@ -104,7 +104,7 @@ def train(
     """Train a net in place; an iterator that yields an `Epoch` after each pass through the data.
 
     X: the samples x¹ … x^K, shape (K, inputs). R: the desired outputs, shape (K, outputs); shape (K,) for one output, or
-    for class labels 0, 1, … of a net with several outputs, which become one-hot targets.
+    for class labels 0, 1, … of a net with several outputs, which become one-hot targets. Arrays of bools count as 0 and 1.
 
     cost: of one sample, such as `quadratic`: a function of two lists, the net's outputs y and the desired ones r, that
     gives a Value, as in lambda y, r: abs(y[0] - r[0]).
@@ -136,7 +136,10 @@ def train(
     (500, 1.0)
     """
     if not isinstance(net, Module):
-        raise TypeError(f"{describe(net)} arrived where a net was wanted: give an MLP, a Layer or a Neuron")
+        raise TypeError(
+            f"{describe(net)} arrived where a net was wanted: give an MLP, a Layer or a Neuron; for a model of your own, "
+            "compile its cost and take steps with Adam, as in demos/your_own.ipynb"
+        )
     if not callable(cost):
         raise TypeError(f"{describe(cost)} arrived where a cost was wanted: give a function such as quadratic")
     if validation is not None and not (isinstance(validation, (tuple, list)) and len(validation) == 2):
@@ -156,6 +159,8 @@ def train(
 
 
 def _optimizer(optimizer: Optimizer | None, learning_rate: Rate) -> Optimizer:
+    if hasattr(learning_rate, "step"):
+        raise TypeError(f"{describe(learning_rate)} arrived as the learning rate: pass an optimizer as optimizer=…")
     if optimizer is None:
         return Descent(learning_rate)
     if (
@@ -179,13 +184,15 @@ def _check_targets(net: Any, cost: Cost, X: Floats, R: Floats, prefix: str) -> N
     """Try the cost on the extreme targets, as a compiled cost no longer refuses any."""
     for k in extremes(R):
         try:
-            run(net, X[k], R[k], cost)
+            found = run(net, X[k], R[k], cost)[0]
+            if not isinstance(found, Value):
+                raise TypeError(f"the cost gave {describe(found)} where a Value was wanted")
         except ArithmeticError:
             pass  # of the outputs as they are now; training will tell
         except (TypeError, ValueError) as error:
             error.add_note(
-                f"(in sample {k} of {prefix}X and {prefix}R; train calls the cost with two lists, of {R.shape[1]} outputs "
-                "and as many targets)"
+                f"(in sample {k} of {prefix}X and {prefix}R; train calls the cost with two lists, of "
+                f"{counted(R.shape[1], 'output')} and as many targets: the first of each are y[0] and r[0])"
             )
             raise
 

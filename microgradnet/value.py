@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _pickling, graph, ops, recorders
 from ._readings import active, note
-from ._validation import as_number, describe, domain_error
+from ._validation import as_number, counted, describe, domain_error
 from .graph import Undefined, backpropagate, differentiable_order
 from .ops import Op
 
@@ -170,7 +170,9 @@ class Value:
             raise TypeError(f"{describe(partials)} arrived where the partials were wanted: one number per parent")
         numbers = tuple(map(as_number, partials))
         if len(numbers) != len(parents):
-            raise ValueError(f"{len(numbers)} partials met {len(parents)} parents: give one partial per parent")
+            raise ValueError(
+                f"{counted(len(numbers), 'partial')} met {counted(len(parents), 'parent')}: give one partial per parent"
+            )
         if parents:
             self.op = ops.custom
             self.first, self.second, self.d_first, self.d_second = parents, (), numbers, ()
@@ -228,8 +230,16 @@ class Value:
             raise missing.error()
         for node in order:
             node.grad = 0.0
-        self.grad += 1.0
-        backpropagate(order)
+        try:
+            self.grad += 1.0
+            backpropagate(order)
+        except TypeError:
+            for node in graph.nodes(self):
+                if not isinstance(node.grad, (float, int)):
+                    raise TypeError(
+                        f"the gradient of {node!r} is no number: set it to 0.0, as `zero_grad` does"
+                    ) from None
+            raise
 
     __add__, __radd__ = _operator(ops.add), _reflected(ops.add)
     __sub__, __rsub__ = _operator(ops.sub), _reflected(ops.sub)
@@ -320,11 +330,13 @@ class Value:
 
     if not TYPE_CHECKING:  # type checkers refuse both by themselves
 
-        def __float__(self) -> float:
+        def __float__(self, *digits: int) -> float:
             raise TypeError(
                 "a Value does not convert to a float, which would have no derivative: write x.exp() in the place of "
-                "math.exp(x); the number alone is x.data"
+                "math.exp(x); the number alone is x.data, as in round(x.data)"
             )
+
+        __round__ = __float__
 
         def __int__(self) -> int:
             raise TypeError(
@@ -337,6 +349,10 @@ class Value:
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{label})"
+
+    def __format__(self, spec: str) -> str:
+        """Its number in this format, as in f"{loss:.3f}"."""
+        return format(self.data, spec) if spec else repr(self)
 
     @staticmethod
     def _constant(number: float) -> Value:

@@ -1,11 +1,10 @@
 """A headless Chromium for the tests, driven over a pipe by its own debugging protocol: nothing to install beside it.
 
-Real keys, real clicks, real pictures, and a record of every request and every message on the console.
+Real keys, real clicks, and a record of every request and every message on the console.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
@@ -13,7 +12,6 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ PATH = next((path for name in NAMES if (path := shutil.which(name))), None)
 WHY_NOT = "no Chromium on the PATH (on Debian: apt-get install chromium)"
 _KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "ArrowUp": 38, "ArrowDown": 40, "Home": 36, "End": 35, " ": 32, "Tab": 9}
 _KEYS |= {"Enter": 13, "Escape": 27, ".": 190, "-": 189}
-_PATIENCE = 30.0
+_PATIENCE = 30.0  # seconds without a word
 # Chromium reads commands from descriptor 3 and answers on 4
 _LAUNCH = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execv(sys.argv[3], sys.argv[3:])"
@@ -33,17 +31,17 @@ class Browser:
     """One page in one browser."""
 
     def __init__(self, profile: Path) -> None:
+        assert PATH is not None
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--window-size=1366,700"]
-        assert PATH is not None
         self._process = subprocess.Popen(
             [
                 sys.executable,
                 "-c",
                 _LAUNCH,
-                str(theirs_in),
-                str(theirs_out),
+                f"{theirs_in}",
+                f"{theirs_out}",
                 PATH,
                 *flags,
                 f"--user-data-dir={profile}",
@@ -90,9 +88,8 @@ class Browser:
                 return answer["result"]
 
     def _receive(self) -> dict[str, Any]:
-        deadline = time.monotonic() + _PATIENCE
         while b"\0" not in self._buffer:
-            if not select.select([self._in], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not select.select([self._in], [], [], _PATIENCE)[0]:
                 raise TimeoutError("the browser does not answer")
             part = os.read(self._in, 1 << 16)
             if not part:
@@ -142,10 +139,6 @@ class Browser:
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
-    def screenshot(self) -> bytes:
-        """A PNG of what is to be seen."""
-        return base64.b64decode(self.command("Page.captureScreenshot")["data"])
 
     def complaints(self) -> list[dict[str, Any]]:
         """Everything the page wrote to the console, every uncaught error, every violated policy."""

@@ -1,9 +1,10 @@
-"""How the tests run a demo: as a user does, or in this process with other constants."""
+"""How the tests run a demo: in this process, also with other constants, and write files of MNIST for it."""
 
+import contextlib
+import importlib
+import io
 import os
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +19,27 @@ def environment(**more):
     return {**os.environ, "PYTHONPATH": str(FOLDER.parent), **more}
 
 
-def quick_run(name, out):
-    """What a quick run prints, with warnings as errors and in a terminal without Greek letters; its pictures go to `out`."""
-    command = [sys.executable, "-W", "error", FOLDER / f"{name}.py", "--quick", "--out", out]
-    home = environment(PYTHONIOENCODING="ascii")
-    ran = subprocess.run(command, capture_output=True, text=True, encoding="ascii", check=True, env=home)
-    assert ran.stderr == ""
-    return ran.stdout
+def quick_run(demo, out):
+    """What a quick run prints; its pictures go to `out`."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        demo.main(["--quick", "--out", str(out)])
+    return text.getvalue()
 
 
-def quick_fixture(name):
-    """The fixture of a demo's module: what a quick run printed, and the new folder with its pictures, none of them blank."""
+def quick_fixture(name, **constants):
+    """The fixture of a demo's module: what a quick run printed, and the new folder with its pictures, none of them blank.
+
+    constants: of the demo, to be others: what costs time and matters to no test.
+    """
 
     @pytest.fixture(scope="module")
     def quick(tmp_path_factory):
-        out = tmp_path_factory.mktemp(name) / "new" / "folder"
-        text = quick_run(name, out)
+        demo, out = importlib.import_module(name), tmp_path_factory.mktemp(name) / "new" / "folder"
+        with pytest.MonkeyPatch.context() as patch:
+            for constant, value in constants.items():
+                patch.setattr(demo, constant, value)
+            text = quick_run(demo, out)
         assert str(out / f"{name}.png") in text
         assert not_blank(out / f"{name}.png")
         return text, out
@@ -41,12 +47,11 @@ def quick_fixture(name):
     return quick
 
 
-def changed_run(demo, monkeypatch, capsys, out, **constants):
+def changed_run(demo, monkeypatch, out, **constants):
     """What a quick run prints when a reader has changed the constants at the top; its picture stays empty."""
     for name, value in {"plot": lambda *_: demo.Figure(), **constants}.items():
         monkeypatch.setattr(demo, name, value)
-    demo.main(["--quick", "--out", str(out)])
-    return capsys.readouterr().out
+    return quick_run(demo, out)
 
 
 def not_blank(path):

@@ -15,12 +15,29 @@ SVG = "{http://www.w3.org/2000/svg}"
 _TITLE = "{http://www.w3.org/1999/xlink}title"
 
 
-def random_graph(seed: int) -> tuple[Value, list[Value]]:
-    """A graph with much sharing, and all its nodes; each has a label of its own, v0, v1 …"""
+Maker = Callable[[Value, Value, Value], Value | list[Value]]
+
+
+def random_graph(seed: int, made: list[Maker] | None = None) -> tuple[Value, list[Value]]:
+    """A graph with much sharing, and all its nodes; each has a label of its own, v0, v1 …
+
+    made: what new nodes are made by, each from three earlier ones; by default also calls of layers.
+    """
     rng = random.Random(seed)
     values = [Value(rng.uniform(-2.0, 2.0)) for _ in range(rng.randint(1, 4))]
-    layers = [Layer(2, n, "tanh", seed=rng.randrange(9)) for n in (1, 3)]
-    made: list[Callable[[Value, Value, Value], Value | list[Value]]] = [
+    made = made or _with_layers(rng)
+    for _ in range(rng.randint(1, 25)):
+        new = rng.choice(made)(*(rng.choice(values) for _ in range(3)))
+        values += new if isinstance(new, list) else [new]
+    root = values[-1]
+    for i, node in enumerate(nodes(root)):
+        node.label = f"v{i}"
+    return root, nodes(root)
+
+
+def _with_layers(rng: random.Random) -> list[Maker]:
+    one, three = (Layer(2, n, "tanh", seed=rng.randrange(9)) for n in (1, 3))
+    return [
         lambda a, b, c: a + b,
         lambda a, b, c: a - b,
         lambda a, b, c: (a * b).tanh(),
@@ -30,17 +47,10 @@ def random_graph(seed: int) -> tuple[Value, list[Value]]:
         lambda a, b, c: dot([a, b], [0.25, -1.0], bias=c),  # inputs that want no gradient
         lambda a, b, c: dot([Value(0.5), Value(1.5)], [b, c]),
         lambda a, b, c: a * 0.5 + 1,
-        lambda a, b, c: layers[0]([a, b]),
-        lambda a, b, c: layers[1]([a, 0.5]),
-        lambda a, b, c: layers[0].neurons[0].w[1] * a,
+        lambda a, b, c: one([a, b]),
+        lambda a, b, c: three([a, 0.5]),
+        lambda a, b, c: one.neurons[0].w[1] * a,
     ]
-    for _ in range(rng.randint(1, 25)):
-        new = rng.choice(made)(*(rng.choice(values) for _ in range(3)))
-        values += new if isinstance(new, list) else [new]
-    root = values[-1]
-    for i, node in enumerate(nodes(root)):
-        node.label = f"v{i}"
-    return root, nodes(root)
 
 
 Attributes = dict[str, str]

@@ -160,11 +160,10 @@ def fail():
         ([], ValueError, "no shards"),
         ([(X, R), (X[:0], R[:0])], ValueError, r"empty batch.*\n.*shard 1"),
         ([(X, R), (X[:, :3], R)], ValueError, r"shape \(12, 3\).*\n.*shard 1"),
-        ([(X, R), (X,)], TypeError, r"1 arrays arrived where the function takes 2.*\n.*shard 1"),
+        ([(X, R), (X,)], TypeError, r"1 array arrived where the function takes 2.*\n.*shard 1"),
         ([(X, R), (X, R[:5])], ValueError, r"12 and 5 samples.*\n.*shard 1"),
         ([lambda: (X, R), fail], FileNotFoundError, r"part-1.npy.*\n.*shard 1"),
     ],
-    ids=["none", "empty", "width", "inputs", "lengths", "loader"],
 )
 def test_shards_that_do_not_fit_are_named(client, shards, error, message):
     """When they are placed."""
@@ -180,7 +179,6 @@ def test_shards_that_do_not_fit_are_named(client, shards, error, message):
         (lambda cost: cost.value_and_grad([0.0, 0.0]), ValueError, r"theta has shape \(2,\)"),
         (lambda cost: next(cost.train(Descent(1.0), 1, rows_per_step=0)), ValueError, "rows_per_step is 0"),
     ],
-    ids=["a net", "rows", "theta", "rows per step"],
 )
 def test_what_makes_no_sense_is_refused(client, ask, error, message):
     """Before a worker is asked."""

@@ -209,7 +209,9 @@ def value_of(root, theta, X):
     meaning = {
         array_ops.flat: lambda node: theta[:, None, None],
         array_ops.given: lambda node: X[:, None, :],
-        array_ops.constants: lambda node: np.resize([float(text) for text in node.detail], node.shape[:2])[:, :, None],
+        array_ops.constants: lambda node: np.array(node.detail, float).reshape(
+            *(node.shape[:2] if len(node.detail) > 1 else (1, 1)), 1
+        ),
         array_ops.uniform: lambda node: np.float64(node.detail[0] if node.detail[1] else node.detail[0] / K),
         array_ops.take: lambda node, a: a.reshape(-1, a.shape[2])[list(node.detail)].reshape(*node.shape[:2], -1),
         array_ops.regroup: lambda node, a: a.reshape(*node.shape[:2], -1),
@@ -247,8 +249,7 @@ def test_a_take_has_its_slots_of_any_array(slots):
     numbers = [graph.numbers(some, 3, 2) for some in ([0.5] * 6, [1.0, 2.0, 1.0, 3.0, 4.0, 2.0])]
     moved = [graph.take(theta, [5, 3, 3, 1, 0, 4], 3, 2), graph.regroup(x, 3, 2), graph.uniform(wide, 0.5, True)]
     stretched = [graph.stretch(graph.take(theta, [4, 2, 5][:n], *shape), wide) for n, *shape in ((2, 1, 2), (3, 3, 1))]
-    rng = np.random.default_rng(0)
-    data = rng.normal(size=6), rng.normal(size=(6, 5))
+    data = np.arange(6.0), np.random.default_rng(0).normal(size=(6, 5))
     for array in [*numbers, *moved, *stretched]:
         wanted = value_of(array, *data).reshape(6, -1)[slots]
         assert (value_of(graph.take(array, slots, len(slots), 1), *data)[:, 0] == wanted).all()

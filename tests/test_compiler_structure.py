@@ -120,7 +120,6 @@ WINDOWS = [
             (2, 4),
         ),
     ],
-    ids=["scan", "windows of an image"],
 )
 def test_weights_that_meet_many_vectors_are_one_product(function, shape):
     """How many rows, and how many vectors."""

@@ -1,30 +1,36 @@
-"""`demos/curve.py`: what it prints is what NumPy and the lecture's formulas find."""
+"""`demos/curve.py`: what a quick run prints is what NumPy and the lecture's formulas find, without the package."""
 
 import re
+from types import SimpleNamespace
 
 import curve as demo
 import numpy as np
 import pytest
-from demo_runs import changed_run, quick_fixture
+from demo_runs import changed_run, not_blank, quick_run
 
-from microgradnet import compile, formulas, quadratic
+from microgradnet import formulas
 
 KINDS = ["tanh", "linear"]
-
-
-quick = quick_fixture("curve")
-
-
-@pytest.fixture(scope="module")
-def data():
-    return demo.samples(np.random.default_rng(demo.DATA_SEED))
+STEPS = 300  # of gradient descent
 
 
 @pytest.fixture(scope="module")
-def descent(data):
-    net = demo.new_net()
-    fast = compile(lambda x, r: quadratic(net(x), r), 1, 1)
-    return fast.theta(), demo.newtons_method(net, fast, *data, demo.NEWTON_STEPS)
+def quick(tmp_path_factory):
+    """What a run printed, the samples, the parameters at the start, and the way of Newton's method."""
+    out, ways, descend = tmp_path_factory.mktemp("curve"), [], demo.newtons_method
+
+    def newtons_method(net, fast, *rest):
+        ways.append((fast.theta(), descend(net, fast, *rest)))
+        return ways[-1][1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "newtons_method", newtons_method)
+        patch.setattr(demo, "QUICK_DESCENT_STEPS", STEPS)
+        text = quick_run(demo, out)
+    assert not_blank(out / "curve.png")
+    ((start, newton),) = ways
+    data = demo.samples(np.random.default_rng(demo.DATA_SEED))
+    return SimpleNamespace(text=text, data=data, start=start, newton=newton)
 
 
 # The demo's cost once more, in NumPy alone. θ has neuron after neuron, each neuron's weights before its bias.
@@ -36,18 +42,14 @@ def matrices(theta):
     return [hidden[:, :1], theta[None, 2 * n : 3 * n]], [hidden[:, 1], theta[-1:]]
 
 
-def flat(A, b):
-    return np.concatenate([np.column_stack([A[0], b[0]]).ravel(), A[1].ravel(), b[1]])
-
-
 def cost_of(theta, X, R):
     outputs = np.array([formulas.forward_pass(*matrices(theta), [x], KINDS).ys[-1][0] for x in X])
     return np.mean((outputs - R) ** 2) / 2
 
 
 def gradient_of(theta, X, R):
-    _, dA, db = formulas.delta_recursion(*matrices(theta), X, R, KINDS)
-    return flat(dA, db)
+    _, A, b = formulas.delta_recursion(*matrices(theta), X, R, KINDS)
+    return np.concatenate([np.column_stack([A[0], b[0]]).ravel(), A[1].ravel(), b[1]])
 
 
 def hessian_of(theta, X, R, h=1e-5):
@@ -58,95 +60,88 @@ def hessian_of(theta, X, R, h=1e-5):
 def newtons_rows(text):
     """C, |∇C|, |θ − θ*| and λ of every step; the last has no λ."""
     rows = re.findall(r"^ +\d+ +(0\.\d{14}) +(\S+) +(\S+) +(\S+)$", text, re.MULTILINE)
-    return [[float(n) for n in row if n != "?"] for row in rows]  # a dash is no ASCII
+    return [[float(n) for n in row if n != "—"] for row in rows]
 
 
 def test_the_hessian_is_right_three_ways(quick):
     """Its transpose and its product with a vector agree to rounding, differences to half of the digits."""
-    lines = re.findall(r"^  (?:from its own|H v from|from differences).* (\S+)$", quick[0], re.MULTILINE)
+    lines = re.findall(r"^  (?:from its own|H v from|from differences).* (\S+)$", quick.text, re.MULTILINE)
     symmetric, product, differences = map(float, lines)
     assert max(symmetric, product) < 1e-13
     assert 0.0 < differences < 1e-7
 
 
-def test_newtons_method_goes_downhill_from_where_the_formulas_start_to_where_they_end(quick, data, descent):
-    """C and |∇C| in the first and the last row; λ damps the first step and none of the last three."""
-    start, newton = descent
-    rows = newtons_rows(quick[0])
-    assert len(rows) == len(newton.dampings) + 1
-    assert rows[0][0] == pytest.approx(cost_of(start, *data), abs=1e-13)
-    assert rows[0][1] == pytest.approx(np.linalg.norm(gradient_of(start, *data)), rel=0.06)
-    assert rows[-1][0] == pytest.approx(cost_of(newton.path.theta, *data), abs=1e-13)
-    assert np.linalg.norm(gradient_of(newton.path.theta, *data)) < 1e-11
+def test_newtons_method_goes_downhill_from_where_the_formulas_start_to_where_they_end(quick):
+    """C and |∇C| in the first and the last row; λ damps the first step and none of the last three; at the end the
+    correct digits double.
+    """
+    rows, end = newtons_rows(quick.text), quick.newton.path.theta
+    assert len(rows) == len(quick.newton.dampings) + 1
+    assert f" in {len(rows) - 1} steps, each as long as " in quick.text
+    assert rows[0][0] == pytest.approx(cost_of(quick.start, *quick.data), abs=1e-13)
+    assert rows[0][1] == pytest.approx(np.linalg.norm(gradient_of(quick.start, *quick.data)), rel=0.06)
+    assert rows[-1][0] == pytest.approx(cost_of(end, *quick.data), abs=1e-13)
+    assert np.linalg.norm(gradient_of(end, *quick.data)) < 1e-11
     assert (np.diff([row[0] for row in rows]) <= 1e-14).all()
     assert rows[0][3] > 0.0
     assert [row[3] for row in rows[-4:-1]] == [0.0, 0.0, 0.0]
-
-
-def test_convergence_is_quadratic_at_the_end(quick):
-    """The power printed is about 2, and the distances printed have it."""
-    power = float(re.search(r"falls to its power (\S+)\. .*: the correct digits double\.", quick[0])[1])
+    power = float(re.search(r"falls to its power (\S+)\. .*: the correct digits double\.", quick.text)[1])
     assert 1.6 < power < 2.4
-    assert demo.order([row[2] for row in newtons_rows(quick[0])]) == pytest.approx(power, abs=0.15)
+    assert demo.order([row[2] for row in rows]) == pytest.approx(power, abs=0.15)
 
 
-def test_the_eigenvalues_are_those_of_differences_of_the_formulas(quick, data, descent):
+def test_the_eigenvalues_are_those_of_differences_of_the_formulas(quick):
     """At the start some are negative; at the end all are positive, and so is the condition number printed."""
-    start, newton = descent
-    wanted = np.empty(0)
-    for where, theta in (("start", start), ("end", newton.path.theta)):
-        (line,) = re.findall(rf"^  at the {where}  +(\S.*)$", quick[0], re.MULTILINE)
-        wanted = np.linalg.eigvalsh(hessian_of(theta, *data))
-        np.testing.assert_allclose(np.array(line.split(), float), wanted, rtol=0.06, atol=1e-8)
+    for where, theta in (("start", quick.start), ("end", quick.newton.path.theta)):
+        (line,) = re.findall(rf"^  at the {where}  +(\S.*)$", quick.text, re.MULTILINE)
+        wanted = np.linalg.eigvalsh(hessian_of(theta, *quick.data))
+        np.testing.assert_allclose(np.array(line.replace("−", "-").split(), float), wanted, rtol=0.06, atol=1e-8)
         assert (wanted[0] < 0.0) == (where == "start")
-    condition = float(re.search(r"/\?_min is ([\d,]+)\. For$", quick[0], re.MULTILINE)[1].replace(",", ""))
+    condition = float(re.search(r"/λ_min is ([\d,]+)\. For$", quick.text, re.MULTILINE)[1].replace(",", ""))
     assert condition == pytest.approx(wanted[-1] / wanted[0], rel=1e-3)
 
 
-def test_gradient_descent_is_where_the_formulas_go_in_as_many_steps(quick, data, descent):
-    """Far above the minimum after thousands of steps with Δt just below 2/λ_max."""
-    start, newton = descent
-    A, b = matrices(start)
-    dt = demo.SHARE * 2.0 / np.linalg.eigvalsh(newton.last)[-1]
-    for _ in range(demo.QUICK_DESCENT_STEPS):
-        A, b = formulas.gradient_step(A, b, formulas.delta_recursion(A, b, *data, KINDS), dt)
-    steps, norm, above = re.search(r"^  gradient descent +([\d,]+) +(\S+) +(\S+) ", quick[0], re.MULTILINE).groups()
-    assert int(steps.replace(",", "")) == demo.QUICK_DESCENT_STEPS
-    assert float(norm) == pytest.approx(np.linalg.norm(gradient_of(flat(A, b), *data)), rel=0.5)  # one digit is shown
-    assert float(above) == pytest.approx(cost_of(flat(A, b), *data) - newton.path.costs[-1], rel=0.5)
+def test_gradient_descent_is_where_the_formulas_go_in_as_many_steps(quick):
+    """Far above the minimum, with Δt just below 2/λ_max."""
+    theta, dt = quick.start, demo.SHARE * 2.0 / np.linalg.eigvalsh(quick.newton.last)[-1]
+    for _ in range(STEPS):
+        theta = theta - dt * gradient_of(theta, *quick.data)
+    steps, norm, above = re.search(r"^  gradient descent +([\d,]+) +(\S+) +(\S+) ", quick.text, re.MULTILINE).groups()
+    assert int(steps) == STEPS
+    assert float(norm) == pytest.approx(np.linalg.norm(gradient_of(theta, *quick.data)), rel=0.5)  # one digit is shown
+    assert float(above) == pytest.approx(cost_of(theta, *quick.data) - quick.newton.path.costs[-1], rel=0.5)
     assert float(norm) > 1e6 * demo.ENOUGH
 
 
-def test_descent_comes_back_below_the_largest_stable_step_and_runs_away_above(quick, data, descent):
-    """By the factor |1 − Δt λ_max| a step, as in NumPy."""
-    _, newton = descent
-    rows = re.findall(r"^ +(\S+) . 2/\?_max +100 +(\S+) +(\S+) +(\S+) +it (.*)$", quick[0], re.MULTILINE)
+def test_descent_comes_back_below_the_largest_stable_step_and_runs_away_above(quick, capsys):
+    """By the factor |1 − Δt λ_max| a step, as in NumPy; above, no number of steps gives a digit more."""
+    rows = re.findall(r"^ +(\S+) . 2/λ_max +100 +(\S+) +(\S+) +(\S+) +it (.*)$", quick.text, re.MULTILINE)
     assert [(row[0], row[4]) for row in rows] == [("0.98", "comes back"), ("1.02", "runs away")]
-    curvatures, directions = np.linalg.eigh(newton.last)
+    curvatures, directions = np.linalg.eigh(quick.newton.last)
     for factor, distance, found, foretold, _ in rows:
         assert float(foretold) == pytest.approx(abs(1.0 - 2.0 * float(factor)), abs=1e-4)
         assert float(found) == pytest.approx(float(foretold), abs=2e-3)
-        theta = newton.path.theta + demo.NUDGE * directions[:, -1]
+        theta = quick.newton.path.theta + demo.NUDGE * directions[:, -1]
         for _ in range(demo.TRIAL_STEPS):
-            theta = theta - float(factor) * 2.0 / curvatures[-1] * gradient_of(theta, *data)
-        assert float(distance) == pytest.approx(np.linalg.norm(theta - newton.path.theta), rel=0.06)
+            theta = theta - float(factor) * 2.0 / curvatures[-1] * gradient_of(theta, *quick.data)
+        assert float(distance) == pytest.approx(np.linalg.norm(theta - quick.newton.path.theta), rel=0.06)
+    demo.show_curvatures(quick.newton, 1.02 * 2.0 / curvatures[-1])
+    assert "so it never takes steps enough" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("constants", "words"),
     [
         ({"K": 5}, "At the end H is not positive definite"),
-        ({"HIDDEN": 3, "NEWTON_STEPS": 10}, "It has not arrived"),
-        ({"SHARE": 50.0}, "it never takes steps enough"),
+        ({"HIDDEN": 3, "NEWTON_STEPS": 10}, "stopped short at |∇C| ="),
     ],
 )
-def test_where_the_theory_does_not_hold_it_is_not_claimed(constants, words, monkeypatch, capsys, tmp_path):
-    """Fewer samples than parameters, a descent that stops short, one that runs away: it is said."""
-    text = changed_run(demo, monkeypatch, capsys, tmp_path, QUICK_DESCENT_STEPS=100, **constants)
+def test_where_the_theory_does_not_hold_it_is_not_claimed(constants, words, monkeypatch, tmp_path):
+    """Fewer samples than parameters, a descent that stops short: it is said."""
+    text = changed_run(demo, monkeypatch, tmp_path, QUICK_DESCENT_STEPS=100, **constants)
     assert words in text
-    if "SHARE" not in constants:
-        for conclusion in ("digits double", "a minimum. λ_max", "comes back", "runs away", "slowest factor"):
-            assert conclusion not in text
+    for conclusion in ("digits double", "a minimum. λ_max", "comes back", "runs away", "slowest factor"):
+        assert conclusion not in text
 
 
 def test_a_newton_step_is_damped_where_the_cost_bends_down():
@@ -163,16 +158,3 @@ def test_a_newton_step_is_damped_where_the_cost_bends_down():
     assert cost(theta + step) < cost(theta)
     with pytest.raises(ArithmeticError, match="no step leads downhill"):  # the wrong sign
         demo.newton_step(lambda theta: float(theta @ theta), np.ones(1), 1.0, np.array([-2.0]), np.eye(1) * 2.0)
-
-
-def test_the_closing_line_follows_the_results(quick):
-    """That of the run; that of a Newton's method which stops short, with steps that all come back."""
-    last = quick[0].split("Seen: ")[1]
-    assert f" in {len(newtons_rows(quick[0])) - 1} steps, each as long as " in last
-    assert re.search(r"comes back with \?t = 0\.98 .*\n.*runs away with \?t = 1\.02", last)
-    H = np.eye(1)
-    short = demo.Newton(demo.Way([1.0, 0.5], [1.0, 1e-3], np.zeros(1), 2.0), [1.0, 0.0], [0.0], H, H)
-    descent = demo.Way([1.0, 0.1, 0.0], [1.0, 0.1, 1e-5], np.zeros(1), 1.0)
-    said = demo.seen(short, descent, [demo.Trial(0.5, [1.0, 0.1], 0.1), demo.Trial(0.6, [1.0, 0.2], 0.2)])
-    assert "stopped short at |∇C| = 1e-03 in 1 steps" in said
-    assert "comes back with Δt = 0.5 · 2/λ_max.\nBeside the minimum it comes back with Δt = 0.6 · 2/λ_max." in said

@@ -1,4 +1,4 @@
-"""What the demos share: a folder that cannot be used is named before anything is computed, and a pipe may close."""
+"""What the demos share: each is a script, a folder that cannot be used is named at once, and a pipe may close."""
 
 import signal
 import subprocess
@@ -9,36 +9,43 @@ import pytest
 from demo_runs import FOLDER, environment
 
 
-def refused(out, capsys):
-    """What is said of a folder."""
-    with pytest.raises(SystemExit) as stop:
-        command_line.parse(["--out", str(out)], "A demo.", quick="less")
-    assert stop.value.code == 2
-    return capsys.readouterr().err
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["curve", "digits", "forward_vs_backward", "gallery", "moons", "perceptrons", "saturation", "tails"],
+)
+def test_a_demo_is_a_script(name, tmp_path):
+    """Which runs from any folder, with warnings as errors."""
+    command = [sys.executable, "-W", "error", FOLDER / f"{name}.py", "--help"]
+    assert subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, check=True).stdout
 
 
-def test_a_file_in_the_way_is_named(tmp_path, capsys):
-    """With what to do."""
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
-    assert f"cannot save in {in_the_way}: File exists; name another folder" in refused(in_the_way, capsys)
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, capsys, monkeypatch):
-    """It exists, but nothing can be saved in it."""
+@pytest.mark.parametrize("writable", [False, True], ids=["in the way", "not to be written"])
+def test_a_folder_that_cannot_be_used_is_named(writable, tmp_path, monkeypatch, capsys):
+    """With what to do: a file where the folder should be, and a folder in which nothing can be saved."""
 
     def refuse(dir):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    assert f"cannot save in {tmp_path}: Permission denied" in refused(tmp_path, capsys)
+    out = tmp_path / "out"
+    if writable:
+        monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    else:
+        out.touch()
+    with pytest.raises(SystemExit) as stop:
+        command_line.parse(["--out", str(out)], "A demo.", quick="less")
+    assert stop.value.code == 2
+    why = "Permission denied" if writable else "File exists"
+    assert f"cannot save in {out}: {why}; name another folder" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="pipes break otherwise there")
 def test_a_reader_that_stops_ends_a_demo_quietly(tmp_path):
-    """As with `| head`: no traceback."""
-    command = [sys.executable, "-u", FOLDER / "perceptrons.py", "--quick", "--out", tmp_path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as ran:
-        ran.stdout.readline()
+    """As with `| head`: no traceback; and in a terminal without Greek letters."""
+    command = [sys.executable, "-W", "error", "-u", FOLDER / "perceptrons.py", "--quick", "--out", tmp_path]
+    home = environment(PYTHONIOENCODING="ascii")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
+        while b"?(z)" not in ran.stdout.readline():  # σ(z)
+            pass
         ran.stdout.close()
         assert ran.stderr.read() == b""

@@ -1,13 +1,12 @@
 """`demos/digits.py` learns, reads 504192 and a user's strip, and tells the truth about itself.
 
-Every run takes place in this process; the longer ones are made once and looked at by several tests.
+Every run takes place in this process; the longer ones are made once and looked at by several tests. The oracle is the
+textbook's forward pass in NumPy with the matrices that the run saved, and counts of its outputs.
 """
 
 import contextlib
 import io
 import re
-import subprocess
-import sys
 from collections import Counter
 from types import SimpleNamespace
 
@@ -16,7 +15,7 @@ import digit_pictures as pictures
 import digits
 import numpy as np
 import pytest
-from demo_runs import FOLDER, environment, not_blank, write_mnist
+from demo_runs import not_blank, write_mnist
 from PIL import Image
 
 from microgradnet import MLP, Epoch, quadratic, train
@@ -40,18 +39,18 @@ def run(tmp_path):
     return lambda *arguments: run_in(tmp_path / "out", *arguments)
 
 
-@pytest.fixture(scope="module")
-def ten(tmp_path_factory):
-    """A run as by default, its net saved as net.npz beside the pictures."""
-    out = tmp_path_factory.mktemp("ten")
-    return run_in(out, "--save", out / "net.npz")
+def trained(*options):
+    """The fixture of a run whose net is saved as net.npz beside the pictures."""
+
+    @pytest.fixture(scope="module")
+    def ran(tmp_path_factory):
+        out = tmp_path_factory.mktemp("digits")
+        return run_in(out, *options, "--save", out / "net.npz")
+
+    return ran
 
 
-@pytest.fixture(scope="module")
-def fours(tmp_path_factory):
-    """A run with --only-fours, its net saved as net.npz beside the picture."""
-    out = tmp_path_factory.mktemp("fours")
-    return run_in(out, "--only-fours", "--save", out / "net.npz")
+ten, fours = trained("--quick"), trained("--only-fours")
 
 
 @pytest.fixture(scope="module")
@@ -60,22 +59,19 @@ def strip():
     return np.hstack(list(data.load(each=400)[2].images))
 
 
-@pytest.fixture
-def mnist(tmp_path):
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory):
     """A folder with a small MNIST: 100 training images, the strip's six before them, and 40 held out."""
     images, labels = data.load_shipped()
     strip = [5 * 500, 0, 4 * 500, 500, 9 * 500, 2 * 500]
     train, test = [*strip, *range(9, 5000, 50)], list(range(20, 5000, 125))
-    return write_mnist(tmp_path / "mnist", images[train], labels[train], images[test], labels[test])
-
-
-def outputs(text):
-    """The outputs printed with --only-fours."""
-    return [float(y) for y in re.findall(r"^  (?:the|digit) \d+ +(\d\.\d{4})(?:  a 4)?$", text, re.MULTILINE)]
+    folder = tmp_path_factory.mktemp("digits") / "mnist"
+    return write_mnist(folder, images[train], labels[train], images[test], labels[test])
 
 
 def judged(text):
-    """What a run says after training, but for its last line, which tells the time."""
+    """What a run says after training, but for a user's picture and the last line, which tells the time."""
+    text = re.sub(r"\nYour picture.*?\n(?=\nPictures)", "", text, flags=re.DOTALL)
     return text[text.index("The images held out") :].splitlines()[:-1]
 
 
@@ -119,18 +115,12 @@ def test_reads_504192(ten, strip):
     assert 0 <= least - float(closing[1]) < 0.0101
 
 
-def test_the_run_says_what_it_trained(ten):
-    """Net, settings, progress, and a training set that is nearly learned."""
-    assert "MLP(784, [30, 10], 'sigmoid'): 23860 parameters; seed 0" in ten.text
-    assert "4,000 images: cross-entropy cost, learning rate 0.5, batches of 10, epochs: 30." in ten.text
-    assert re.search(r"30/30.*cost 0\.0\d{3}, accuracy (99\.\d|100\.0)%", ten.error)
-    assert counts("training images it tells", ten.text)[0] > 3900
-
-
 def test_the_report_is_an_independent_count_of_the_thousand_held_out(ten):
-    """Accuracy, what is certain and what is less so, and the random strips that the seed draws."""
+    """What is right, certain and less so; the strips that the seed draws; every number of the confusion matrix."""
     Y, labels = held_out(ten)
-    hits, sure = Y.argmax(axis=1) == labels, Y.max(axis=1) >= 0.9
+    called = Y.argmax(axis=1)
+    hits, sure = called == labels, Y.max(axis=1) >= 0.9
+    assert counts("training images it tells", ten.text)[0] > 3900
     assert counts("accuracy", ten.text) == (hits.sum(), 1000)
     assert hits.sum() > 900
     assert counts("certain", ten.text) == (hits[sure].sum(), sure.sum())
@@ -139,17 +129,12 @@ def test_the_report_is_an_independent_count_of_the_thousand_held_out(ten):
     assert counts("strips", ten.text) == (sum(all(hits[index] for index in strip) for strip in strips), 1000)
     assert f"which is {hits.mean() ** 6:.1%}" in ten.text
 
-
-def test_the_confusion_matrix_is_an_independent_count(ten):
-    """Every number in the picture, its title, and the mistake the report calls the most frequent."""
-    Y, labels = held_out(ten)
-    counted = Counter(zip(labels.tolist(), Y.argmax(axis=1).tolist(), strict=True))
-    (axes,) = pictures.confusion(digits.confusion(labels, Y.argmax(axis=1))).axes
-    shown = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
+    counted = Counter(zip(labels.tolist(), called.tolist(), strict=True))
+    (axes,) = pictures.confusion(digits.confusion(labels, called)).axes
     places = [(digit, called) for digit in range(10) for called in range(10)]
+    shown = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
     assert shown == {place: str(counted[place] or "\u00b7") for place in places}
-    right = sum(counted[digit, digit] for digit in range(10))
-    assert axes.get_title() == f"{right} of 1,000 held-out digits read right"
+    assert axes.get_title() == f"{hits.sum()} of 1,000 held-out digits read right"
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("is a", "read as")
     most = re.search(r"most often, (\d+) times, a (\d) is read as a (\d)", ten.text)
     mistakes = [counted[place] for place in places if place[0] != place[1]]
@@ -157,13 +142,14 @@ def test_the_confusion_matrix_is_an_independent_count(ten):
 
 
 def test_the_pictures_show_what_they_say(ten):
-    """The mistakes, each image by its digit; one square per hidden neuron; the curve in per cent; none is blank."""
+    """The mistakes, each image by its digit, or none; a square per hidden neuron; the curve in per cent; none is blank."""
     Y, labels = held_out(ten)
     called, images = Y.argmax(axis=1), data.load(400)[1]
     wrong = [f"{a} as {b}" for a, b in zip(labels, called, strict=True) if a != b]
     shown = [text.get_text() for text in pictures.misread(images, called).axes[0].texts]
     assert len(shown) == min(len(wrong), 40)
     assert not Counter(shown) - Counter(wrong)
+    assert pictures.misread(images, labels).axes[0].get_title() == "0 of the 0 held-out digits read wrong"
     A = MLP.load(ten.out / "net.npz").weights()[0]
     mosaic = pictures.first_weights(A).axes[0].images[0].get_array().reshape(3, 32, 10, 32).swapaxes(1, 2)
     squares = mosaic[:, :, :28, :28].reshape(30, 784)
@@ -175,71 +161,41 @@ def test_the_pictures_show_what_they_say(ten):
         assert not_blank(ten.out / f"{name}.png")
 
 
-def test_a_net_without_mistakes_has_a_picture_of_none():
-    """Which says so."""
-    images = data.load(400)[1]
-    figure = pictures.misread(images, images.labels)
-    assert figure.axes[0].get_title() == "0 of the 0 held-out digits read wrong"
-
-
-def test_a_saved_net_gives_the_same_report(ten, run):
-    """--load takes what --save wrote: no training, and the same report, figure for figure and pixel for pixel."""
-    loaded = run("--load", ten.out / "net.npz")
+def test_a_saved_net_gives_the_same_report_and_reads_a_users_strip(ten, run, strip, tmp_path):
+    """--load takes what --save wrote: no training, and the same figures and pixels. --image reads as many digits as the
+    file shows, here the demo's own strip dark on light, cut after the 4.
+    """
+    Image.fromarray(255 - np.pad(strip[:, : 3 * 28], ((11, 2), (5, 0)))).save(tmp_path / "own.png")
+    loaded = run("--load", ten.out / "net.npz", "--image", tmp_path / "own.png")
     assert "training" not in loaded.error
     trained = [line.replace(str(ten.out), str(loaded.out)) for line in judged(ten.text)]
     assert judged(loaded.text) == [line.replace("learning_curve.png, ", "") for line in trained]
-    assert "which does not tell what it was trained on" in loaded.text
     for name in ("504192.png", "read.png", "confusion.png", "misread.png", "weights.png"):
         assert (loaded.out / name).read_bytes() == (ten.out / name).read_bytes()
+    assert len(READ.findall(loaded.text)) == 6 + 3
+    assert f"Your picture, {tmp_path / 'own.png'}, is read as 504:" in loaded.text
+    assert "; your picture is read as 504; 9" in loaded.text.splitlines()[-1]
+    assert "unsure" not in loaded.text
+    assert not_blank(loaded.out / "yours.png")
 
 
-def test_the_settings_reach_the_training(run, tmp_path):
-    """The net is the one that `train` gives with them."""
+def test_settings_and_a_users_mnist_reach_the_training(run, mnist, tmp_path):
+    """The net is the one that `train` gives with them, whose strip, read wrong, is told as it is."""
     settings = "--hidden 3 --cost quadratic --epochs 2 --batch-size 50 --learning-rate 0.7 --seed 5"
-    text = run(*settings.split(), "--save", tmp_path / "net.npz").text
-    assert "Trained on 4,000 images: quadratic cost, learning rate 0.7, batches of 50, epochs: 2." in text
-    training = data.load(each=400)[0]
+    text = run("--mnist", mnist, *settings.split(), "--save", tmp_path / "net.npz").text
+    assert f"MNIST from {mnist}: 100 images to train on, none of the strip's; 40 held out." in text
+    assert "MLP(784, [3, 10], 'sigmoid'): 2395 parameters; seed 5" in text
+    assert "Trained on 100 images: quadratic cost, learning rate 0.7, batches of 50, epochs: 2." in text
+    training = data.load(each=400, mnist=mnist)[0]
     net = MLP(784, [3, 10], seed=5)
     X, R = training.images.reshape(-1, 784) / 255, np.eye(10)[training.labels]
     list(train(net, X, R, cost=quadratic, learning_rate=0.7, epochs=2, batch_size=50, seed=5))
     for a, b in zip(net.weights(), MLP.load(tmp_path / "net.npz").weights(), strict=True):
         assert np.array_equal(a, b)
-
-
-def test_defaults_depend_on_the_task(run, mnist):
-    """Longer steps for the quadratic cost, whose gradients are smaller; ten epochs with --quick, unless named."""
-    text = run("--mnist", mnist, "--cost", "quadratic", "--epochs", 1).text
-    assert "quadratic cost, learning rate 2, batches of 10, epochs: 1." in text
-    assert "10/10" in run("--quick", "--only-fours").error
-    assert "2/2" in run("--quick", "--epochs", 2, "--only-fours").error
-
-
-def test_a_seed_repeats_itself_and_another_differs(run, mnist):
-    """Every line but the last, which tells the time, comes out the same."""
-    first, second, other = (run("--mnist", mnist, "--epochs", 1, "--hidden", 3, "--seed", n).text for n in (7, 7, 8))
-    assert first.splitlines()[:-1] == second.splitlines()[:-1]
-    assert READ.findall(first) != READ.findall(other)
-
-
-def test_a_strip_read_wrong_is_reported_as_it_is(run):
-    """A net of one hidden neuron cannot tell ten digits apart, and the closing line says what went wrong."""
-    text = run("--hidden", 1, "--epochs", 1).text
     read = "".join(digit for _, digit, *_ in READ.findall(text))
     wrong = ", ".join(str(i) for i, (a, b) in enumerate(zip(read, "504192", strict=True), 1) if a != b)
-    assert wrong
     assert f"Seen: 504192 is read as {read}, wrong at digit {wrong};" in text
-
-
-def test_a_users_strip_is_read(ten, run, strip, tmp_path):
-    """--image reads as many digits as the file shows, here the demo's own strip dark on light, cut after the 4."""
-    Image.fromarray(255 - np.pad(strip[:, : 3 * 28], ((11, 2), (5, 0)))).save(tmp_path / "own.png")
-    text = run("--load", ten.out / "net.npz", "--image", tmp_path / "own.png").text
-    read = READ.findall(text)
-    assert len(read) == 6 + 3
-    assert f"Your picture, {tmp_path / 'own.png'}, is read as 504:" in text
-    assert "; your picture is read as 504; 92.1%" in text
-    assert "unsure" not in text
-    assert not_blank(tmp_path / "out" / "yours.png")
+    assert counts("accuracy", text)[1] == 40
 
 
 def test_a_picture_that_cannot_be_read_is_not_read_with_certainty(ten, run, tmp_path):
@@ -266,16 +222,27 @@ def test_a_piece_that_is_no_digit_is_told_from_digits():
     assert digits.is_odd(shadow.ravel())
 
 
-def test_runs_as_a_script_from_any_folder(tmp_path):
-    """Its data lie beside it, its pictures go to `out` where it is run; warnings would be errors, and ASCII is enough."""
-    command = [sys.executable, "-W", "error", FOLDER / "digits.py", "--only-fours", "--epochs", "1"]
-    subprocess.run(command, cwd=tmp_path, env=environment(PYTHONIOENCODING="ascii"), capture_output=True, check=True)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["504192.png"]
+@pytest.mark.parametrize(
+    ("options", "epochs", "rate"),
+    [
+        ("", 30, 0.5),
+        ("--cost quadratic", 30, 2.0),
+        ("--only-fours", 30, 1.0),
+        ("--quick", 10, 0.5),
+        ("--quick --epochs 2", 2, 0.5),
+        ("--net conv --quick", 5, 0.5),
+    ],
+)
+def test_defaults_depend_on_the_task(options, epochs, rate):
+    """Longer steps for the quadratic cost, whose gradients are smaller; fewer epochs with --quick, unless named."""
+    found = digits.parse(options.split())
+    assert (found.epochs, found.learning_rate, found.batch_size) == (epochs, rate, 10)
 
 
 # The convolution.
 
 
+@pytest.mark.slow
 def test_a_convolution_learns_number_by_number(run):
     """Two epochs, and nine of ten that it has not seen are read right; what was compiled and drawn is its own."""
     ran = run("--net", "conv", "--epochs", 2)
@@ -298,46 +265,30 @@ def test_images_are_shifted_by_up_to_a_pixel():
     assert seen.total() == 200
 
 
-# MNIST's own files; test_digit_data.py reads them in every form.
-
-
-def test_mnist_of_the_user_is_trained_on_and_judged_by(mnist, run):
-    """--mnist takes training and held-out images from the folder, leaves the strip's six out, and says so."""
-    text = run("--mnist", mnist, "--epochs", 20).text
-    assert f"MNIST from {mnist}: 100 images to train on, none of the strip's; 40 held out." in text
-    assert "Trained on 100 images" in text
-    assert counts("accuracy", text)[1] == 40
-    assert counts("training images it tells", text)[0] > 90
-    assert len(READ.findall(text)) == 6
-
-
 # Only the fours.
 
 
 def test_finds_the_4_in_504192(fours, run):
-    """All 100 training images learned; of the strip's outputs only the third is near 1; a loaded net says the same."""
-    assert counts("training images it tells", fours.text) == (100, 100)
-    y = outputs(fours.text)
-    assert len(y) == 6
-    assert y[2] > 0.9 > 0.1 > max(y[:2] + y[3:])
-    assert "only the third digit is called a 4" in fours.text.splitlines()[-1]
-    strip = fours.out / "504192.png"
-    ran = run("--only-fours", "--load", fours.out / "net.npz", "--image", strip)
-    loaded = ran.text
-    assert "In your picture, 1 of 6 are called a 4." in loaded.splitlines()[-1]
-    assert not_blank(ran.out / "yours.png")
-    assert outputs(loaded) == 2 * y
-    assert judged(loaded)[:4] == judged(fours.text)[:4]
-
-
-def test_the_report_of_the_fours_is_an_independent_count(fours):
-    """Accuracy, precision and recall of 4,900 images with 490 fours, better than saying no to all."""
+    """Of the strip's outputs only the third is near 1, and a loaded net says the same; the report is an independent count
+    of 4,900 images with 490 fours, better than saying no to all.
+    """
     Y, labels = held_out(fours, each=10)
     called, four = Y[:, 0] >= 0.5, labels == 4
+    assert counts("training images it tells", fours.text) == (100, 100)
     assert counts("accuracy", fours.text) == ((called == four).sum(), 4900)
     assert counts("precision", fours.text) == ((called & four).sum(), called.sum())
     assert counts("recall", fours.text) == ((called & four).sum(), 490)
     assert (called == four).mean() > 0.92
+    loaded = run("--only-fours", "--load", fours.out / "net.npz", "--image", fours.out / "504192.png").text
+    outputs = re.compile(r"^  (?:the|digit) \d+ +(\d\.\d{4})(  a 4)?$", re.MULTILINE)
+    found = outputs.findall(fours.text)
+    y = [float(y) for y, _ in found]
+    assert y[2] > 0.9 > 0.1 > max(y[:2] + y[3:])
+    assert [bool(called) for _, called in found] == [False, False, True, False, False, False]
+    assert "only the third digit is called a 4" in fours.text.splitlines()[-1]
+    assert outputs.findall(loaded) == 2 * found
+    assert "In your picture, 1 of 6 are called a 4." in loaded.splitlines()[-1]
+    assert judged(loaded)[:4] == judged(fours.text)[:4]
 
 
 def test_an_untrained_net_is_reported_as_it_is(run):
@@ -350,145 +301,112 @@ def test_an_untrained_net_is_reported_as_it_is(run):
 # What it refuses: exit code 2 before any training, and one line that names what is wrong and what to do.
 
 
-def refusal(ran):
-    """The line, where nothing else was printed or written."""
-    assert (ran.code, ran.text, ran.out.exists(), ran.error.count("\n")) == (2, "", False, 1)
-    return ran.error.removeprefix("digits.py: ")
+def written(content):
+    return lambda path: path.write_bytes(content)
 
 
-def picture(width, height):
-    return Image.fromarray(np.random.default_rng(0).integers(256, size=(height, width), dtype=np.uint8))
+def picture(mode):
+    return lambda path: Image.new(mode, (168, 28), "teal" if mode == "RGB" else None).save(path, "PNG")
 
 
 def cut_short(path):
-    picture(168, 28).save(path)
+    noise = np.random.default_rng(0).integers(256, size=(28, 168), dtype=np.uint8)
+    Image.fromarray(noise).save(path, "PNG")
     path.write_bytes(path.read_bytes()[:2000])
 
 
-WRONG_PICTURES = {
-    "missing": (lambda path: None, "does not exist: name a PNG"),
-    "folder": (lambda path: path.mkdir(), "is a folder: name the picture in it"),
-    "empty": (lambda path: path.touch(), "is empty: a PNG picture"),
-    "text": (lambda path: path.write_text("504192"), "is not a picture: a PNG picture"),
-    "cut short": (cut_short, "cannot be read as a picture"),
-    "one colour": (lambda path: Image.new("RGB", (168, 28), "teal").save(path), "is of one colour"),
-    "nothing to see": (lambda path: Image.new("RGBA", (168, 28)).save(path), "is of one colour"),
-}
+def net(*shape):
+    return lambda path: MLP(*shape).save(path)
 
 
-@pytest.mark.parametrize("kind", WRONG_PICTURES)
-def test_a_wrong_picture_is_refused(kind, run, tmp_path):
-    """By its name."""
-    make, message = WRONG_PICTURES[kind]
-    path = tmp_path / "mine.png"
-    make(path)
-    assert re.match(rf"{re.escape(str(path))} {message}", refusal(run("--image", path)))
+def spoiled_net(path):
+    """A version of zip that no one knows."""
+    MLP(784, [1, 10], seed=1).save(path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(content)
 
 
-WRONG_OPTIONS = {
-    "--epochs 0": "argument --epochs: '0' arrived where a whole number from 1 was wanted",
-    "--seed -1": "argument --seed: '-1' arrived where a whole number from 0 was wanted",
-    "--batch-size 4001": "--batch-size 4001 exceeds the 4,000 training images: lower it",
-    "--learning-rate 0": "argument --learning-rate: '0' arrived where a positive number was wanted",
-    "--cost squared": "argument --cost: invalid choice: 'squared' (choose from ",
-    "--mnist nowhere": "nowhere is not a folder: name the one that holds MNIST's four IDX files",
-    "--only-fours --mnist .": "--only-fours learns from 100 of the images shipped: leave out --mnist or --only-fours",
-    "--load a --learning-rate 3": "--learning-rate is about training, which --load skips: leave out one of them",
-    "--net conv --hidden 5": "--hidden is about the net of layers: leave it out, or --net conv",
-    "--fast": "unrecognized arguments: --fast",
-}
+def nothing(path):
+    """No file at all."""
 
 
-@pytest.mark.parametrize("options", WRONG_OPTIONS)
-def test_a_wrong_option_is_refused(options, run, tmp_path, monkeypatch):
-    """With what arrived and what was wanted."""
+REFUSED = [
+    (nothing, "--image FILE", "FILE does not exist: name a PNG"),
+    (lambda path: path.mkdir(), "--image FILE", "FILE is a folder: name the picture in it"),
+    (written(b""), "--image FILE", "FILE is empty: a PNG picture"),
+    (written(b"504192"), "--image FILE", "FILE is not a picture: a PNG picture"),
+    (cut_short, "--image FILE", "FILE cannot be read as a picture"),
+    (picture("RGB"), "--image FILE", "FILE is of one colour"),
+    (picture("RGBA"), "--image FILE", "FILE is of one colour"),
+    (nothing, "--load FILE", ".*FILE.*: name a file that --save wrote$"),
+    (lambda path: path.mkdir(), "--load FILE", ".*FILE.*: name a file that --save wrote$"),
+    (written(b"504192"), "--load FILE", ".*FILE.*: name a file that --save wrote$"),
+    (spoiled_net, "--load FILE", ".*FILE.*: name a file that --save wrote$"),
+    (net(5, [10]), "--load FILE", r"FILE holds MLP\(.*, but MLP\(784, \[..., 10\], 'sigmoid'\) was wanted$"),
+    (net(784, [2, 1]), "--load FILE", r"FILE holds MLP\(.*, but MLP\(784, \[..., 10\], 'sigmoid'\) was wanted$"),
+    (net(784, [2, 10]), "--load FILE --only-fours", r"FILE holds .*but MLP\(784, \[..., 1\], 'sigmoid'\) was wanted$"),
+    (net(784, [2, 10]), "--load FILE --hidden 3", r"FILE holds .*but MLP\(784, \[3, 10\], 'sigmoid'\) was wanted$"),
+    (net(784, [2, 10], "sigmoid", "linear"), "--load FILE", r"FILE holds .*but MLP\(784, \[..., 10\], 'sigmoid'\) was"),
+    (nothing, "--epochs 0", "argument --epochs: '0' arrived where a whole number from 1 was wanted"),
+    (nothing, "--seed -1", "argument --seed: '-1' arrived where a whole number from 0 was wanted"),
+    (nothing, "--batch-size 4001", "--batch-size 4001 exceeds the 4,000 training images: lower it"),
+    (nothing, "--learning-rate 0", "argument --learning-rate: '0' arrived where a positive number was wanted"),
+    (nothing, "--cost squared", r"argument --cost: invalid choice: 'squared' \(choose from "),
+    (nothing, "--mnist FILE", "FILE is not a folder: name the one that holds MNIST's four IDX files"),
+    (nothing, "--only-fours --mnist .", "--only-fours learns from 100 of the images shipped: leave out --mnist or"),
+    (nothing, "--load a --learning-rate 3", "--learning-rate is about training, which --load skips: leave out one"),
+    (nothing, "--net conv --hidden 5", "--hidden is about the net of layers: leave it out, or --net conv"),
+    (nothing, "--fast", "unrecognized arguments: --fast"),
+]
+
+
+@pytest.mark.parametrize(("make", "options", "line"), REFUSED)
+def test_what_it_cannot_use_is_refused(make, options, line, run, tmp_path):
+    """Nothing else is printed or written."""
+    make(tmp_path / "file")
+    ran = run(*[str(tmp_path / "file") if option == "FILE" else option for option in options.split()])
+    assert (ran.code, ran.text, ran.out.exists(), ran.error.count("\n")) == (2, "", False, 1)
+    assert re.match("digits.py: " + line.replace("FILE", re.escape(str(tmp_path / "file"))), ran.error)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--save", "nowhere/net.npz"], "nowhere/net.npz cannot be written: name a file in a folder that exists with"),
+        (["--save", "."], r"\. cannot be written: name a file in a folder that exists with --save"),
+        (["--out", "digits.py"], "digits.py.* cannot be written .*: name another folder with --out"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(options, line, run, tmp_path, monkeypatch):
+    """Before the training whose net or pictures it is for."""
     monkeypatch.chdir(tmp_path)
-    assert refusal(run(*options.split())).startswith(WRONG_OPTIONS[options])
-
-
-@pytest.mark.parametrize("path", ["nowhere/net.npz", "."])
-def test_a_file_that_cannot_be_written_is_refused(path, run, tmp_path, monkeypatch):
-    """Before the training whose net it is for."""
-    monkeypatch.chdir(tmp_path)
-    ran = run("--save", path)
+    (tmp_path / "digits.py").touch()
+    ran = run(*options)
     assert (ran.code, ran.text) == (2, "")
-    assert ran.error == f"digits.py: {path} cannot be written: name a file in a folder that exists with --save\n"
+    assert re.match(f"digits.py: {line}", ran.error)
 
 
-NETS = {
-    "other inputs": (lambda: MLP(5, [10]), "", "MLP(784, [..., 10], 'sigmoid')"),
-    "one output": (lambda: MLP(784, [2, 1]), "", "MLP(784, [..., 10], 'sigmoid')"),
-    "ten outputs for the fours": (lambda: MLP(784, [2, 10]), "--only-fours", "MLP(784, [..., 1], 'sigmoid')"),
-    "other hidden neurons": (lambda: MLP(784, [2, 10]), "--hidden 3", "MLP(784, [3, 10], 'sigmoid')"),
-    "linear outputs": (lambda: MLP(784, [2, 10], "sigmoid", "linear"), "", "MLP(784, [..., 10], 'sigmoid')"),
-}
-
-
-@pytest.mark.parametrize("kind", NETS)
-def test_a_net_of_the_wrong_shape_is_refused(kind, run, tmp_path):
-    """With the net that the file holds and the net that was wanted."""
-    make, options, wanted = NETS[kind]
-    path = tmp_path / "net.npz"
-    make().save(path)
-    line = refusal(run("--load", path, *options.split()))
-    assert line.startswith(f"{path} holds MLP(")
-    assert line.endswith(f", but {wanted} was wanted\n")
-
-
-@pytest.mark.parametrize("damage", ["missing", "folder", "text", "cut short", "other zip version"])
-def test_a_wrong_net_file_is_refused(damage, run, tmp_path):
-    """With what to name instead."""
-    path = tmp_path / "net.npz"
-    if damage == "folder":
-        path.mkdir()
-    elif damage == "text":
-        path.write_text("504192")
-    elif damage != "missing":
-        MLP(784, [1, 10], seed=1).save(path)
-        content = bytearray(path.read_bytes())
-        content[content.index(b"PK\x01\x02") + 6] = 99
-        path.write_bytes(content[:5000] if damage == "cut short" else content)
-    line = refusal(run("--load", path))
-    assert str(path) in line
-    assert line.endswith(": name a file that --save wrote\n")
-
-
-def test_an_out_that_is_a_file_is_refused(run, tmp_path):
-    """With another folder as the remedy."""
-    (tmp_path / "out").touch()
-    ran = run()
-    assert (ran.code, ran.text) == (2, "")
-    assert "name another folder with --out" in ran.error
-
-
-def test_a_training_that_diverges_says_so_and_saves_nothing(run, tmp_path):
-    """A learning rate beyond reason: exit code 2, a line that names epoch and step, no file."""
-    ran = run("--learning-rate", "1e308", "--save", tmp_path / "net.npz")
-    assert ran.code == 2
-    assert re.search(
-        r"^digits\.py: training diverged in epoch 1, step \d+ .*Try a learning rate below", ran.error, re.M
-    )
-    assert not (tmp_path / "net.npz").exists()
-
-
-def test_a_full_disk_is_reported(run, tmp_path, monkeypatch):
-    """With the file's name."""
+def test_what_goes_wrong_in_training_is_told(run, mnist, tmp_path, monkeypatch):
+    """A learning rate beyond reason, a full disk, Ctrl-C: an exit code and a line, no traceback, no file."""
+    options = "--mnist", mnist, "--epochs", 1, "--hidden", 2, "--save", tmp_path / "net.npz"
 
     def full(self, path):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(MLP, "save", full)
-    ran = run("--only-fours", "--epochs", 1, "--save", tmp_path / "net.npz")
-    assert ran.code == 2
-    assert "net.npz cannot be written (No space left on device): name another file with --save" in ran.error
-
-
-def test_ctrl_c_ends_it_quietly(run, monkeypatch):
-    """Exit code 130 and a word, no traceback."""
-
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
+    ran = run(*options, "--learning-rate", "1e308")
+    assert ran.code == 2
+    assert re.search(
+        r"^digits\.py: training diverged in epoch 1, step \d+ .*Try a learning rate below", ran.error, re.M
+    )
+    monkeypatch.setattr(MLP, "save", full)
+    ran = run(*options)
+    assert ran.code == 2
+    assert "net.npz cannot be written (No space left on device): name another file with --save" in ran.error
     monkeypatch.setattr(digits, "fit", interrupted)
-    ran = run()
+    ran = run(*options)
     assert (ran.code, ran.error) == (130, "digits.py: stopped\n")
+    assert not (tmp_path / "net.npz").exists()

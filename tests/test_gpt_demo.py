@@ -11,15 +11,6 @@ import transformer
 from demo_runs import FOLDER, environment, not_blank
 
 
-def test_the_names_fit_the_model():
-    """Small letters, at most as many as there are positions before the boundary, each name once and in order."""
-    names = demo.CITIES.read_text(encoding="ascii").split()
-    assert len(names) > 300
-    assert names == sorted(set(names))
-    assert all(re.fullmatch(f"[a-z]{{1,{demo.POSITIONS - 1}}}", name) for name in names)
-    assert demo.SHOWN in names
-
-
 def test_a_name_is_one_hot_tokens_and_the_letters_that_follow():
     """The boundary in front and behind; targets of a name add up to 1; padding is 0."""
     X, R = [data.reshape(demo.POSITIONS, demo.TOKENS) for data in demo.as_data(["rio"])]

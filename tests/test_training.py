@@ -262,11 +262,12 @@ CORNERS = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.3], [0.4, 0.3, 0.2], [0.1, 0.2
     ("X", "R", "accuracy"),
     [  # one output: the middle of the two targets that occur; x = -3 alone comes out below it
         *[(LINE + (low + high) / 2 + 2.0, [low, low, high, low], 0.5) for low, high in ((0, 1), (-1, 1), (2, 6))],
+        (LINE + 2.0, [1, 1, 1, 1], 0.75),  # 1/2 where only one occurs
         (CORNERS, [0, 2, 1, 0], 0.5),  # several: one class a sample, the largest number wins
         (LINE, [0.1, 0.2, 0.3, 0.4], None),
         (CORNERS[:, :2], [[0, 1], [1, 1], [0, 0], [1, 0]], None),
     ],
-    ids=["0 and 1", "-1 and 1", "2 and 6", "classes", "numbers", "multi-label"],
+    ids=["0 and 1", "-1 and 1", "2 and 6", "1 alone", "classes", "numbers", "multi-label"],
 )
 def test_accuracy_is_the_share_of_right_classes_or_none_where_targets_name_none(X, R, accuracy, compiled):
     """Of a net that gives back its inputs, before a step that changes next to nothing and after it."""
@@ -308,7 +309,7 @@ BAD_DATA = {  # for a net of two inputs and one output
     "NaN in X": ([[0, 1], [math.nan, 1], [1, 0], [0, 0]], ODD, ValueError, r"X\[1, 0\] is nan"),
     "NaN in R": (XOR, [0, 1, math.nan, 0], ValueError, r"R\[2, 0\] is nan"),
     "strings": ([["0", "1"]] * 4, ODD, TypeError, r"X\b"),
-    "bools": (XOR.astype(bool), ODD, TypeError, "bool"),
+    "bools": (XOR.astype(bool).tolist(), ODD, TypeError, "bool"),
     "Values": ([[Value(0.0), Value(1.0)]] * 4, ODD, TypeError, r"X\b"),
 }
 BAD_LABELS = {  # for three outputs: the message says what was understood, or could be meant

@@ -48,7 +48,7 @@ def test_a_value_tells_how_it_was_computed():
     y, z = x * w, dot([w, x], [x, 7.0], b)
     assert (x.data, x.grad, x.label, x.op, x.parents, x.partials) == (3.0, 0.0, "x", "", (), ())
     assert (y.data, y.grad, y.label, y.op, y.partials) == (1.5, 0.0, "", "*", (0.5, 3.0))
-    assert (z.data, z.op, z.partials) == (24.5, "dot", (3.0, 7.0, 1.0, 0.5, 3.0))
+    assert (z.data, z.grad, z.op, z.partials) == (24.5, 0.0, "dot", (3.0, 7.0, 1.0, 0.5, 3.0))
     assert list(map(id, (*y.parents, *(x * x).parents))) == list(map(id, (x, w, x, x)))
     assert list(map(id, z.parents[:4])) == list(map(id, (w, x, b, x)))
     y.label = "y"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._readings import Demand
-from .._validation import as_array
+from .._validation import as_array, counted, one_hot
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
@@ -22,7 +22,9 @@ def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -
     """
     if len(batch) != len(widths):
         hint = ", and parameters as theta=…" if len(batch) == len(widths) + 1 else ""
-        raise TypeError(f"{len(batch)} arrays arrived where the function takes {len(widths)}: give one per input{hint}")
+        raise TypeError(
+            f"{counted(len(batch), 'array')} arrived where the function takes {len(widths)}: give one per input{hint}"
+        )
     rows: list[Numbers] = []
     K = -1
     for j, data in enumerate(batch):
@@ -43,7 +45,11 @@ def _converted(data: Any, j: int, width: int, dtype: np.dtype[Any]) -> Numbers:
     if array.ndim == 1 and width == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] != width:
-        hint = "; a single sample is X[None]" if array.shape == (width,) else ""
+        hint = ""
+        if array.shape == (width,):
+            hint = f"; a single sample is {'[x]' if isinstance(data, (list, tuple)) else 'X[None]'}"
+        elif array.ndim == 1 and array.dtype.kind in "iu":
+            hint = f"; {one_hot(width)}"
         raise ValueError(f"input {j} has shape {array.shape}: it must be (samples, {width}){hint}")
     return cast(array, dtype, f"input {j}")
 

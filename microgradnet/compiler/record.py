@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import ops
 from .._readings import Demand, Reading, Readings
-from .._validation import describe
+from .._validation import check_call, describe, shortened
 from ..graph import dot_parts, nodes, topological_order
 from ..value import Value
 
@@ -75,6 +75,9 @@ def record(function: Callable[..., Any], sizes: Sequence[int]) -> Recording:
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"an input's size is {describe(size)}: give a whole number, at least 1")
+    check_call(
+        function, len(sizes), "give one count of numbers per argument, as in compile(net, 2) or compile(cost, 2, 1)"
+    )
     first, second = _two_probes(function, sizes)
     _refuse_readings(first, second)
     _refuse_nodes_made_by_hand(first.recording)
@@ -191,16 +194,26 @@ def _refuse_readings(first: _Probe, second: _Probe) -> None:
 
 
 def _refusal(reading: Reading, what: str) -> str:
-    value, file, line, _ = reading
+    value, by, file, line, _ = reading
     label = f" {value.label!r}" if value.label else ""
     kind = f"the result of '{value.op}'" if value.parents else "a leaf"
-    code = linecache.getline(file, line).strip()
+    code = shortened(linecache.getline(file, line).strip())
     return (
         f"the function reads a number that depends on its {what}: that of the Value{label}, {kind}, in {file}, line {line}"
-        f"{f': {code}' if code else ''}. The compiled program would keep this number for every input. For an `if` or max() there are maximum, "
-        "minimum, relu, step and abs; for an index, a one-hot input; for grad, create_graph=True; to use the number "
-        "without its derivative, .detach()"
+        f"{f': {code}' if code else ''}. The compiled program would keep this number for every input. "
+        f"{_REMEDIES.get(by, _ANY_REMEDY)}; to use the number without its derivative, .detach()"
     )
+
+
+_COMPARISONS = "For an `if` or max() there are maximum, minimum, relu, step and abs"
+_ANY_REMEDY = f"{_COMPARISONS}; for an index, a one-hot input; for a node made by hand, ops.row"
+_REMEDIES = {  # by the function that read the number
+    **dict.fromkeys(["__repr__", "__format__"], "Print outside of the function"),
+    **dict.fromkeys(["__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__"], _COMPARISONS),
+    **dict.fromkeys(
+        ["backward", "grad", "vjp", "jvp", "jacobian"], "For derivatives there is grad(…, create_graph=True)"
+    ),
+}
 
 
 def same_program(one: Recording, other: Recording, constants: Container[Value] = ()) -> bool:

@@ -52,7 +52,7 @@ def draw(
     first and the last time of what repeats. x, r: a net's inputs and desired outputs; cost: called as cost(outputs, r).
     edges: "gradients" or "weights" (the only ones without r).
 
-    The result shows itself in a notebook, and has `.render(name, format="png")`, `.pipe(format="svg")` and
+    The result shows itself in a notebook, and has `.render("net.png")`, `.pipe(format="svg")` and
     `.source`; `.steps("steps.html")` writes a page on which the graph computes: with other leaves,
     forward, backward and in forward mode. Rendering takes
     Graphviz's `dot` on the PATH or the extra `dot`; without either it raises an error that says so.

@@ -20,6 +20,7 @@ from .text import width
 
 _FONT = "Helvetica"
 _PURE = "graphviz-pure"
+_SUFFIXES = graphviz.FORMATS - {"gv", "dot"}  # these two are those of a source
 _rendering = threading.RLock()
 _NO_RENDERER = (
     "no program to render the picture with: `pip install microgradnet[dot]` brings one into this Python, or install "
@@ -79,10 +80,18 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         with _renderer():
             return super().pipe(*args, **{"quiet": True} | options)
 
-    def render(self, *args: Any, **options: Any) -> Any:
-        """As in `graphviz.Digraph`, without the renderer's remarks about fonts; `quiet=False` lets them through."""
+    def render(self, filename: Any = None, *args: Any, **options: Any) -> Any:
+        """As in `graphviz.Digraph`, with the format of the name's suffix, and without the renderer's remarks about fonts.
+
+        render("net.png") writes net.png, and render("net") writes net.svg. `cleanup=False` keeps the DOT source;
+        `quiet=False` lets the remarks through.
+        """
+        suffix = pathlib.Path(filename or "").suffix[1:].lower()
+        if suffix in _SUFFIXES and not args and options.get("format") in (None, suffix):
+            options.setdefault("outfile", pathlib.Path(options.get("directory") or "", filename))
+            filename = f"{filename}.gv"
         with _renderer():
-            return super().render(*args, **{"quiet": True} | options)
+            return super().render(filename, *args, **{"quiet": True, "cleanup": True} | options)
 
     def steps(self, path: str | os.PathLike[str] = "steps.html") -> str:
         """Write a page on which the graph computes, and return its path.

@@ -16,7 +16,7 @@ from typing import Any
 from .. import ops
 from .._readings import Readings
 from .._tables import html_table
-from .._validation import as_number, describe
+from .._validation import as_number, check_call, describe
 from ..derivatives import grad, jvp
 from ..graph import dot_parts, reverse, topological_order
 from ..value import Value, flat
@@ -92,6 +92,9 @@ def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) ->
     point = [as_number(x) for x in (flat(given) if hasattr(given, "__iter__") else [given])]
     if not point:
         raise ValueError("the point is empty: give at least one number")
+    check_call(
+        function, len(point), "it takes one per number of the point; a function f of one list is lambda *x: f(x)"
+    )
     inputs, output = _recorded(function, point)
     order = topological_order(output)
     by_reverse = grad(output, inputs)
@@ -108,6 +111,8 @@ def gradcheck(function: Callable[..., Value], point: float | Sequence[float]) ->
             "every operation recorded is right, but the differences disagree: the function depends on something that "
             "the graph does not see, such as a number taken with .data"
         ]
+        if any(node.op is ops.custom for node in order):
+            wrong += ["the partials of a node made by hand cannot be checked one by one: look there first"]
     if wrong:
         raise GradientError("\n".join([*wrong, str(result)]))
     return result
