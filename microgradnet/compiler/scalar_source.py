@@ -266,10 +266,11 @@ def python_programs(
             for vector, values in vectors.items()
             if len(values) > 0
         ]
-        first, *others = [", ".join(map(printer.text, some)) for some in ([values[0]], slopes, values[1:])]
-        result = f"{first}, [{others[0]}], [{others[1]}]"
-        if name == "value":
-            result = f"[{', '.join(map(printer.text, values))}]"
+        texts = [
+            ", ".join([_without_parentheses(printer.text(result)) for result in results])
+            for results in (values, values[:1], slopes, values[1:])
+        ]
+        result = f"[{texts[0]}]" if name == "value" else f"{texts[1]}, [{texts[2]}], [{texts[3]}]"
         text += [f"def {name}({', '.join(vectors)}):", *[f"    {line}" for line in [*lines, *printer.lines]]]
         text += [f"    return {result}", "", ""]
     return "\n".join(text), python.functions
