@@ -77,20 +77,20 @@ def test_learning_obeys_the_differential_equation(cost):
     assert next(curve)[0] == pytest.approx(sigma(4 - 2 * 0.1 * slope_of(cost, 4)))
 
 
-def test_meaningless_constants_are_refused(monkeypatch, tmp_path):
+def test_meaningless_constants_are_refused(tmp_path):
     """Before anything is computed: no endless descent."""
     with pytest.raises(SystemExit, match=r"STARTS begin at z = 1\.5, where a is right already"):
-        changed_run(demo, monkeypatch, tmp_path, RIGHT=0.9)
+        changed_run(demo, tmp_path, RIGHT=0.9)
 
 
 def test_what_is_said_follows_the_constants(monkeypatch, tmp_path):
     """x = 2: z obeys dz/dt = −5 ∂C/∂z, as the counts confirm. Below ln 2, where σ² (1 − σ) still grows, the lecture's
     claim is told to begin later. A descent that does not arrive is given up.
     """
-    text = changed_run(demo, monkeypatch, tmp_path, X=2.0)
+    text = changed_run(demo, tmp_path, X=2.0)
     assert "eᶻ / (5 Δt), the cross-entropy's like z / (5 Δt)" in text
     assert float(re.search(r"differ by at most (\S+) %", text)[1]) < 2.0
-    text = changed_run(demo, monkeypatch, tmp_path, X=1.0, STARTS=[(0.0, 0.0), (0.1, 0.1), (4.0, 4.0)])
+    text = changed_run(demo, tmp_path, STARTS=[(0.0, 0.0), (0.1, 0.1), (4.0, 4.0)])
     assert "now smaller, now larger: 0.125, 0.136, 0.000335" in text
     assert "This is NOT what the lecture says" in text
     monkeypatch.setattr(demo, "PATIENCE", 10)
