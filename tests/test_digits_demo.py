@@ -91,11 +91,9 @@ def test_the_report_is_an_independent_count_of_the_thousand_held_out(ten):
     strips = np.random.default_rng(0).integers(1000, size=(1000, 6)).tolist()
     assert counts("strips", ten.text) == (sum(all(hits[index] for index in strip) for strip in strips), 1000)
     assert f"which is {hits.mean() ** 6:.1%}" in ten.text
-    counted = Counter(zip(labels.tolist(), called.tolist(), strict=True))
-    assert np.array_equal(digits.confusion(labels, called), [[counted[i, j] for j in range(10)] for i in range(10)])
+    mistakes = Counter(zip(labels[~hits].tolist(), called[~hits].tolist(), strict=True))
     most = re.search(r"most often, (\d+) times, a (\d) is read as a (\d)", ten.text)
-    mistakes = [count for (digit, taken), count in counted.items() if digit != taken]
-    assert int(most[1]) == counted[int(most[2]), int(most[3])] == max(mistakes)
+    assert int(most[1]) == mistakes[int(most[2]), int(most[3])] == max(mistakes.values())
 
 
 def test_a_saved_net_gives_the_same_report_and_reads_a_users_strip(ten, run, tmp_path):
@@ -164,13 +162,6 @@ def test_finds_the_4_in_504192(run, tmp_path):
     assert outputs.findall(loaded) == 2 * found
 
 
-def test_an_untrained_net_is_reported_as_it_is(run):
-    """After one epoch nothing is called a 4: precision is undefined, and the closing line says what went wrong."""
-    text = run("--only-fours", "--epochs", 1).text
-    assert "precision  undefined, 0 of 0" in text
-    assert "calls nothing a 4, where digit 3 alone is one" in text
-
-
 # What it refuses: exit code 2 before any training, and one line that names what is wrong and what to do.
 
 
@@ -182,18 +173,12 @@ def net(*shape):
     return lambda path: MLP(*shape).save(path)
 
 
-def folder(path):
-    path.mkdir()
-
-
 def nothing(path):
     """No file at all."""
 
 
 REFUSED = [
     (nothing, "--image FILE", "FILE does not exist: name a PNG"),
-    (folder, "--image FILE", "FILE is a folder: name the picture in it"),
-    (written(b""), "--image FILE", "FILE is empty: a PNG picture"),
     (written(b"504192"), "--image FILE", "FILE is not a picture: a PNG picture"),
     (lambda path: Image.new("RGBA", (168, 28)).save(path, "PNG"), "--image FILE", "FILE is of one colour"),
     (nothing, "--load FILE", ".*FILE.*: name a file that --save wrote$"),
@@ -210,7 +195,6 @@ REFUSED = [
     (nothing, "--load a --learning-rate 3", "--learning-rate is about training, which --load skips: leave out one"),
     (nothing, "--net conv --hidden 5", "--hidden is about the net of layers: leave it out, or --net conv"),
     (nothing, "--save FILE/net.npz", "FILE/net.npz cannot be written: name a file in a folder that exists with"),
-    (folder, "--save FILE", "FILE cannot be written: name a file in a folder that exists with --save"),
     (written(b""), "--out FILE", "FILE.* cannot be written .*: name another folder with --out"),
 ]
 
@@ -224,23 +208,15 @@ def test_what_it_cannot_use_is_refused(make, options, line, run, tmp_path):
     assert re.match("digits.py: " + line.replace("FILE", re.escape(str(tmp_path / "file"))), ran.error)
 
 
-def test_what_goes_wrong_in_training_is_told(run, tmp_path, monkeypatch):
-    """A learning rate beyond reason, a full disk, Ctrl-C: an exit code and a line, no traceback."""
-
-    def raising(error):
-        def raises(*arguments):
-            raise error
-
-        return raises
-
-    options = "--only-fours", "--epochs", 1, "--save", tmp_path / "net.npz"
-    ran = run(*options, "--learning-rate", "1e308")
+def test_what_goes_wrong_in_training_is_told(run, monkeypatch):
+    """A learning rate beyond reason, Ctrl-C: an exit code and a line, no traceback."""
+    ran = run("--only-fours", "--epochs", 1, "--learning-rate", "1e308")
     assert ran.code == 2
     assert re.search(r"^digits\.py: training diverged in epoch 1, step \d+ .*Try a learning rate", ran.error, re.M)
-    monkeypatch.setattr(MLP, "save", raising(OSError("No space left on device")))
-    ran = run(*options)
-    assert ran.code == 2
-    assert "net.npz cannot be written (No space left on device): name another file with --save" in ran.error
-    monkeypatch.setattr(digits, "fit", raising(KeyboardInterrupt))
-    ran = run(*options)
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(digits, "fit", interrupted)
+    ran = run("--only-fours")
     assert (ran.code, ran.error) == (130, "digits.py: stopped\n")

@@ -38,15 +38,3 @@ def test_the_exponents_are_those_of_nodes_and_of_nodes_times_edges(quick):
         assert unknowns == pytest.approx(wanted[0], abs=0.06)
         assert multiplications == pytest.approx(wanted[1], abs=1 / 3)
     assert demo.fit([1.0, 2.0, 5.0], [3.0, 12.0, 75.0]) == pytest.approx((2.0, np.log(3.0))), "of y = 3 x²"
-
-
-def test_the_closing_line_says_how_much_each_direction_grew(quick):
-    """By the numbers of the tables: first and last row of the multiplications."""
-    closing = quick[0].rstrip().splitlines()[-1]
-    columns = re.findall(r"^ +\d+ +([\d,]+) +\S+ +\S+ +([\d,]+) +([\d,]+) +\S+ +\S+$", quick[0], re.MULTILINE)
-    half = len(columns) // 2
-    for first, last in ((columns[0], columns[half - 1]), (columns[half], columns[-1])):
-        P, backward, forward = (integer(b) / integer(a) for a, b in zip(first, last, strict=True))
-        assert f"With {P:.1f} times the parameters" in closing
-        assert f"{last[1]} multiplications backward ({backward:.1f} times as many)" in closing
-        assert f"{last[2]} multiplications forward ({forward:.1f} times as many)" in closing

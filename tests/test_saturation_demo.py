@@ -49,7 +49,7 @@ def test_the_naive_numbers_fail_and_the_engines_do_not(quick):
 
 
 def test_the_epochs_are_those_of_plain_floats(quick):
-    """The printed counts, by a descent in z without the package; the longest are left out. The closing lines repeat them."""
+    """The printed counts, by a descent in z without the package; the longest are left out."""
     pattern = r"^ +\S+ +\S+ +(\S+) +[01]\.\d{4} +\S+ +\S+ +(left out|[\d,]+) +\S+ +\S+ +([\d,]+)$"
     rows = re.findall(pattern, quick[0], re.MULTILINE)
     assert [float(row[0]) for row in rows] == STARTS
@@ -57,9 +57,6 @@ def test_the_epochs_are_those_of_plain_floats(quick):
               for cost, rate in ((QUADRATIC, 0.15), (CROSS_ENTROPY, 0.031))}  # fmt: skip
     assert [row[1] for row in rows] == [*counts[QUADRATIC], *["left out"] * 3]
     assert [row[2] for row in rows] == counts[CROSS_ENTROPY]
-    for cost, trend in ((QUADRATIC, "smaller"), (CROSS_ENTROPY, "larger")):
-        slopes = ", ".join(f"{slope_of(cost, STARTS[place]):.3g}" for place in (0, 1, -1))
-        assert re.search(rf"ever {trend}: {slopes};\n +epochs to be right: {', '.join(counts[cost][:2])}, ", quick[0])
     assert "NOT" not in quick[0]
 
 
@@ -77,21 +74,13 @@ def test_learning_obeys_the_differential_equation(cost):
     assert next(curve)[0] == pytest.approx(sigma(4 - 2 * 0.1 * slope_of(cost, 4)))
 
 
-def test_meaningless_constants_are_refused(tmp_path):
-    """Before anything is computed: no endless descent."""
-    with pytest.raises(SystemExit, match=r"STARTS begin at z = 1\.5, where a is right already"):
-        changed_run(demo, tmp_path, RIGHT=0.9)
-
-
-def test_what_is_said_follows_the_constants(monkeypatch, tmp_path):
-    """x = 2: z obeys dz/dt = −5 ∂C/∂z, as the counts confirm. Below ln 2, where σ² (1 − σ) still grows, the lecture's
-    claim is told to begin later. A descent that does not arrive is given up.
-    """
+def test_what_is_said_follows_the_constants(tmp_path):
+    """x = 2: z obeys dz/dt = −5 ∂C/∂z, as the counts confirm. Below ln 2 σ² (1 − σ) still grows. No start is right already."""
     text = changed_run(demo, tmp_path, X=2.0)
     assert "eᶻ / (5 Δt), the cross-entropy's like z / (5 Δt)" in text
     assert float(re.search(r"differ by at most (\S+) %", text)[1]) < 2.0
     text = changed_run(demo, tmp_path, STARTS=[(0.0, 0.0), (0.1, 0.1), (4.0, 4.0)])
     assert "now smaller, now larger: 0.125, 0.136, 0.000335" in text
     assert "This is NOT what the lecture says" in text
-    monkeypatch.setattr(demo, "PATIENCE", 10)
-    assert demo.epochs_needed(QUADRATIC, 2.0, 2.0) is None
+    with pytest.raises(SystemExit, match=r"STARTS begin at z = 1\.5, where a is right already"):
+        changed_run(demo, tmp_path, RIGHT=0.9)
