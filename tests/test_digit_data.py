@@ -63,11 +63,10 @@ def test_mnist_is_read_in_every_form_without_the_strip(packed, name, mnist):
         renamed = name.format(*re.fullmatch("(.*)-idx(.)-ubyte", path.name).groups())
         path.with_name(renamed).write_bytes(gzip.compress(content) if packed else content)
     images, labels = data.load_shipped()
-    training, held_out, six = data.load(each=400, mnist=mnist)
+    training, held_out, _ = data.load(each=400, mnist=mnist)
     for part, shown in ((training, slice(5, None, 125)), (held_out, slice(100, None, 250))):
         assert np.array_equal(part.images, images[shown])
         assert np.array_equal(part.labels, labels[shown])
-    assert six.labels.tolist() == STRIP
 
 
 @pytest.mark.parametrize(
@@ -110,17 +109,10 @@ def test_the_strip_file_is_an_enlarged_picture_of_the_six_images(tmp_path, six):
     assert np.array_equal(data.cut(data.read_ink(path)), data.inputs(six))
 
 
-def on_nothing(pixels, ink):
-    """Ink of one shade, opaque where the strip is bright, on a transparent ground."""
-    shade = np.full_like(pixels, ink)
-    return Image.fromarray(np.dstack([shade, shade, shade, pixels]))
-
-
 PICTURES = {
     "inverted": lambda pixels: Image.fromarray(255 - pixels),
-    "black on transparent": lambda pixels: on_nothing(pixels, 0),
-    "white on transparent": lambda pixels: on_nothing(pixels, 255),
-    "grey with alpha": lambda pixels: Image.fromarray(255 - pixels).convert("LA"),
+    "black on transparent": lambda pixels: Image.fromarray(np.dstack([0 * pixels, pixels])),
+    "white on transparent": lambda pixels: Image.fromarray(np.dstack([0 * pixels + 255, pixels])),
     "palette": lambda pixels: Image.fromarray(pixels).convert("P"),
     "1 bit": lambda pixels: Image.fromarray(pixels > 127),
     "16 bits": lambda pixels: Image.fromarray(65535 - pixels.astype(np.uint16) * 257),

@@ -19,7 +19,7 @@ from PIL import Image
 
 from microgradnet import MLP, quadratic, train
 
-READ = re.compile(r"^  digit (\d+): (\d), certainty (\d\.\d{4}); runner-up: (\d), (\d\.\d{4})$", re.MULTILINE)
+READ = re.compile(r"^  digit (\d+): (\d), certainty (\d\.\d{4}); runner-up: (\d), (\d\.\d{4})", re.MULTILINE)
 
 
 def run_in(out, *arguments):
@@ -109,7 +109,26 @@ def test_a_saved_net_gives_the_same_report_and_reads_a_users_strip(ten, run, tmp
     assert READ.findall(loaded.text)[:6] == READ.findall(ten.text)
     assert len(READ.findall(loaded.text)) == 6 + 3
     assert f"Your picture, {tmp_path / 'own.png'}, is read as 504:" in loaded.text
+    assert "; your picture is read as 504; 9" in loaded.text.splitlines()[-1]
+    assert "unsure" not in loaded.text
     assert not_blank(loaded.out / "yours.png")
+
+
+def test_what_cannot_be_read_is_not_read_with_certainty(ten, run, tmp_path):
+    """Blots in a row are called unsure where no output reaches one half, and so many are worth a warning. So is a piece
+    that is no digit: digits joined by a line, a shadow, but no digit shipped.
+    """
+    blots = np.pad(np.random.default_rng(1).integers(2, size=(12, 3, 3), dtype=np.uint8), ((0, 0), (0, 0), (0, 1)))
+    Image.fromarray(255 * np.kron(np.hstack(list(blots)), np.ones((9, 9), np.uint8))).save(tmp_path / "own.png")
+    text = run("--load", ten.out / "net.npz", "--image", tmp_path / "own.png").text
+    own = [line for line in text[text.index("Your picture") :].splitlines() if line.startswith("  digit")]
+    unsure = [line for line in own if float(READ.search(line)[3]) < 0.5]
+    assert unsure == [line for line in own if line.endswith("; unsure")] != []
+    assert f", {len(unsure)} of {len(own)} unsure;" in text.splitlines()[-1]
+    assert f"{len(own)} pieces of ink were found" in text
+    odd = np.eye(28)[10:15].sum(axis=0)[:, None] * np.ones(28), np.ones((28, 28))
+    assert [digits.is_odd(piece.ravel()) for piece in odd] == [True, True]
+    assert not any(map(digits.is_odd, data.inputs(data.load_shipped().images)))
 
 
 def test_settings_and_a_users_mnist_reach_the_training(run, tmp_path):
@@ -137,7 +156,6 @@ def test_a_convolution_learns_number_by_number(run):
     assert (right > 900, held) == (True, 1000)
     assert "8 × 25, for 144 vectors together" in ran.text
     assert len(READ.findall(ran.text)) == 6
-    assert not_blank(ran.out / "weights.png")
 
 
 def test_finds_the_4_in_504192(run, tmp_path):
@@ -160,6 +178,7 @@ def test_finds_the_4_in_504192(run, tmp_path):
     assert [bool(called) for _, called in found] == [False, False, True, False, False, False]
     assert "only the third digit is called a 4" in ran.text.splitlines()[-1]
     assert outputs.findall(loaded) == 2 * found
+    assert "In your picture, 1 of 6 are called a 4." in loaded.splitlines()[-1]
 
 
 # What it refuses: exit code 2 before any training, and one line that names what is wrong and what to do.

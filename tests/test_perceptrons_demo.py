@@ -34,16 +34,6 @@ def test_gates_are_pythons(quick):
     assert circuits(quick[0]) == {"XOR": (4, 4, 4), **adders}
 
 
-def test_the_sums_on_paper_are_right(quick):
-    """The digits and the numbers of each sum written out, by Python's own +."""
-    pattern = r"^ +([01 ]+?) {2,}(\d+)\n +\+ +([01 ]+?) {2,}(\d+)\n +=   ([01 ]+?) {2,}(\d+)$"
-    sums = re.findall(pattern, quick[0], re.MULTILINE)
-    assert len(sums) == len(demo.SHOWN)
-    for p_bits, p, q_bits, q, digits, total in sums:
-        numbers = [int(bits.replace(" ", ""), 2) for bits in (p_bits, q_bits, digits)]
-        assert numbers == [int(p), int(q), int(total)] == [int(p), int(q), int(p) + int(q)]
-
-
 def test_the_printed_slopes_are_the_formulas(quick):
     """∂y/∂b = c σ'(c z) at z = 3, 1, 1, −1, and exactly 0 for the step."""
     rows = re.findall(r"^ *σ\(([\d ]*)z\)" + 4 * r" +(\S+)" + "$", quick[0], re.MULTILINE)

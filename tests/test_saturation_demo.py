@@ -62,16 +62,12 @@ def test_the_epochs_are_those_of_plain_floats(quick):
 
 @pytest.mark.parametrize("cost", [QUADRATIC, CROSS_ENTROPY])
 def test_learning_obeys_the_differential_equation(cost):
-    """d time / dz = 1 / (2 ∂C/∂z), by differences; none is needed where a is right already. Its first step is as by hand."""
+    """d time / dz = 1 / (2 ∂C/∂z), by differences; none is needed where a is right already."""
     for z in (-1.0, 0.0, 1.5, 4.0, 10.0):
         h = 1e-5
         difference = (demo.time_needed(cost, z + h) - demo.time_needed(cost, z - h)) / (2 * h)
         assert difference == pytest.approx(1 / (2 * slope_of(cost, z)), rel=1e-7)
     assert demo.time_needed(cost, math.log(0.25)) == pytest.approx(0.0, abs=1e-12)
-    curve = demo.learn(cost, 2.0, 2.0, 0.1)
-    C = sigma(4) ** 2 / 2 if cost is QUADRATIC else math.log(1 + math.exp(4))
-    assert next(curve) == pytest.approx((sigma(4), C))
-    assert next(curve)[0] == pytest.approx(sigma(4 - 2 * 0.1 * slope_of(cost, 4)))
 
 
 def test_what_is_said_follows_the_constants(tmp_path):

@@ -26,15 +26,15 @@ def test_the_right_slopes_are_those_of_differences(name):
             assert abs(demo.right_slope(name, x) / wanted - 1) < mpmath.mpf(10) ** -50
 
 
-def test_the_right_gradient_is_the_formulas():
+def test_the_right_gradient_is_the_formulas_and_so_is_the_usual_one():
     """Where nothing is saturated, in floats."""
     mpmath.mp.dps = demo.DIGITS
     net, x = demo.MLP(*demo.SHAPE, seed=3), [0.1, 0.9, 0.3, 0.5, 0.7, 0.2]
     A, b = net.weights(), net.biases()
     _, dA, db = formulas.delta_recursion(A, b, [x], [[0.0]])
     wanted = [entry for q in range(len(A)) for entry in (*dA[q].ravel(), *db[q])]
-    found = [float(entry) for entry in demo.right_gradient(list(zip(A, b, strict=True)), x)]
-    assert found == pytest.approx(wanted, rel=1e-12)
+    for gradient in (demo.right_gradient, demo.usual_gradient):
+        assert [float(entry) for entry in gradient(list(zip(A, b, strict=True)), x)] == pytest.approx(wanted, rel=1e-12)
 
 
 def test_errors_are_counted_in_the_last_place():
@@ -47,12 +47,15 @@ def test_errors_are_counted_in_the_last_place():
 def test_our_slopes_are_right_to_a_few_ulp_and_the_net_to_12_digits(peers, monkeypatch, tmp_path):
     """As printed, in the table and in the closing line; beside PyTorch and JAX, where they are installed, they are not."""
     if not peers:
-        monkeypatch.setattr(demo, "installed", lambda who: who == "ours")
+        monkeypatch.setattr(demo, "installed", lambda who: who in ("ours", "usual"))
     text = quick_run(demo, tmp_path)
-    rows = re.findall(r"^  (\S+) +(ours|PyTorch|JAX) +(\S+) ulp +(\d+) +(\d+) of \d+$", text, re.MULTILINE)
+    rows = re.findall(r"^  (\S+) +(ours|usual|PyTorch|JAX) +(\S+) ulp +(\d+) +(\d+) of \d+$", text, re.MULTILINE)
     errors = {name: float(error) for name, who, error, *_ in rows if who == "ours"}
     assert max(errors[name] for name in demo.REACH) <= 4
     assert [(int(digits) >= 12, none) for _, who, _, digits, none in rows if who == "ours"] == [(True, "0")] * 4
-    assert all(float(error) > 20 for name, who, error, *_ in rows if who != "ours" and name != "softplus")
-    assert f"our largest error is {max(errors.values()):.2g} ulp" in text
+    assert all(float(error) > 20 for name, who, error, *_ in rows if who in demo.PEERS and name != "softplus")
+    wrong = {name for name, who, *_, none in rows if who == "usual" and none != "0"}
+    assert wrong == {"tanh", "sigmoid", "∂C/∂parameter"}, "the slope of softplus is σ itself, which is right"
+    largest = max(errors[name] for name in demo.REACH)
+    assert f"our largest error is {largest:.2g} ulp in a slope and {errors['∂C/∂parameter']:.2g} ulp in" in text
     assert not_blank(tmp_path / "tails.png")
