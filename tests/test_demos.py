@@ -35,7 +35,6 @@ def test_a_reader_that_stops_ends_a_demo_quietly(tmp_path):
     command = [sys.executable, "-W", "error", "-u", FOLDER / "perceptrons.py", "--quick", "--out", tmp_path]
     home = environment(PYTHONIOENCODING="ascii")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as ran:
-        while b"?(z)" not in ran.stdout.readline():  # σ(z)
-            pass
+        assert any(b"?(z)" in line for line in ran.stdout)  # σ(z)
         ran.stdout.close()
         assert ran.stderr.read() == b""

@@ -90,7 +90,6 @@ def test_the_report_is_an_independent_count_of_the_thousand_held_out(ten):
     assert f"{hits[~sure].sum()} of {(~sure).sum()} where it is less" in ten.text
     strips = np.random.default_rng(0).integers(1000, size=(1000, 6)).tolist()
     assert counts("strips", ten.text) == (sum(all(hits[index] for index in strip) for strip in strips), 1000)
-    assert f"which is {hits.mean() ** 6:.1%}" in ten.text
     mistakes = Counter(zip(labels[~hits].tolist(), called[~hits].tolist(), strict=True))
     most = re.search(r"most often, (\d+) times, a (\d) is read as a (\d)", ten.text)
     assert int(most[1]) == mistakes[int(most[2]), int(most[3])] == max(mistakes.values())
@@ -155,7 +154,6 @@ def test_a_convolution_learns_number_by_number(run):
     right, held = counts("accuracy", ran.text)
     assert (right > 900, held) == (True, 1000)
     assert "8 × 25, for 144 vectors together" in ran.text
-    assert len(READ.findall(ran.text)) == 6
 
 
 def test_finds_the_4_in_504192(run, tmp_path):
