@@ -246,7 +246,7 @@ def verdict(found: dict[str, Errors]) -> str:
     others = [f"{who}: {worst(who)[0]:.0e} and {worst(who)[1]:.0e} ulp" for who in net.ulps if who != "ours"]
     return (
         f"down to {smallest:.0e}, our largest error is {slope:.2g} ulp in a slope and {entry:.2g} ulp in the net's gradient, "
-        f"{digits(entry)} digits right. {'; '.join(others)}."
+        f"{digits(entry)} digits right. Of the others: {'; '.join(others)}."
     )
 
 

@@ -85,11 +85,12 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     weight, an entry of some A⁽q⁾.
 
     Multiplications are those carried out for this gradient after the forward pass, which every method needs. On the
-    graph, a sweep multiplies once for each edge that leads from a parameter to the cost, also where the local derivative
-    is 1, and never for a constant; a sweep backward thus takes as many as the live page shows. The graph has recorded σ′
-    in its forward pass, while the formulas multiply to get it. They multiply nothing by the lecture's zeros: naively, a
-    derivative takes one product in its own layer, two in the next, and n + 1 in each later one, of a layer with n
-    inputs. The compiled program multiplies by 1 where that saves a call, as in [A b] times (y, 1).
+    graph, a sweep multiplies once for each edge between a parameter that it serves and the cost, also where the local
+    derivative is 1, and never for a constant; the sweep backward thus takes as many as the live page shows. The graph has
+    recorded σ′ in its forward pass, while the formulas multiply to get it. Nothing is multiplied by the lecture's zeros:
+    naively, a node's derivative with respect to a weight takes one product in the weight's own layer, two in the next, and
+    n + 1 in each later layer of n inputs. The compiled program multiplies by 1 where that saves a call, as in [A b] times
+    (y, 1).
 
     A ValueError for shapes that do not fit, for another cost, for cross-entropy without a sigmoid in the last layer, and
     for different activations within a layer; a TypeError for what is not an `MLP` or holds no numbers.
