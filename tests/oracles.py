@@ -82,6 +82,7 @@ BOOK = {
     "xlogy": lambda x, y: x * y.ln() if x or y else Decimal(0),
     "xlog1my": lambda x, y: x * (1 - y).ln() if x or y != 1 else Decimal(0),
     "cross_entropy": lambda z, r: softplus(z) - r * z,  # -[r ln s + (1 - r) ln(1 - s)] with s = e^z / (1 + e^z)
+    "sigmoid_slope": lambda x: BOOK["sigmoid"](x) * BOOK["sigmoid"](-x),
     "dot": _dot,
 }
 
