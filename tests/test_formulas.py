@@ -1,4 +1,4 @@
-"""The lecture's formulas against values worked out by hand, their activations against decimals, and what they refuse.
+"""The lecture's formulas against values worked out by hand, their activations against mpmath, and what they refuse.
 
 That they agree with each other and with the engine on any net, test_lecture says.
 """
@@ -107,7 +107,7 @@ SATURATING = np.array([0.0, 1e-9, -1e-9, 0.3, -2.0, 17.0, -17.0, 37.0, -37.0, 34
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "softplus", "linear", "step"])
 def test_activations_and_slopes_keep_their_last_digits(name):
-    """σ and σ′ of every activation, saturated ones included, against decimals and their differences.
+    """σ and σ′ of every activation, saturated ones included, against mpmath and its differences.
 
     NumPy's exp, log1p and tanh are off by less than 4 ulp, 8 units of 1.1e-16; a sigmoid adds a sum and a quotient (10),
     a slope multiplies two sigmoids (21), softplus has a logarithm of an exponential (17): all below 24.
