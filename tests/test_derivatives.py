@@ -147,13 +147,6 @@ def test_many_outputs_and_many_directions_take_one_sweep():
     assert jvp(x, {x: np.array([1, 2])}).tolist() == [1.0, 2.0]
 
 
-def test_a_value_may_stand_alone_and_a_sequence_be_of_any_kind():
-    x = Value(3.0)
-    assert grad(x * x, x) == grad(x * x, [x]) == grad(x * x, (x,)) == [6.0]
-    assert jvp(x * x, {x: 1}) == jvp(x * x, {x: np.float32(1)}) == 6.0
-    assert vjp(x * x, 2.0, x) == vjp([x * x], np.array([2.0]), [x]) == [12.0]
-
-
 def test_directions_that_are_values_are_differentiated_too():
     """The derivative of x³ along v is 3 x² v, in either mode; its slopes are 6 x v and 3 x²."""
     x, v = Value(2.0), Value(5.0)
@@ -208,23 +201,17 @@ def test_a_leaf_assigned_after_its_use_gives_no_mixed_second_derivatives(f, old,
         (lambda x: grad(x, [1.0]), TypeError, r"float 1\.0.*wrt"),
         (lambda x: grad(2.0, x), TypeError, r"float 2\.0.*output"),
         (lambda x: jvp(x, {"x": 1.0}), TypeError, "str 'x'.*tangents"),
-        (lambda x: jvp([x, 1], {x: 1.0}), TypeError, "int 1.*output"),
-        (lambda x: jvp(x, {x: "1"}), TypeError, "str '1'.*number"),
         (lambda x: jvp(x, {x: True}), TypeError, "bool True.*number"),
         (lambda x: jvp(x, {x: np.ones(2)}, create_graph=True), TypeError, "array.*number"),
         (lambda x: jvp(x, {x: np.array(["1"])}), TypeError, "<U1.*numbers"),
         (lambda x: jvp(x, {x: np.ma.array([1.0], mask=[True])}), TypeError, "masked"),
-        (lambda x: jvp(x, {x: np.ones(2), Value(3.0): 1.0}), ValueError, r"\(2,\), \(\)"),
         (lambda x: jvp(x, {x: np.ones(2), Value(3.0): np.ones((2, 1))}), ValueError, r"\(2,\), \(2, 1\)"),
         (lambda x: nodes([x]), TypeError, "list"),
-        (lambda x: nodes(x, 2.0), TypeError, r"float 2\.0"),
-        (lambda x: hessian(x, ["x"]), TypeError, "str 'x'.*wrt"),
         (lambda x: jacobian([x, 2.0], x), TypeError, r"float 2\.0.*outputs"),
         (lambda x: vjp([x], [x], x), TypeError, "Value.*number"),
         (lambda x: vjp([x], ["1"], x, create_graph=True), TypeError, "str '1'.*number"),
         (lambda x: vjp([x, x], [1.0], x), ValueError, "1 cotangents met 2"),
         (lambda x: hvp(x, x, [True]), TypeError, "bool True.*number"),
-        (lambda x: hvp(x, [x, x], []), ValueError, "0 direction met 2"),
         (lambda x: hvp(x, [x, x], [1.0, 2.0, 3.0]), ValueError, "3 direction met 2"),
     ],
 )

@@ -104,14 +104,13 @@ def cosine(x, y):
 
 
 REFUSED = {
-    **{name: (name, math.erf, None, cosine, "of its own") for name in ("exp", "+", "dot", "**", "**3", "constant")},
+    **{name: (name, math.erf, None, cosine, "of its own") for name in ("exp", "dot", "**3", "constant")},
     "no tuple": ("mine", math.sinh, None, lambda x, y: ops.exp(x), "tuple of 1"),
     "too many": ("mine", math.sinh, None, lambda x, y: (1.0, 2.0), "tuple of 1"),
-    "too few": ("mine", math.hypot, None, lambda a, b, y: (a / y,), "tuple of 2"),
     "text": ("mine", math.sinh, None, lambda x, y: ("1",), "real number"),
     "three operands": ("mine", lambda a, b, c: a, None, lambda a, b, c, y: (1.0, 0.0, 0.0), "4 arguments"),
     "an int": ("mine", math.floor, None, lambda x, y: (0.0,), "float"),
-    "no out": ("mine", math.sin, lambda x: np.sin(x), cosine, "array form of 'mine'"),
+    "no out": ("mine", math.sin, lambda x: np.sin(x), cosine, "array form of 'mine'.*out=None"),
     "out ignored": ("mine", math.sin, lambda x, out=None: np.sin(x), cosine, "array form of 'mine'"),
     "another array": ("mine", math.sin, lambda x, out=None: np.cos(x, out=out), cosine, "array form of 'mine'"),
 }
@@ -135,33 +134,27 @@ def test_a_rule_that_gives_another_number_of_partials_raises(table, count):
         return (1.0,) * (2 if isinstance(a, float) and a != 2.125 else count)
 
     odd = ops.row("odd", lambda a, b: a + b, None, ones)
-    for derive in (Value.backward, lambda y: grad(y, y.parents), lambda y: jvp(y, dict.fromkeys(y.parents, 1.0))):
+    at_odds, even = odd(Value(2.125), Value(1.0)), odd(Value(3.0), Value(1.0))
+    for derive in (
+        at_odds.backward,
+        lambda: jvp(at_odds, dict.fromkeys(at_odds.parents, 1.0)),
+        lambda: grad(even, even.parents, create_graph=True),
+    ):
         with pytest.raises((ValueError, TypeError)):
-            derive(odd(Value(2.125), Value(1.0)))
-    y = odd(Value(3.0), Value(1.0))
-    with pytest.raises((ValueError, TypeError)):
-        grad(y, y.parents, create_graph=True)
+            derive()
 
 
 @pytest.mark.parametrize(
     "partials",
     [
-        lambda x, y: (math.cos(x),),
         lambda x, y: (math.cos(getattr(x, "data", x)),),
         lambda x, y: (ops.cos(x) if x > -9 else 1.0,),
         lambda x, y: (ops.cos(x) if isinstance(x, float) else 1.0,),
     ],
-    ids=["math", "data", "if", "another"],
+    ids=["data", "if", "another"],
 )
 def test_gradcheck_finds_partials_that_are_right_for_numbers_alone(table, partials):
     """A second derivative would fail, or be silently wrong: the operation is named."""
     sine = ops.row("sine", math.sin, np.sin, partials)
     with pytest.raises(GradientError, match="'sine'"):
         gradcheck(lambda x: 2.0 * sine(x), 0.5)
-
-
-@pytest.mark.parametrize("thing", [np.ones(2), "0.5", [0.5], None])
-def test_what_is_no_number_is_refused(erf, thing):
-    """What arrived and what is taken."""
-    with pytest.raises(TypeError, match=r"erf.*numbers"):
-        erf(thing)

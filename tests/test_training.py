@@ -8,7 +8,6 @@ import math
 import pickle
 import re
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgradnet import MLP, DivergenceError, Epoch, Layer, Neuron, Value, cross_entropy, formulas, quadratic, train
-from microgradnet import training as training_module
 from microgradnet.optimizers import Adam, Descent
 
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -65,6 +63,13 @@ def line(w, b=0.0):
     return net
 
 
+class Stepping:
+    """An optimizer of one's own."""
+
+    def __init__(self, step):
+        self.step = step
+
+
 @pytest.fixture(params=[False, True], ids=["eager", "compiled"])
 def compiled(request):
     return request.param
@@ -102,15 +107,16 @@ def test_training_is_the_lectures_descent(widths, K, K0, rate, epochs, cost, com
     assert numbers == list(range(1, epochs + 1))
 
 
-def test_anything_with_parameters_trains(compiled):
-    """A neuron, a layer and a net that start alike take the same steps."""
-    units = [Neuron(2, seed=1), Layer(2, 1, seed=1), MLP(2, [1], seed=1)]
+def test_anything_with_parameters_trains_by_anything_with_a_step(compiled):
+    """A neuron, a layer and a net that start alike take the same steps; here by the sign of the gradient."""
+    signs = Stepping(lambda theta, gradient: theta - 0.25 * np.sign(gradient))
+    units = [Neuron(1, "linear"), Layer(1, 1, "linear"), line(2.0)]
     for unit in units:
-        list(train(unit, XOR, ODD, epochs=2, seed=0, compiled=compiled))
-    assert state(units[0]) == state(units[1]) == state(units[2]) != state(MLP(2, [1], seed=1))
-
-
-# Optimizers.
+        unit.parameters()[0].data = 2.0
+        list(train(unit, [3.0], [1.0], epochs=2, optimizer=signs, compiled=compiled))
+        assert state(unit) == [1.5, -0.5]
+    with pytest.raises(TypeError, match=r"\(1,\) for \(2,\)"):
+        next(train(line(2.0), [3.0], [1.0], optimizer=Stepping(lambda theta, gradient: theta[:1]), compiled=compiled))
 
 
 @pytest.mark.parametrize("make", [lambda: Descent(falling), lambda: Descent(2.0, momentum=0.9), lambda: Adam(0.1)])
@@ -126,33 +132,6 @@ def test_a_training_that_was_stopped_goes_on_with_the_same_bits(make, compiled):
     list(train(net, XOR, ODD, epochs=4, optimizer=optimizer, seed=rng, **how))
     assert state(net) == state(never_stopped)
     assert optimizer.steps == 14
-
-
-class Stepping:
-    """An optimizer of one's own."""
-
-    def __init__(self, step):
-        self.step = step
-
-
-def test_an_optimizer_of_ones_own_trains(compiled):
-    """Any object with a step: here the sign of the gradient."""
-    net, signs = line(2.0), Stepping(lambda theta, gradient: theta - 0.25 * np.sign(gradient))
-    list(train(net, [3.0], [1.0], epochs=2, optimizer=signs, compiled=compiled))
-    assert state(net) == [1.5, -0.5]
-    with pytest.raises(TypeError, match=r"\(1,\) for \(2,\)"):
-        next(train(net, [3.0], [1.0], optimizer=Stepping(lambda theta, gradient: theta[:1]), compiled=compiled))
-
-
-# Costs of one's own.
-
-
-def test_a_cost_may_look_at_some_of_the_outputs_only(compiled):
-    """What it leaves out gets no gradient; the rest is trained, here by ∂C/∂a = 2 x = 2."""
-    net = MLP(1, [3], "linear", seed=1)
-    before = net.weights()[0]
-    list(train(net, [1.0], [[0.0] * 3], lambda y, r: y[1] * 2.0, 0.5, epochs=3, compiled=compiled))
-    close(net.weights()[0], before - [[0.0], [3.0], [0.0]])
 
 
 @pytest.mark.parametrize("where", ["inside", "outside"])
@@ -238,22 +217,6 @@ def test_an_epoch_tells_cost_and_accuracy_before_its_step_and_on_validation_data
     assert len(accuracies) > 2, "the check needs a net whose accuracies change"
 
 
-def test_seconds_are_those_of_training_alone(monkeypatch):
-    """By a clock that moves with each cost recorded, in validation too, and while the caller is at work."""
-    now, seconds = 0.0, []
-
-    def cost(y, r):
-        nonlocal now
-        now += 1.0
-        return quadratic(y, r)
-
-    monkeypatch.setattr(training_module, "time", SimpleNamespace(perf_counter=lambda: now))
-    for epoch in train(MLP(2, [1], seed=1), XOR, ODD, cost, epochs=3, validation=(XOR, ODD), compiled=False):
-        seconds.append(epoch.seconds)
-        now += 10_000.0
-    assert seconds == [4.0, 8.0, 12.0]
-
-
 LINE = np.array([-3.0, -1.0, 1.0, 3.0])
 CORNERS = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.3], [0.4, 0.3, 0.2], [0.1, 0.2, 0.3]])
 
@@ -305,16 +268,13 @@ BAD_DATA = {  # for a net of two inputs and one output
     "too many targets": (XOR, np.ones((4, 2)), ValueError, r"2 columns, .* 1 output: give one column per output"),
     "three dimensions": (np.ones((4, 2, 1)), ODD, ValueError, r"\(4, 2, 1\)"),
     "no samples": (np.empty((0, 2)), np.empty(0), ValueError, "empty"),
-    "ragged rows": ([[0, 1], [1], [1, 0], [0, 0]], ODD, ValueError, r"rows of .*X"),
     "NaN in X": ([[0, 1], [math.nan, 1], [1, 0], [0, 0]], ODD, ValueError, r"X\[1, 0\] is nan"),
-    "NaN in R": (XOR, [0, 1, math.nan, 0], ValueError, r"R\[2, 0\] is nan"),
-    "strings": ([["0", "1"]] * 4, ODD, TypeError, r"X\b"),
-    "bools": (XOR.astype(bool).tolist(), ODD, TypeError, "bool"),
+    "bools": (XOR, [False, True, True, False], TypeError, r"R holds bool.*np\.array\(…, float\)"),
+    "names": (XOR, ["a", "b", "b", "a"], TypeError, "R holds .*number classes 0, 1"),
     "Values": ([[Value(0.0), Value(1.0)]] * 4, ODD, TypeError, r"X\b"),
 }
 BAD_LABELS = {  # for three outputs: the message says what was understood, or could be meant
     "beyond": (XOR, [0, 1, 3, 2], ValueError, r"R has shape \(4,\).* labels, 0 to 2; but .*R\[2\] is 3\b"),
-    "negative": (XOR, [0, -1, 1, 2], ValueError, r"labels, 0 to 2; but .*R\[1\] is -1\b"),
     "not whole": (XOR, [0, 0.5, 1, 2], ValueError, r"labels, 0 to 2; but .*R\[1\] is 0\.5\b"),
     "a column": (XOR, ODD[:, None], ValueError, r"R has 1 column, .* 3 outputs: .*np\.eye\(3\)\[labels\]"),
 }
@@ -352,17 +312,16 @@ def test_targets_that_a_cost_refuses_are_refused_at_the_call(bad, place, compile
     ("how", "error", "words"),
     [
         ({"batch_size": 5}, ValueError, r"batch_size.*5.*4"),
-        *[({"batch_size": n}, ValueError, "batch_size") for n in (0, 2.0, True)],
-        *[({"epochs": n}, ValueError, "epochs") for n in (0, 2.5)],
+        ({"batch_size": 0}, ValueError, "batch_size"),
+        ({"epochs": 2.5}, ValueError, "epochs"),
         ({"learning_rate": -0.1}, ValueError, r"learning_rate.*-0\.1"),
-        ({"learning_rate": None}, TypeError, "None"),
+        ({"learning_rate": Adam(0.1)}, TypeError, r"Adam\(.*learning rate.*optimizer="),
         ({"optimizer": Adam}, TypeError, r"optimizer .*Adam\(0\.001\)"),
-        ({"optimizer": 0.1}, TypeError, "optimizer"),
         ({"optimizer": Adam(0.1), "learning_rate": 0.1}, ValueError, "give the learning rate to the optimizer"),
         ({"seed": "a"}, TypeError, "int"),
         ({"cost": "quadratic"}, TypeError, "cost"),
-        *[({"net": net}, TypeError, "net") for net in (lambda x: x, MLP)],
-        *[({"validation": v}, TypeError, "validation") for v in ((XOR,), (XOR, ODD, ODD), 5, "ab", XOR)],
+        ({"net": lambda x: x}, TypeError, "net"),
+        *[({"validation": v}, TypeError, "validation") for v in ((XOR,), "ab", XOR)],
     ],
 )
 def test_settings_that_make_no_sense_are_refused_at_the_call(how, error, words):
@@ -404,22 +363,20 @@ def test_divergence_names_epoch_and_step_and_keeps_the_last_finite_step(rate, K0
     [
         (1e3, {"learning_rate": 1.7e308}),
         (1.0, {"optimizer": Stepping(lambda theta, gradient: theta * math.nan)}),
-        *[(1.0, {"cost": lambda y, r, bad=bad: quadratic(y, r) + bad}) for bad in (math.nan, math.inf)],
+        (1.0, {"cost": lambda y, r: quadratic(y, r) + math.nan}),
     ],
-    ids=["too far", "nowhere", "NaN", "infinite"],
+    ids=["too far", "nowhere", "NaN"],
 )
-def test_a_step_that_is_not_finite_does_not_reach_the_net(X, how, compiled):
-    net = line(1e10)
+def test_what_is_not_finite_does_not_reach_the_net(X, how, compiled):
+    """A step or a validation cost; large parameters are finite, though their squares are not."""
+    net, large = line(1e10), line(1e200)
     with pytest.raises(DivergenceError, match=r"epoch 1, step 1\b"):
         next(train(net, [X], [0.0], compiled=compiled, **how))
     assert state(net) == [1e10, 0.0]
-
-
-def test_large_parameters_are_finite(compiled):
-    """Though their squares are not."""
-    net = line(1e200)
-    list(train(net, [1.0], [0.0], lambda y, r: y[0] * 0.5, 1.0, epochs=2, compiled=compiled))
-    assert state(net) == [1e200, -1.0]
+    list(train(large, [1.0], [0.0], lambda y, r: y[0] * 0.5, 1.0, epochs=2, compiled=compiled))
+    assert state(large) == [1e200, -1.0]
+    with pytest.raises(DivergenceError, match="epoch 1, on the validation data"):
+        next(train(line(0.5), [1.0], [0.0], learning_rate=1e50, validation=([1e200], [0.0]), compiled=compiled))
 
 
 @pytest.mark.parametrize("kind", [Descent, Adam, lambda rate: Descent(rate, momentum=0.5)])
@@ -434,27 +391,6 @@ def test_an_optimizer_forgets_the_step_that_diverged(kind, compiled):
     gradient = np.array([1.0, -2.0])
     optimizer.learning_rate = 0.5
     assert optimizer.step(gradient, gradient).tolist() == other.step(gradient, gradient).tolist()
-
-
-def test_divergence_seen_in_the_validation_data_is_divergence(compiled):
-    net = line(0.5)
-    with pytest.raises(DivergenceError, match=r"epoch 1, on the validation data"):
-        next(train(net, [1.0], [0.0], learning_rate=1e50, validation=([1e200], [0.0]), compiled=compiled))
-    assert np.isfinite(state(net)).all()
-
-
-def test_an_error_in_a_cost_of_ones_own_comes_through():
-    """It is not dressed up, and three steps are finished."""
-    optimizer = Descent(0.5)
-
-    def cost(y, r):
-        if optimizer.steps == 3:
-            raise LookupError("mine")
-        return quadratic(y, r)
-
-    with pytest.raises(LookupError, match="mine"):
-        list(train(MLP(2, [1]), XOR, ODD, cost, optimizer=optimizer, batch_size=1, compiled=False))
-    assert optimizer.steps == 3
 
 
 # Ctrl-C.
