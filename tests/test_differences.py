@@ -1,6 +1,5 @@
 """`gradcheck` lets every right rule pass and names the operation of every wrong one; differences hold their bounds."""
 
-import itertools
 import math
 import random
 import re
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import U
 
-from microgradnet import GradientError, Value, cross_entropy, dot, gradcheck, ops
+from microgradnet import MLP, GradientError, Value, dot, gradcheck, ops
 from microgradnet.verify import gradient_check
 from microgradnet.verify.differences import Estimate, slopes
 
@@ -70,18 +69,6 @@ def test_random_functions_pass(steps, point):
     passes(function, point)
 
 
-def test_differences_are_sharp_on_the_cost_of_a_layer():
-    """Sharp enough to tell something, and none within its bound is called wrong."""
-
-    def function(*w):
-        return cross_entropy([dot(w[i : i + 2], [0.4, -0.7], w[i + 2]).sigmoid() for i in (0, 3)], [1.0, 0.25])
-
-    result = gradcheck(function, np.random.default_rng(0).normal(size=6))
-    assert result.kinks == []
-    assert all(abs(d - r) <= e for d, r, e in zip(result.differences, result.reverse, result.bounds, strict=True))
-    assert max(result.bounds) < 1e-8
-
-
 # Wrong ones do not.
 
 
@@ -89,8 +76,6 @@ MISTAKES = {
     "a sign": lambda d: -d,
     "a factor": lambda d: d * (1 + 1e-6),
     "a summand": lambda d: d + 1e-6,
-    "nothing": lambda d: 0.0,
-    "infinity": lambda d: math.inf,
     "no number": lambda d: math.nan,
 }
 
@@ -113,28 +98,17 @@ def test_a_wrong_partial_is_found_and_named(op, mistake):
             assert str(found.value).count("is wrong") == 1
 
 
-@pytest.mark.parametrize(
-    ("wrong", "operand"),
-    [
-        (lambda w, x, y: (x[::-1], w), 1),
-        (lambda w, x, y: ([*x[:-1], 1.5], w), 3),
-        (lambda w, x, y: (x, [2 * t for t in w]), 4),
-    ],
-    ids=["weight", "bias", "input"],
-)
-def test_a_wrong_partial_of_a_dot_is_found(wrong, operand, monkeypatch):
+@pytest.mark.parametrize("operand", [1, 3, 4], ids=["weight", "bias", "input"])
+def test_a_wrong_partial_of_a_dot_is_found(operand, monkeypatch):
     """Of weights, bias and inputs, which are its operands in this order."""
+
+    def wrong(w, x, y):
+        partials = [d + 0.5 * (i == operand) for i, d in enumerate([*x, *w], 1)]
+        return partials[: len(x)], partials[len(x) :]
+
     monkeypatch.setattr(ops.dot, "partials", wrong)
     with pytest.raises(GradientError, match=f"'dot' for operand {operand} is wrong: at 0.7, 2, 0.5, 3, … its"):
         gradcheck(lambda x, y: dot([x, 2.0], [3.0, y], 0.5), [0.7, 0.3])
-
-
-def test_all_wrong_operations_are_named_once(monkeypatch):
-    monkeypatch.setattr(ops.sin, "partials", lambda x, y: (2.0,))
-    monkeypatch.setattr(ops.exp, "partials", lambda x, y: (3.0,))
-    with pytest.raises(GradientError) as caught:
-        gradcheck(lambda x: x.sin().exp().sin() + x.tanh(), 0.7)
-    assert re.findall("'(.*)' for operand 1 is wrong", str(caught.value)) == ["sin", "exp"]
 
 
 @pytest.mark.parametrize(
@@ -162,18 +136,14 @@ def by_hand(slope):
 @pytest.mark.parametrize(
     ("function", "x", "slope", "kinks"),
     [
-        (
-            lambda x: x.relu() - (-x).relu(),
-            0.0,
-            0.0,
-            ["relu"],
-        ),  # 1 by differences: the convention's fault, not a rule's
-        (lambda x: x * x.detach(), 0.5, 0.5, ["detach"]),  # 1 by differences: 0 for detach is a decision
+        (lambda x: x.relu() - (-x).relu(), 0.0, 0.0, ["relu"]),  # by differences 1
+        (lambda x: x * x.detach(), 0.5, 0.5, ["detach"]),  # by differences 1
         (by_hand(3.0), 0.5, 0.75, []),
     ],
     ids=["two kinks that make a line", "detach", "by hand"],
 )
 def test_what_differs_by_decision_is_no_mistake(function, x, slope, kinks):
+    """The convention at a kink, and that no derivative flows through detach, are no rule's fault."""
     result = gradcheck(function, x)
     assert (result.reverse, result.kinks) == ([slope], kinks)
 
@@ -184,21 +154,8 @@ def test_what_differs_by_decision_is_no_mistake(function, x, slope, kinks):
     ids=["data", "if", "by hand"],
 )
 def test_a_number_hidden_from_the_graph_is_found(function):
-    """Every operation is right, and still the derivative is not."""
+    """Every operation is right, and still the derivative is not; of a node made by hand, that is said."""
     with pytest.raises(GradientError, match="every operation recorded is right, but the differences disagree"):
-        gradcheck(function, 0.7)
-
-
-def counter():
-    """A function that gives another number at every call, though by little."""
-    calls = itertools.count()
-    return lambda x: x * (1.0 + next(calls) * 1e-15)
-
-
-@pytest.mark.parametrize("function", [lambda x: x * random.random(), counter()], ids=["random", "counter"])
-def test_a_function_that_gives_another_number_when_called_again_is_refused(function):
-    """Its differences would say nothing; the message has both numbers."""
-    with pytest.raises(ValueError, match=r"gave 0\.\d+ at the point, and 0\.\d+ when called again"):
         gradcheck(function, 0.7)
 
 
@@ -212,7 +169,7 @@ def test_a_wrong_sweep_is_found(monkeypatch):
 
 
 def test_the_result_holds_three_gradients():
-    """The output need not depend on the point, and may be one of the inputs."""
+    """Differences that tell something; the output need not depend on the point, and may be one of the inputs."""
     result = gradcheck(lambda x, y: x * y + y, (3, np.float64(2.0)))
     assert result.point == [3.0, 2.0]
     assert result.reverse == result.forward == [2.0, 4.0]
@@ -249,10 +206,10 @@ def test_at_the_end_of_the_floats_nothing_wrong_is_said(x):
     ("function", "point", "error", "message"),
     [
         (lambda x: x.data, [1.0], TypeError, r"gave float 1\.0 where a Value was wanted"),
-        (lambda x: [x], [1.0], TypeError, "gave list"),
+        (lambda x: x * random.random(), [0.7], ValueError, r"gave 0\.\d+ at the point, and 0\.\d+ when called again"),
+        (MLP(2, [1]), [1.0, 2.0], TypeError, r"2 arguments.*lambda \*x"),
         (Value.sin, [], ValueError, "empty"),
         (Value.sin, ["1"], TypeError, "str '1'"),
-        (Value.log, [-1.0], ValueError, "'log' of -1.0"),
         (Value.sqrt, [0.0], ZeroDivisionError, "derivative of 'sqrt' of 0.0"),
     ],
 )
