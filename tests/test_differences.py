@@ -154,7 +154,7 @@ def test_what_differs_by_decision_is_no_mistake(function, x, slope, kinks):
     ids=["data", "if", "by hand"],
 )
 def test_a_number_hidden_from_the_graph_is_found(function):
-    """Every operation is right, and still the derivative is not; of a node made by hand, that is said."""
+    """Every operation is right, and still the derivative is not."""
     with pytest.raises(GradientError, match="every operation recorded is right, but the differences disagree"):
         gradcheck(function, 0.7)
 
