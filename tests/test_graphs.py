@@ -1,7 +1,7 @@
 """Whole graphs, grown at random with much sharing, beside a plain evaluation of the same expressions.
 
 A `Recording` grows the engine's graph and, step by step, its own: numbers and local slopes from the rows of the table,
-which test_ops holds to be right, and operands as indices. Derivatives it carries forward, one tangent after the other.
+which test_ops holds to be right, and operands as indices, whose order needs no search.
 `GrowingGraph` does to such a graph what a user may do, in any order: it grows, is differentiated in every mode, copied,
 pickled, assigned to; what each node should hold is known all the time.
 
@@ -13,13 +13,13 @@ import copy
 import math
 import operator
 import pickle
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import numpy as np
 import oracles
 import pytest
+from compiled_programs import switching_often
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -91,26 +91,15 @@ class Recording:
 
     def derivatives(self, root):
         """{k: (derivative of the root in node k, bound of error)}; None if a slope on the way does not exist."""
-        graph = {root}
+        sums, edges = {root: (1.0, 1.0)}, 0  # over paths, of products of slopes and of their sizes
         for k in range(root, -1, -1):
-            if k in graph:
-                graph.update(i for i, _ in self.edges[k])
-        if any(math.isnan(slope) for k in graph for _, slope in self.edges[k]):
-            return None
-        order, result = sorted(graph), {}
-        rounded = 4 * sum(len(self.edges[k]) for k in order) * U
-        for k in order:
-            tangents = {k: (1.0, 1.0)}
-            for node in order:
-                if node > k:
-                    moving = [(*tangents[i], slope) for i, slope in self.edges[node] if i in tangents]
-                    tangents[node] = (
-                        sum(t * slope for t, _, slope in moving),
-                        sum(t * abs(slope) for _, t, slope in moving),
-                    )
-            tangent, size = tangents[root]
-            result[k] = tangent, rounded * size + 1e-300
-        return result
+            for i, slope in self.edges[k] if k in sums else []:
+                if math.isnan(slope):
+                    return None
+                total, size = sums.get(i, (0.0, 0.0))
+                sums[i] = total + sums[k][0] * slope, size + sums[k][1] * abs(slope)
+                edges += 1
+        return {k: (total, 4 * edges * U * size + 1e-300) for k, (total, size) in sums.items()}
 
 
 def by_the_book(node, found):
@@ -231,13 +220,6 @@ class GrowingGraph(RuleBasedStateMachine):
             self.graph.nodes[k].data = self.graph.numbers[k] = number
             self.assigned = True
 
-    @rule()
-    def zero_the_leaves(self):
-        for k, edges in enumerate(self.graph.edges):
-            if not edges:
-                self.graph.nodes[k].grad = 0.0
-                self.grads[k] = 0.0, 0.0
-
     @rule(node=node)
     def copy_one(self, node):
         """Shallow: a node of its own, with the same operands, label and gradient."""
@@ -314,10 +296,5 @@ def test_threads_may_walk_one_graph_at_once():
         *[lambda copied=copied: copied(y).data for copied in COPIES[:3]],
     ]
     alone = [walk() for walk in walks]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(8) as threads:
-            assert list(threads.map(lambda k: walks[k % len(walks)](), range(10 * len(walks)))) == alone * 10
-    finally:
-        sys.setswitchinterval(interval)
+    with ThreadPoolExecutor(8) as threads, switching_often():
+        assert list(threads.map(lambda k: walks[k % len(walks)](), range(10 * len(walks)))) == alone * 10
