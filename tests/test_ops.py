@@ -220,12 +220,3 @@ def test_a_rule_that_cannot_be_printed_is_called(rule):
     op = ops.Op("sine", math.sin, np.sin, rule)
     for x in (0.5, -0.5):
         assert op(Value(x)).partials == rule(x, math.sin(x))
-
-
-def test_a_recorder_follows_its_row():
-    """A new value and a new rule hold from the next node on, in rows whose rules use it as well."""
-    inner = ops.Op("inner", lambda x: 2.0 * x, None, lambda x, y: (2.0,))
-    outer = ops.Op("outer", lambda x: x * x, None, lambda x, y: (inner(x),))
-    assert (inner(Value(3.0)).partials, outer(Value(3.0)).partials) == ((2.0,), (6.0,))
-    inner.value, inner.partials = (lambda x: 5.0 * x), (lambda x, y: (5.0,))
-    assert (inner(Value(3.0)).partials, outer(Value(3.0)).partials) == ((5.0,), (15.0,))
