@@ -9,11 +9,9 @@ import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import U
 
 from microgradnet import MLP, GradientError, Value, dot, gradcheck, ops
 from microgradnet.verify import gradient_check
-from microgradnet.verify.differences import Estimate, slopes
 
 ROWS = [op for op in ops.TABLE.values() if op is not ops.dot]
 ordinary = st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, math.pi / 2, 16 * math.pi]) | st.floats(-4, 4)
@@ -216,25 +214,3 @@ def test_at_the_end_of_the_floats_nothing_wrong_is_said(x):
 def test_what_cannot_be_checked_is_refused(function, point, error, message):
     with pytest.raises(error, match=message):
         gradcheck(function, point)
-
-
-# The differences themselves.
-
-
-@pytest.mark.parametrize(
-    ("f", "x", "found"),
-    [
-        (abs, 0.0, [-1.0, 1.0]),
-        (lambda t: max(2 * t, 3 * t - 1), 1.0, [2.0, 3.0]),
-        (math.sqrt, 1.0, [0.5]),
-        (lambda t: math.sqrt(t) ** 5 - t, 0.0, [-1.0]),
-        (math.log, 1e-200, [1e200]),
-        (lambda t: float(t >= 0), 0.0, [0.0]),
-        (lambda t: math.sqrt(abs(t)), 0.0, []),
-        (lambda t: 1 / t if t else 0.0, 0.0, []),
-    ],
-    ids=["kink", "kink of lines", "inside", "edge", "near an edge", "jump", "cusp", "pole"],
-)
-def test_slopes_at_kinks_edges_and_jumps(f, x, found):
-    """Two at a kink, one at the end of a domain, none at a pole."""
-    assert [side.number for side in slopes(lambda t: Estimate(f(t), 4 * U * abs(f(t))), x)] == pytest.approx(found)

@@ -126,24 +126,6 @@ def test_a_name_in_use_or_a_row_of_another_form_is_refused(table, row):
     assert before == table
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_rule_that_gives_another_number_of_partials_raises(table, count):
-    """At some numbers only, or on Values only, which the table does not see when the row is added."""
-
-    def ones(a, b, y):
-        return (1.0,) * (2 if isinstance(a, float) and a != 2.125 else count)
-
-    odd = ops.row("odd", lambda a, b: a + b, None, ones)
-    at_odds, even = odd(Value(2.125), Value(1.0)), odd(Value(3.0), Value(1.0))
-    for derive in (
-        at_odds.backward,
-        lambda: jvp(at_odds, dict.fromkeys(at_odds.parents, 1.0)),
-        lambda: grad(even, even.parents, create_graph=True),
-    ):
-        with pytest.raises((ValueError, TypeError)):
-            derive()
-
-
 @pytest.mark.parametrize(
     "partials",
     [
