@@ -15,6 +15,7 @@ import rounding
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracles import mp
+from rounding import U, flat
 
 from microgradnet import MLP, Neuron, cross_entropy, formulas, grad, jvp, quadratic
 from microgradnet.graph import topological_order
@@ -94,11 +95,6 @@ def outputs(net, x):
     return y if isinstance(y, list) else [y]
 
 
-def flat(dA, db):
-    """In the order of `parameters()`."""
-    return np.concatenate([np.column_stack(pair).ravel() for pair in zip(dA, db, strict=True)])
-
-
 def within(allowed, got, spread, what):
     """Within so many times the bound, entry by entry."""
     got = np.asarray(got)
@@ -117,8 +113,7 @@ def check(task, lecture=formulas):
         f = rounding.Spread(*(part[0] for part in ys[-1]))
         agree(lecture.forward_pass(A, b, x, kinds).ys[-1], f, "the formulas' output")
         agree([y.data for y in outputs(task.net, x)], f, "the net's output")
-    bound = rounding.gradient(A, b, X, R, kinds, task.cost)
-    spread = rounding.Spread(*(flat([m[i] for m in bound.dA], [v[i] for v in bound.db]) for i in (0, 1)))
+    wanted_deltas, spread = rounding.gradient(A, b, X, R, kinds, task.cost)
 
     recursion = lecture.delta_recursion(A, b, X, R, kinds, task.cost)
     agree(flat(recursion.dA, recursion.db), spread, "the δ-recursion")
@@ -136,7 +131,7 @@ def check(task, lecture=formulas):
 
     for k, cost in enumerate(costs):  # the order is that of the layers, and of the neurons in each
         z_grads = iter([node.grad for node in topological_order(cost) if node.op == "dot"])
-        for q, deltas in enumerate(bound.deltas):
+        for q, deltas in enumerate(wanted_deltas):
             delta_k = rounding.Spread(deltas.number[k], deltas.apart[k])
             agree([next(z_grads) for _ in range(len(A[q]))], delta_k, f"z.grad of layer {q + 1}")
             agree(recursion.deltas[q][k], delta_k, f"δ of layer {q + 1}")
@@ -177,9 +172,9 @@ def test_the_miracle(sign, r):
         neuron.set_weights(w, b)
         wanted = [slope * x[0], slope * x[1], slope]
         found = grad(COSTS[cost](neuron(x), r), neuron.parameters())
-        np.testing.assert_allclose(found, wanted, rtol=40 * rounding.U, atol=0.0)
+        np.testing.assert_allclose(found, wanted, rtol=40 * U, atol=0.0)
         _, dA, db = formulas.delta_recursion([[w]], [[b]], [x], [r], cost=cost)
-        np.testing.assert_allclose([*dA[0][0], db[0][0]], wanted, rtol=40 * rounding.U, atol=0.0)
+        np.testing.assert_allclose([*dA[0][0], db[0][0]], wanted, rtol=40 * U, atol=0.0)
 
 
 # Whoever checks must be checked: mistakes, planted in the formulas, and an ordinary net that finds them.

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rounding import flat
 
 from microgradnet import MLP, DivergenceError, Epoch, Layer, Neuron, Value, cross_entropy, formulas, quadratic, train
 from microgradnet.optimizers import Adam, Descent
@@ -45,11 +46,6 @@ def lecture(net, X, R, rate, epochs, K0, seed, cost="quadratic"):
             dt = rate(next(step)) if callable(rate) else rate
             A, b = formulas.gradient_step(A, b, formulas.delta_recursion(A, b, x, r, cost=cost), dt)
             yield A, b, total
-
-
-def flat(A, b):
-    """Matrices and biases in the order of `parameters()`."""
-    return np.concatenate([np.column_stack(layer).ravel() for layer in zip(A, b, strict=True)])
 
 
 def close(actual, desired):
