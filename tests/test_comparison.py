@@ -101,13 +101,8 @@ def test_data_of_one_sample_and_of_a_batch():
     flat = np.array([0.3, -0.2])
     for x, r in ((flat.tolist(), 1.0), (flat.tolist(), [1.0]), (flat, np.float64(1.0)), ([flat], 1)):
         assert [row.max_error for row in compare(SMALL, x, r).rows] == wanted
-    for outputs, x, r, count in (
-        (1, [0.1, 0.2, 0.3], [0.0, 1.0, 0.0], "3 samples,"),
-        (2, 0.1, [0.0, 1.0], "1 sample,"),
-        (2, [[0.1]], [[0.0, 1.0]], "1 sample,"),
-        (2, [0.1, 0.2], [[0.0, 1.0], [1.0, 0.0]], "2 samples,"),
-    ):
-        assert count in str(compare(MLP(1, [2, outputs], seed=0), x, r))
+    assert "3 samples," in str(compare(MLP(1, [2, 1], seed=0), [0.1, 0.2, 0.3], [0.0, 1.0, 0.0]))
+    assert "1 sample," in str(compare(MLP(1, [2, 2], seed=0), 0.1, [0.0, 1.0]))
 
 
 MIXED = MLP(2, [2, 1])
@@ -121,7 +116,6 @@ MIXED.layers[0].neurons[1].activation = "tanh"
         (lambda: compare(SMALL, [0.0, 0.0], 0.0, max), ValueError, "is no cost of the lecture's"),
         (lambda: compare(SMALL, [0.0] * 3, 0.0), ValueError, r"x has shape \(3,\): give \(2,\)"),
         (lambda: compare(SMALL, [[0.0, 0.0]], [0.0, 1.0]), ValueError, r"r has shape \(2,\): give \(1, 1\)"),
-        (lambda: compare(SMALL, ["a", "b"], 0.0), TypeError, "x holds <U1"),
         (lambda: compare(SMALL, [0.0, math.nan], 0.0), ValueError, r"x\[1, 0\] is nan"),
         (lambda: compare(MLP(2, [1], "tanh"), [0.0, 0.0], 0.0, cross_entropy), ValueError, "wants a sigmoid"),
         (lambda: compare(SMALL, [0.0, 0.0], 2.0, cross_entropy), ValueError, "between 0 and 1"),
