@@ -1,12 +1,10 @@
 """The costs and their gradients, beside the lecture's formulas in mpmath, and what they refuse.
 
-How they saturate in nets, test_lecture says.
+How they saturate behind a sigmoid, test_ops (of the row `cross_entropy`) and test_lecture say.
 """
 
 import math
 import re
-from functools import reduce
-from operator import add
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import Softmax, U, mp
 
-from microgradnet import Value, compile, cross_entropy, grad, hessian, logsumexp, ops, quadratic, softmax_cross_entropy
+from microgradnet import Value, compile, cross_entropy, grad, hessian, logsumexp, quadratic, softmax_cross_entropy
 
 targets = st.sampled_from([0.0, 1.0, 0.3]) | st.floats(0, 1)
 real = st.floats(-1e6, 1e6)
@@ -42,16 +40,6 @@ def test_quadratic_is_the_lectures_formula(pairs):
     assert_close(cost.data, precisely(lambda *d: sum(x * x for x in d) / 2, *numbers), scale=cost.data * 4)
     for slope, wanted in zip(grad(cost, [*y, *r]), [*numbers, *[-d for d in numbers]], strict=True):
         assert_close(slope, wanted)
-
-
-@some
-@given(st.lists(st.tuples(st.floats(-1000, 1000), targets), min_size=1, max_size=3))
-def test_cross_entropy_of_sigmoids_is_its_row_at_z(pairs):
-    """So it is right for every z, with the slope σ(z) − r, as test_ops says of the row; and a sum over outputs."""
-    z, r = [Value(z_j) for z_j, _ in pairs], [Value(r_j) for _, r_j in pairs]
-    cost, wanted = cross_entropy([z_j.sigmoid() for z_j in z], r), reduce(add, map(ops.cross_entropy, z, r))
-    assert cost.data == wanted.data
-    assert grad(cost, [*z, *r]) == grad(wanted, [*z, *r])
 
 
 def lectures_cross_entropy(a, r):

@@ -146,18 +146,6 @@ def test_directions_that_are_values_are_differentiated_too():
         assert (along.data, grad(along, [x, v])) == (60.0, [60.0, 12.0])
 
 
-def test_what_does_not_matter_has_derivative_zero():
-    """A value off the graph, or held fixed, even where there is no slope; what is linear; and nothing asked for."""
-    x, off = Value(2.0), Value(0.0)
-    y = x * 2.0
-    assert jvp(y, {}) == jvp(y, {off: 1.0}) == jvp([Value(1.0), y], {off: x}, create_graph=True)[0].data == 0.0
-    assert jvp(y + off.sqrt(), {x: 1.0}) == 2.0
-    (zero,) = grad(y, [off], create_graph=True)
-    assert (zero.data, zero.op) == (0.0, "constant")
-    assert hessian(y, [x, off]) == hessian(x, [x, off]) == [[0.0, 0.0], [0.0, 0.0]]
-    assert (grad(y, []), hessian(y, []), jacobian([], [x]), jacobian([y], [])) == ([], [], [], [[]])
-
-
 # What they refuse.
 
 

@@ -178,13 +178,7 @@ def test_the_result_holds_three_gradients():
 
 
 @pytest.mark.parametrize(
-    ("function", "x"),
-    [
-        (Value.sin, 1e300),
-        (lambda x: (x / 1e-75).sin(), 0.0),
-        (lambda x: (x**-3 * 2).sin(), 4.8e-7),
-        (lambda x: x**1.5, 0.0),
-    ],
+    ("function", "x"), [(Value.sin, 1e300), (lambda x: (x / 1e-75).sin(), 0.0), (lambda x: x**1.5, 0.0)]
 )
 def test_what_differences_cannot_tell_they_do_not_tell(function, x):
     """All periods between two floats, or a slope that keeps changing: no number, no bound, no complaint."""
@@ -193,11 +187,10 @@ def test_what_differences_cannot_tell_they_do_not_tell(function, x):
     assert result.bounds == [math.inf]
 
 
-@pytest.mark.parametrize("x", [1.7e308, math.inf, -math.inf, math.nan, 5e-324])
+@pytest.mark.parametrize("x", [1.7e308, math.inf, math.nan, 5e-324])
 def test_at_the_end_of_the_floats_nothing_wrong_is_said(x):
     """No step, or none to one side; NaN twice is not another number."""
-    gradcheck(Value.tanh, x)
-    gradcheck(lambda x: x * 1.0, x)
+    gradcheck(lambda x: x.tanh() + x * 1.0, x)
 
 
 @pytest.mark.parametrize(

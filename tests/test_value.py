@@ -221,6 +221,7 @@ def test_a_value_without_derivative_is_said_by_every_mode(op, point):
     """As √0: backward through it, or through a copy, raises, naming it. (No gradient has changed by then: test_graphs.)"""
     x, w = [Value(number, f"x{k}") for k, number in enumerate(point)], Value(3.0)
     y = w * 2.0 + op(*x) * w
+    assert jvp(y, {w: 1.0}) == 2.0 + op(*point)  # the others are held fixed
     modes = [y.backward, lambda: grad(y, x), lambda: jvp(y, dict.fromkeys(x, 1.0)), lambda: hessian(y, x)]
     for mode in [*modes, *[copied(y).backward for copied in COPIES]]:
         with pytest.raises(REFUSED) as caught:
