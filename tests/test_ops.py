@@ -6,7 +6,6 @@ array form and its graph, and by `gradcheck` in test_differences.
 
 import itertools
 import math
-import pickle
 import sys
 
 import numpy as np
@@ -193,13 +192,6 @@ def test_on_values_a_row_gives_the_same_numbers_and_more_graph(op, data):
         node = op(*leaves)
         assert (node.op, node.data, node.parents, list(node.partials)) == (op, y, tuple(leaves), rule)
         assert [p.data if isinstance(p, Value) else p for p in op.partials(*leaves, node)] == rule
-
-
-@each_row
-def test_a_row_is_known_by_its_name(op):
-    """It leads back to the row itself, also through a pickle, and reads as one writes it."""
-    assert ops.named(str(op)) is pickle.loads(pickle.dumps(op)) is op
-    assert str(ops.power(3)) == "**3"
 
 
 # What is written from a row.

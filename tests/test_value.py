@@ -4,6 +4,7 @@ That numbers, gradients and copies are right, whatever a user does to a graph, t
 """
 
 import copy
+import functools
 import gc
 import itertools
 import math
@@ -100,10 +101,7 @@ def test_a_node_made_by_hand_is_differentiated_by_its_partials():
 
 
 def chain(x, length, link=lambda y, x: y + x):
-    y = x
-    for _ in range(length):
-        y = link(y, x)
-    return y
+    return functools.reduce(link, itertools.repeat(x, length), x)
 
 
 @pytest.mark.parametrize(
@@ -121,17 +119,14 @@ def test_a_chain_of_a_million_nodes_builds_differentiates_and_is_freed(link, len
     assert sys.getrefcount(x) < 10
 
 
-@pytest.mark.parametrize("copied", COPIES, ids=["deepcopy", "pickle in Python", "protocol 2", "4", "5"])
-def test_a_chain_far_longer_than_the_recursion_limit_is_copied(copied, bare_python):
+def test_a_graph_can_be_copied_again_and_again(tmp_path, bare_python):
+    """However long; after a failed pickle, while another pickler still lives, and as part of a larger graph."""
     x = Value(1.0)
-    new_y, new_x = copied([chain(x, 3_000), x])
-    new_y.backward()
-    assert (new_x.grad, x.grad) == (3_001.0, 0.0)
-
-
-def test_a_graph_can_be_pickled_again_and_again(tmp_path, bare_python):
-    """After a pickle, after a failed one, while another pickler still lives, and as part of a larger graph."""
-    y = chain(Value(1.0), 5_000)
+    y = chain(x, 3_000)
+    for copied in COPIES:
+        new_y, new_x = copied([y, x])
+        new_y.backward()
+        assert (new_x.grad, x.grad) == (3_001.0, 0.0)
     first = pickle.dumps(y)
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         pickle.dumps([y, lambda: 0])
@@ -273,10 +268,6 @@ def test_what_is_no_number_is_refused_with_what_arrived(thing):
     assert x.data == 2.0
 
 
-def computed():
-    return Value(2.0) * 3.0
-
-
 @pytest.mark.parametrize(
     ("slip", "error", "words"),
     [
@@ -285,8 +276,8 @@ def computed():
         (lambda: Value(10**400), OverflowError, "integer"),
         (lambda: Value(1.0) + 10**400, OverflowError, "integer"),
         (lambda: type("Number", (Value,), {}), TypeError, r"ops\.row"),
-        (lambda: setattr(computed(), "data", 7.0), AttributeError, r"'\*'"),
-        (lambda: setattr(computed(), "m", 0.0), AttributeError, "keep it in a list"),
+        (lambda: setattr(-Value(2.0), "data", 7.0), AttributeError, "'neg'"),
+        (lambda: setattr(-Value(2.0), "m", 0.0), AttributeError, "keep it in a list"),
         (lambda: setattr(Value(1.0), "v", 0.0), AttributeError, "keep it in a list"),
     ],
 )
@@ -296,26 +287,17 @@ def test_a_slip_is_refused(slip, error, words):
         slip()
 
 
-def test_dot_takes_sequences_of_all_kinds():
-    """Of Values, plain numbers or both, on either side; none at all gives the bias."""
+def test_dot_takes_two_sequences_of_one_length():
+    """Of Values, plain numbers or both, on either side; none at all gives the bias. No truncation, no strings."""
     w, x = [Value(2.0), Value(3.0)], Value(4.0)
-    for inputs in ([10, 1], (10.0, 1.0), np.array([10.0, 1.0]), np.array([10, 1]), (x for x in (10, 1))):
-        z = dot(w, inputs, 0.5)
-        assert (z.data, grad(z, w)) == (23.5, [10.0, 1.0])
-    for weights in ([2.0, 1.0], np.array([2.0, 1.0]), (2, 1)):
-        z = dot(weights, [x, 1.0], 1)
-        assert (z.data, grad(z, x)) == (10.0, [2.0])
-    assert dot(np.array(w), np.array([x, x])).data == 20.0
+    for numbers in ([10, 1], (10.0, 1.0), np.array([10.0, 1.0]), np.array([10, 1])):
+        assert [grad(z, w) for z in (dot(w, iter(numbers), 0.5), dot(numbers, w, 1))] == [[10.0, 1.0]] * 2
+    assert dot(np.array(w), [x, 2.0], x).data == 18.0
     assert dot([], [], bias=Value(3.0)).data == 3.0
-
-
-@pytest.mark.parametrize("thing", [3.0, Value(1.0), "12", np.array(1.0), np.ones((2, 2)), [1.0]], ids=type)
-def test_dot_needs_two_sequences_of_one_length(thing):
-    """A TypeError about the sequence, not its elements; for another length a ValueError with both, no truncation."""
-    wanted = (ValueError, "1.*2|2.*1") if isinstance(thing, list) else (TypeError, "sequence")
-    for w, x in ((thing, [1.0, 2.0]), ([1.0, 2.0], thing)):
-        with pytest.raises(wanted[0], match=wanted[1]):
-            dot(w, x)
+    for thing in (3.0, x, "12", np.array(1.0), np.ones((2, 2)), [1.0]):
+        for pair in ((thing, [1.0, 2.0]), ([1.0, 2.0], thing)):
+            with pytest.raises((TypeError, ValueError), match=r"sequence|1.*2|2.*1"):
+                dot(*pair)
 
 
 # Comparison.
@@ -334,13 +316,8 @@ def test_values_compare_by_their_data():
             else:
                 with pytest.raises(TypeError):
                     f(Value(1.0), thing)
-    assert [bool(Value(number)) for number in (0.0, -0.0, 1e-300, math.inf, math.nan)] == [
-        False,
-        False,
-        True,
-        True,
-        True,
-    ]
+    for number in (0.0, -0.0, 1e-300, math.inf, math.nan):
+        assert bool(Value(number)) is bool(number)
     a, b = Value(1.0), Value(1.0)
     keys = {a: "a", b: "b"}
     a.data = 5.0
