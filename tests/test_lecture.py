@@ -7,7 +7,7 @@ import inspect
 import types
 from functools import partial, reduce
 from operator import add
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -33,9 +33,6 @@ class Task(NamedTuple):
     R: np.ndarray
     cost: str
     exact: bool
-
-    def parts(self) -> tuple[Any, ...]:
-        return self.net.weights(), self.net.biases(), self.X, self.R, self.kinds
 
 
 def task(
@@ -107,23 +104,23 @@ def within(allowed, got, spread, what):
 
 def check(task, lecture=formulas):
     """Engine backward = engine forward = δ-recursion = naive formulas, z.grad = δ, and both have the same outputs."""
-    A, b, X, R, kinds = task.parts()
-    agree = partial(within, 0.0 if task.exact else 1.0)
+    (net, kinds, X, R, kind, exact), A, b = task, task.net.weights(), task.net.biases()
+    agree = partial(within, 0.0 if exact else 1.0)
     for (_, ys, _), x in zip([rounding.forward(A, b, x[None, :], kinds) for x in X], X, strict=True):
         f = rounding.Spread(*(part[0] for part in ys[-1]))
         agree(lecture.forward_pass(A, b, x, kinds).ys[-1], f, "the formulas' output")
-        agree([y.data for y in outputs(task.net, x)], f, "the net's output")
-    wanted_deltas, spread = rounding.gradient(A, b, X, R, kinds, task.cost)
+        agree([y.data for y in outputs(net, x)], f, "the net's output")
+    wanted_deltas, spread = rounding.gradient(A, b, X, R, kinds, kind)
 
-    recursion = lecture.delta_recursion(A, b, X, R, kinds, task.cost)
+    recursion = lecture.delta_recursion(A, b, X, R, kinds, kind)
     agree(flat(recursion.dA, recursion.db), spread, "the δ-recursion")
-    naive = getattr(lecture, f"{task.cost}_gradient_forward")
+    naive = getattr(lecture, f"{kind}_gradient_forward")
     agree(flat(*naive(A, b, X, R, kinds)), spread, "the naive formulas")
 
-    costs = [COSTS[task.cost](task.net(x), r) for x, r in zip(X, R, strict=True)]
+    costs = [COSTS[kind](net(x), r) for x, r in zip(X, R, strict=True)]
     C = reduce(add, costs) / len(costs)
-    parameters = task.net.parameters()
-    task.net.zero_grad()
+    parameters = net.parameters()
+    net.zero_grad()
     C.backward()
     agree([p.grad for p in parameters], spread, "backward on the graph")
     agree(grad(C, parameters), spread, "grad")
