@@ -285,6 +285,21 @@ def test_bad_data_is_refused_at_the_call(case):
         train(net, XOR, right, validation=(X, R))
 
 
+@pytest.mark.parametrize("bad", [-3.0, 3.0])
+def test_targets_that_a_cost_refuses_are_refused_at_the_call(bad):
+    """A compiled cost would take them. Each column is tried with its own extremes: here only the second is bad beyond ±2."""
+
+    def cost(y, r):
+        if not isinstance(r[1], Value) and abs(r[1]) > 2:
+            raise ValueError(f"target {r[1]}")
+        return quadratic(y, r)
+
+    right, wrong = [[9, 0], [0, 2], [-9, 0], [0, -2]], [[9, 0], [0, bad], [-9, 0], [0, 0]]
+    for R, validation in ((wrong, None), (right, (XOR, wrong))):
+        with pytest.raises(ValueError, match=f"target {bad}"):
+            train(MLP(2, [2]), XOR, R, cost, validation=validation)
+
+
 @pytest.mark.parametrize(
     ("how", "error", "words"),
     [
