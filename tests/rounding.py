@@ -48,11 +48,12 @@ ACTIVATIONS = {
     "softplus": (lambda z: np.logaddexp(0.0, z), sigmoid, 18, 10, 1),
     "relu": (lambda z: np.maximum(z, 0.0), lambda z: (z > 0.0).astype(float), 0, 0, 0),
     "linear": (lambda z: z, np.ones_like, 0, 0, 0),
+    "step": (lambda z: (z >= 0.0).astype(float), np.zeros_like, 0, 0, 0),
 }
 
 
 def activation(kind, z):
-    """y and σ′ as Spreads, from z as a Spread with z.apart much smaller than 1, and than |z| for relu.
+    """y and σ′ as Spreads, from z as a Spread with z.apart much smaller than 1, and than |z| for relu and step.
 
     At a z that is d away, σ′ differs by a factor of e^{bend d} at most, and σ by d times such a σ′.
     """

@@ -84,7 +84,7 @@ def tasks(kinds, samples=(1, 2, 3, 4), costs=tuple(COSTS), **more):
 
 ORDINARY_TASKS = tasks(SMOOTH, scale=st.sampled_from([0.0, 0.3, 1.0, 4.0]))
 SATURATED_TASKS = tasks(["sigmoid", "tanh"], saturated=st.sampled_from([30.0, 100.0, 400.0, 700.0]))
-EXACT_TASKS = tasks(["relu", "linear"], (1, 2, 4), ("quadratic",), exact=st.just(True))
+EXACT_TASKS = tasks(["relu", "linear", "step"], (1, 2, 4), ("quadratic",), exact=st.just(True))
 
 
 def outputs(net, x):
@@ -145,7 +145,7 @@ def check(task, lecture=formulas):
 def test_forward_and_backward_agree_on_any_net(task):
     """All depths, activations and costs, zero weights and repeated inputs; the largest |z| up to 700, where σ′ is 1e-304.
 
-    To the last bit where nothing rounds; there z = 0 is common, and at the kinks of relu everyone takes the slope 0.
+    To the last bit where nothing rounds; there z = 0 is common: at the kink of relu everyone takes the slope 0, at the jump of step the 1.
     """
     check(task)
 
