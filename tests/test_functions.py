@@ -19,7 +19,7 @@ POINTS = {
     "one far ahead": [0.0, -3.0, 50.0],
     "beyond exp": [1000.0, 998.5, -1000.0],
     "ends of the floats": [1e308, -1e308, 0.0],
-    "tiny beside 1": [0.0, -36.5, -300.0],
+    "tiny beside 1": [-36.5, 0.0, -300.0],
     "subnormal": [0.0, -740.0],
     "below 0": [-750.0, -751.0, -749.5],
     "many": [math.sin(7.0 * j) for j in range(30)],
