@@ -130,7 +130,7 @@ def large_cost() -> Value:
 
 
 def six_digits(text: str) -> str:
-    return re.sub(r"-?\d+\.\d{5,}(e-?\d+)?", lambda number: f"{float(number[0]):.6g}", text)
+    return re.sub(r"-?\d+\.\d{7,}(e-?\d+)?", lambda number: f"{float(number[0]):.6g}", text)
 
 
 def photograph(page: Path, step: int) -> str | None:

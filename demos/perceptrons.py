@@ -362,7 +362,14 @@ class Drawn:
         return output
 
     def connect(self, wire: Wire, target: str) -> None:
-        self.circuit.edge(wire.source, target, label=f" {wire.bit} ", color=STEP_COLOUR if wire.bit else "#888888")
+        self.circuit.edge(
+            wire.source,
+            target,
+            headlabel=f" {wire.bit} ",
+            labeldistance="2.2",
+            labelangle="28",
+            color=STEP_COLOUR if wire.bit else "#888888",
+        )
 
 
 def draw_full_adder(unit: Perceptron, path: Path) -> str:

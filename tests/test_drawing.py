@@ -414,10 +414,10 @@ def test_weights_that_are_no_numbers_are_drawn():
 @pytest.mark.parametrize(
     ("net", "written", "sample", "shown"),
     [
-        (Neuron(1, seed=1), {"neuron: 1 sigmoid", "0.3456"}, {"x": [2.0], "r": 0.25}, "r = 0.25"),
-        (Layer(2, 12, "tanh"), {"layer: 12 tanh", "3 more"}, {"x": [1, 2], "r": np.eye(12)[3]}, "r₁₂ = 0"),
-        (Perceptron([-2, 0.5], 3), {"perceptron: 1 step", "−2", "0.5", "b 3"}, {"x": [2, Value(0)]}, "0"),
-        (MLP(2, [3, 1]), {"layer 2: 1 sigmoid"}, {"x": [Value(1.5), Value(2.0)]}, "1.5"),
+        (Neuron(1, seed=1), {"neuron", "1 sigmoid", "0.3456"}, {"x": [2.0], "r": 0.25}, "r = 0.25"),
+        (Layer(2, 12, "tanh"), {"layer", "12 tanh", "3 more"}, {"x": [1, 2], "r": np.eye(12)[3]}, "r₁₂ = 0"),
+        (Perceptron([-2, 0.5], 3), {"perceptron", "1 step", "−2", "0.5", "b 3"}, {"x": [2, Value(0)]}, "0"),
+        (MLP(2, [3, 1]), {"layer 2", "1 sigmoid"}, {"x": [Value(1.5), Value(2.0)]}, "1.5"),
         (MLP(2, [2] * 40), {"32 layers"}, {"x": [1, 2], "r": [1, 2], "cost": lambda y, r: sum(y)}, "r₂ = 2"),
     ],
 )
@@ -449,7 +449,7 @@ def test_a_slide_shows_the_lectures_numbers(cost, edges):
         found = [re.findall(rf"(?:{pattern}) = ([^\\]+)", thing["tooltip"]) for thing in things]
         return [float(number) for numbers in found for number in numbers]
 
-    circles = [attributes for _, attributes in drawn.nodes if attributes["shape"] == "circle"]
+    circles = [attributes for name, attributes in drawn.nodes if re.fullmatch(r"c\d+_\d+", name)]
     lines = [attributes for *_, attributes in drawn.edges]
     np.testing.assert_allclose(numbers("y|data", circles), ys, rtol=1e-13)
     np.testing.assert_allclose(numbers("δ[^=]*", circles), np.concatenate([d[0] for d in deltas]), rtol=1e-12)
@@ -457,7 +457,7 @@ def test_a_slide_shows_the_lectures_numbers(cost, edges):
     by = gradients if edges is None else weights
     assert ["dashed" in line["style"] for line in lines if "style" in line] == [True] * (by < 0).sum()
     widths = [float(line["penwidth"]) for line in lines]
-    np.testing.assert_allclose(widths, 0.5 + 3.0 * abs(by) / abs(by).max(), atol=0.006)
+    np.testing.assert_allclose(widths, 0.5 + 3.0 * np.sqrt(abs(by) / abs(by).max()), atol=0.006)
     assert not any(parameter.grad for parameter in net.parameters())
 
 
@@ -467,7 +467,8 @@ def test_each_use_of_a_layer_has_its_own_delta():
     net.layers[1] = net.layers[0]
     cost = quadratic(net([1.0]), 0.0)
     deltas = grad(cost, [node for node in nodes(cost) if node.op == "dot"])
-    assert re.findall(r'label="δ (.*?)"', draw(net, x=[1.0], r=[0.0]).source) == [f"{delta:.3g}" for delta in deltas]
+    drawn = [line for line in texts(draw(net, x=[1.0], r=[0.0]).pipe(encoding="utf-8")) if re.match(r"δ \S+$", line)]
+    assert drawn == [f"δ {delta:#.3g}" for delta in deltas]
 
 
 def test_a_slide_fits_a_screen():
@@ -475,12 +476,35 @@ def test_a_slide_fits_a_screen():
     picture = draw(MLP(6, [4, 3, 1], seed=1), x=X, r=R)
     assert Image.open(io.BytesIO(picture.pipe(format="png"))).width <= 1000
     boxes = read(picture.source).boxes()
-    starts = [boxes[f"c{c}_1"][0] for c in range(4)]
-    assert len({round(b - a, 1) for a, b in pairwise(starts)}) == 1
+    middles = [sum(boxes[f"c{c}_1"][:2]) / 2 for c in range(4)]
+    assert len({round(b - a, 1) for a, b in pairwise(middles)}) == 1
     written = texts(picture.pipe(encoding="utf-8"))
     assert {"x₁", "0.1", "y⁽³⁾₁", "0.368", "δ −0.147", "r = 1", "C = 0.1995"} <= set(written)
     assert [text for text in written if re.search(r"\bb\b|bias", text)] == [
-        "In the circles y, under them δ = ∂C/∂z. All biases are 0."
+        "In the circles y, δ = ∂C/∂z. All biases are 0."
+    ]
+
+
+def test_a_small_slide_can_be_computed_again_by_hand():
+    """2-3-2-1: a and ∂C/∂a on every edge, y, δ and b in every circle, all apart; without room, in no place."""
+    net = MLP(2, [3, 2, 1], seed=1)
+    for neuron in net.layers[0].neurons:
+        neuron.b.data = -0.25
+    slopes = grad(quadratic(net([0.5, -1.0]), [1.0]), net.parameters())
+    picture = draw(net, x=[0.5, -1.0], r=[1.0])
+    written = set(texts(picture.pipe(encoding="utf-8")))
+    for slope, p in zip(slopes, net.parameters(), strict=True):
+        minus = [
+            text.replace("-", "−")
+            for text in (f"{p.data:#.3g}", f"∂ {slope:#.3g}", f"δ {slope:#.3g}", f"b {p.data:.3g}")
+        ]
+        assert set(minus[2:] if p.label.startswith("b") else minus[:2]) <= written
+    boxes = {name: box for name, box in read(picture.source).boxes().items() if not name.endswith("_")}
+    for i, (left, right, low, high) in enumerate(boxes.values()):
+        for other in list(boxes.values())[:i]:
+            assert left >= other[1] or other[0] >= right or low >= other[3] or other[2] >= high
+    assert not [
+        text for text in texts(draw(net, "TB", x=[0.5, -1.0], r=[1.0]).pipe(encoding="utf-8")) if text.startswith("∂")
     ]
 
 
@@ -527,8 +551,11 @@ def test_a_compiled_function_shows_how_weights_meet_vectors():
     boxes = [a["label"] for _, a in read(draw(compile(lambda x, r: quadratic(net(x), r), 6, 1)).source).nodes]
     assert {r"A1: 4 × 6\n24 parameters", r"y3: K\nsigmoid\nfor 1 scalar"} <= set(boxes)
     assert r"z2: 3 × K\n3 × 5 weights meet 1 vector\nfor 3 sums of 5 products" in boxes
-    picture = draw(compile(convolved, 36))
+    fast = compile(convolved, 36)
+    picture = draw(fast)
+    assert str(fast).splitlines()[1].split(",")[0] in picture.source, "one count, wherever it is told"
     drawn = read(picture.source)
+    assert r"9 × 16 × K\ntaken from 36 × K" in [a["label"] for _, a in drawn.nodes]
     boxes = {a["label"]: (name, a) for name, a in drawn.nodes}
     assert r"z1: 16 × K\n1 × 9 weights meet 16 vectors\nfor 16 sums of 9 products" in boxes
     assert r"y1: 16 × K\ntanh\nfor 16 scalars" in boxes

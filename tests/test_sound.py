@@ -224,6 +224,21 @@ def test_what_leaves_float32_is_named():
         fast([[1.0], [100.0]])
 
 
+def test_what_is_lost_inside_an_operation_is_refused(table):
+    """The array form of a row passes through infinity, and its result, which would fit, is not made up."""
+    length = ops.row(
+        "length",
+        lambda a, b: math.hypot(a, b) + 1.0,
+        lambda a, b, out=None: np.add(np.sqrt(a * a + b * b), 1.0, out=out),
+        lambda a, b, y: (a / (y - 1.0), b / (y - 1.0)),
+    )
+    fast = compile(lambda x: (1e-20 * length(W * x[0], x[0])).tanh(), 1, dtype=np.float32)
+    assert np.isfinite(fast([[1.0]] * 3)).all()
+    for call in (fast, fast.value_and_grad):
+        with pytest.raises(OverflowError, match=r"sample 1: numbers inside.*array form.*float32.*float64"):
+            call([[1.0], [1e20], [2.0]])
+
+
 @pytest.mark.parametrize("K", BATCHES)
 def test_a_cost_that_overflows_is_named(K):
     """With its gradient, too, where the squares are added up by BLAS, which raises nothing."""

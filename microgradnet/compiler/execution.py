@@ -23,6 +23,8 @@ from .workers import BOUNDED, SILENT, Programs
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
+_ALIKE = 1e-3  # how far a result may be off, relatively, in spite of a floating-point error on the way
+
 
 class Execution:
     """The programs of a recording, ready to run.
@@ -140,26 +142,44 @@ class Execution:
             return compute(SILENT)
 
     def _blame(self, columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool) -> None:
-        """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats allow it."""
+        """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats give the same.
+
+        Where they give something else, a number left the range inside an operation: in a dot, or in the array form of a row.
+        """
         start = 0
         while start < K and self._fails(columns, slice(start, K), theta, derivatives):
             k = first_failing(lambda part: self._fails(columns, part, theta, derivatives), start, K)
             sample = [x[:, k].tolist() for x in columns]
             single = self.dtype == np.float32
             try:
-                replay(self.recording, self.parameters, sample, theta.tolist(), derivatives, single)
+                wanted = np.array(replay(self.recording, self.parameters, sample, theta.tolist(), derivatives, single))
             except (ArithmeticError, ValueError) as error:
                 raise type(error)(f"sample {k}: {error}") from None
+            found = self._numbers(columns, slice(k, k + 1), theta, derivatives, SILENT)
+            finite = np.isfinite(wanted)
+            if not np.allclose(found[finite], wanted[finite], _ALIKE, np.finfo(self.dtype).tiny):
+                raise OverflowError(
+                    f"sample {k}: numbers inside a dot, or in the array form of an operation, leave the range of "
+                    f"{self.dtype}, and the result is lost: scale the data{', or compile with float64' if single else ''}"
+                )
             start = k + 1
 
     def _fails(self, columns: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool) -> bool:
-        xs, K = [x[:, part] for x in columns], part.stop - part.start
         try:
-            if derivatives:
-                watched = np.empty((self.watched, K), self.dtype)
-                self.programs.gradient(xs, K, theta, np.empty_like(theta), watched, BOUNDED)
-            else:
-                self.programs.values(xs, K, theta, np.empty((len(self.recording.outputs), K), self.dtype), BOUNDED)
+            self._numbers(columns, part, theta, derivatives, BOUNDED)
         except FloatingPointError:
             return True
         return False
+
+    def _numbers(
+        self, columns: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool, mode: str
+    ) -> Numbers:
+        """The values of these samples or, with derivatives, their mean and its gradient, one after the other."""
+        xs, K = [x[:, part] for x in columns], part.stop - part.start
+        if not derivatives:
+            out = np.empty((len(self.recording.outputs), K), self.dtype)
+            self.programs.values(xs, K, theta, out, mode)
+            return out.ravel()
+        gradient, watched = np.empty_like(theta), np.empty((self.watched, K), self.dtype)
+        mean = self.programs.gradient(xs, K, theta, gradient, watched, mode)
+        return np.array([mean, *gradient])

@@ -95,7 +95,7 @@ class NormalForm:
                 raise ValueError(
                     f"the row {str(node.op)!r} was replaced while this graph was recorded: record the whole graph again"
                 )
-            if node in absorbed and (node.op != ops.mul or _is_product(node)):
+            if node in absorbed:
                 continue  # it is part of a sum
             if node.op == ops.dot:
                 number[node] = self._dot(node)
@@ -155,7 +155,7 @@ class NormalForm:
         parts = _parts(node, absorbed)
         if node.op != ops.add:
             return self._reduction(node.op, [self._at(part) for part in parts])
-        factors = {part: tuple(map(self._at, part.parents)) for part in parts if part in absorbed and _is_product(part)}
+        factors = {part: tuple(map(self._at, part.parents)) for part in parts if part in absorbed}
         terms: list[int] = []
         for is_product, parts_alike in groupby(parts, factors.__contains__):
             run = list(parts_alike)
@@ -240,25 +240,21 @@ def _absorbed(order: list[Value], outputs: Sequence[Value]) -> set[Value]:
     for node in order:
         if node.op not in _CHAINS:
             continue
+        is_sum = only_products = node.op == ops.add
         left, right = node.parents
         for part in (left, right):
-            is_link = part.op == node.op and (node.op != ops.add or part is left or part in dots)
-            if uses[part] == 1 and (is_link or (part.op == ops.mul and node.op == ops.add)):
+            if is_sum and part.op == ops.mul:
+                joins = ops.constant not in [parent.op for parent in part.parents]  # a product with a number is no pair
+            else:
+                joins = part.op == node.op and (not is_sum or part is left or part in dots)
+            if joins and uses[part] == 1:
                 absorbed.add(part)
-        if node.op == ops.add and all(
-            [_is_zero(part) or (part in absorbed and (_is_product(part) or part in dots)) for part in (left, right)]
-        ):
+                only_products = only_products and (part.op == ops.mul or part in dots)
+            else:
+                only_products = only_products and part.op == ops.constant and part._data == 0.0
+        if only_products:
             dots.add(node)
     return absorbed
-
-
-def _is_product(node: Value) -> bool:
-    """Whether it becomes part of a dot inside a sum; a product with a number does not."""
-    return node.op == ops.mul and ops.constant not in [parent.op for parent in node.parents]
-
-
-def _is_zero(node: Value) -> bool:
-    return node.op == ops.constant and node._data == 0.0
 
 
 def _parts(node: Value, absorbed: set[Value]) -> list[Value]:

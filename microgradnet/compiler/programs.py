@@ -82,15 +82,19 @@ class Passes:
         numbers = [float(term.operands[0]) for term in self.form.terms if term.kind == CONSTANT]
         cast(np.array(numbers), dtype, "the function")
 
+    def found(self) -> str:
+        """How much became how little."""
+        operations = sum([term.kind >= ELEMENTWISE for term in self.form.terms])
+        return f"{operations:,} operations on numbers became {len(self.likeness.classes):,} arrays"
+
     def summary(self) -> str:
         """What was found, in a few lines."""
         products = [f"  {which}: {shape}" for which, shape in self._products()]
-        operations = sum([term.kind >= ELEMENTWISE for term in self.form.terms])
         statements = ", ".join([f"{name} {count}" for name, count in zip(self.sources, self.statements, strict=True)])
         small = f"up to {self.few} samples as plain floats; larger batches" if self.few else "all batches"
         return "\n".join(
             [
-                f"{operations:,} operations on numbers became {len(self.likeness.classes):,} arrays, among them the products",
+                f"{self.found()}, among them the products",
                 *(products or ["  (none)"]),
                 f"statements: {statements}",
                 f"gradients: {small} in NumPy, {self.chunk} samples at a time",

@@ -41,11 +41,12 @@ def replay(
     theta: Sequence[float],
     derivatives: bool,
     single: bool,
-) -> None:
+) -> list[float]:
     """Record the graph again with these numbers; the operation that caused the error raises it.
 
     sample: the numbers of each input; theta: of the parameters. derivatives: take them, too. single: round every number
-    to float32, where what becomes infinite is an OverflowError.
+    to float32, where what becomes infinite is an OverflowError. Gives the outputs or, with derivatives, the first output
+    and its gradient.
     """
     now = {p: Value(number, p.label) for p, number in zip(parameters, theta, strict=True)}
     for values, numbers in zip(recording.inputs, sample, strict=True):
@@ -55,8 +56,11 @@ def replay(
         now[node] = recorded_again(node, now)
         if single:
             _refuse_overflow(now[node])
-    if derivatives and order:
-        now[recording.outputs[0]].backward()
+    outputs = [now.get(output, output) for output in recording.outputs]
+    if not derivatives:
+        return [output._data for output in outputs]
+    outputs[0].backward()
+    return [outputs[0]._data, *[now[p].grad for p in parameters]]
 
 
 def _refuse_overflow(node: Value) -> None:

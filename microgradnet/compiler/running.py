@@ -144,10 +144,12 @@ class Compiled:
         """
         return self.execution.mean_into(gradient, rows, theta, watched)
 
-    def array_graph(self) -> tuple[Array, dict[Array, str], list[Value]]:
-        """What the compiler found, for pictures: the array of the outputs, the arrays' names, and the recorded outputs."""
+    def array_graph(self) -> tuple[Array, dict[Array, str], list[Value], str]:
+        """What the compiler found, for pictures: the array of the outputs, the arrays' names, the recorded outputs, and
+        how much became how little.
+        """
         passes = Passes(self.execution.recording, self.parameters, self.execution.watched)
-        return passes.forward, passes.names.of, self.execution.recording.outputs
+        return passes.forward, passes.names.of, self.execution.recording.outputs, passes.found()
 
     def theta(self) -> Numbers:
         """The parameters' data as one flat array, in the order of `parameters`."""

@@ -4,7 +4,8 @@ The package is read from here downwards. `draw` counts first and then chooses. A
 with `net_layout` and `columns` if it has layers; `folding` draws `boxes` for many nodes each, `repetition` the first and
 the last time of a loop. A net: `architecture`, with the numbers of a `sample`. All of them get what they know about a
 graph from `drawn_graph` and `layers`, write numbers and labels with `text`, and fill a `picture`; `stepping` makes the
-live page of a graph, whose operations `javascript` prints. A compiled function's arrays: `program`. graphviz is imported when something is drawn.
+live page of a graph, whose operations `javascript` prints, with the steps and formulas of its layers from `layer_steps`.
+A compiled function's arrays: `program`. graphviz is imported when something is drawn.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Drawable: TypeAlias = "Value | Sequence[Value] | MLP | Layer | Neuron | Perceptr
 
 def draw(
     value_or_net: Drawable,
-    direction: str = "LR",
+    direction: str | None = None,
     limit: int = 300,
     *,
     x: Sequence[Operand] | None = None,
@@ -47,10 +48,10 @@ def draw(
     Of a compiled function, draw(fast), its program as a graph of arrays with their shapes, beside the scalars that they
     stand for: how many weights meet how many vectors.
 
-    direction: of time, "LR" (left to right) or "TB" (top to bottom). limit: a graph of more nodes, or of more than
-    four times as many edges, is folded, and its caption says how: to a box per layer or, where there are none, to the
-    first and the last time of what repeats. x, r: a net's inputs and desired outputs; cost: called as cost(outputs, r).
-    edges: "gradients" or "weights" (the only ones without r).
+    direction: of time, "LR" (left to right) or "TB" (top to bottom); by default LR, of a compiled function TB. limit: a
+    graph of more nodes, or of more than four times as many edges, is folded, and its caption says how: to a box per
+    layer or, where there are none, to the first and the last time of what repeats. x, r: a net's inputs and desired
+    outputs; cost: called as cost(outputs, r). edges: "gradients" or "weights" (the only ones without r).
 
     The result shows itself in a notebook, and has `.render("net.png")`, `.pipe(format="svg")` and
     `.source`; `.steps("steps.html")` writes a page on which the graph computes: with other leaves,
@@ -65,6 +66,8 @@ def draw(
     >>> print(picture.source.count("n0 -> n1"), "edges from x")
     2 edges from x
     """
+    if direction is None:
+        direction = "TB" if isinstance(value_or_net, Compiled) else "LR"
     if direction not in ("LR", "TB"):
         raise ValueError(f"{describe(direction)} arrived as the direction of time: give 'LR' or 'TB'")
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:

@@ -16,6 +16,7 @@ from .layers import LayerNodes, find_layers
 from .text import short, shown, subscript, superscript
 
 _LONGEST = 28  # characters of a label in a picture; the tooltip has them all
+_SHORT = 12  # characters of a label in formulas
 _MOST_NAMED = 5  # leaves named in a warning
 STALE = "†"
 
@@ -64,6 +65,12 @@ class DrawnGraph:
     def gradient_name(self, node: Value) -> str:
         """δ for ∂C/∂z, as in the lecture. Of a net's own output, without a cost, it is a gradient like others."""
         return "δ" if self._has_cost and node in self._z else "grad"
+
+    @property
+    def result_name(self) -> str:
+        """What formulas call the first root: its label if that is short, else C if it is a net's cost."""
+        label = shown(self.roots[0].label)
+        return label if 0 < len(label) <= _SHORT else "C" if self._has_cost else "result"
 
     def number(self, node: Value) -> str:
         """Its number to be read, marked if it is not what its operands' present numbers give."""

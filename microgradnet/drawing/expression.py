@@ -26,7 +26,7 @@ _SHAPES = {  # told apart by shape first: (words of the legend, attributes)
 _RESULT = ("double frame: result", {"peripheries": "2", "fillcolor": "#e3f6e5", "color": "#2f7d3b"})
 _LONG = 600  # columns crossed by all edges together
 _LINE = 14.0  # points from line to line of a node's label
-LIVE_LINE = 12.0  # on the live page
+LIVE_LINE = 14.0  # on the live page
 
 
 def draw_graph(graph: DrawnGraph, direction: str, play: Callable[[], str] | None = None, live: bool = False) -> Picture:
@@ -111,7 +111,7 @@ def _live_size(graph: DrawnGraph, node: Value) -> Size:
     """A line each for operation, name, number and gradient, which may become any number."""
     lines = [line for line in (str(node.op) if node.parents else "", graph.name(node)) if line]
     lines += ["−0.001234"] + (["δ −0.001234"] if node in graph.gradients else [])
-    w, h = max(width(line, 11.0) for line in lines) + 3.0, len(lines) * LIVE_LINE + 4.0
+    w, h = max(width(line, 12.0) for line in lines) + 3.0, len(lines) * LIVE_LINE + 4.0
     rim = 8.0 if graph.is_result(node) else 0.0
     rim += 12.0 if graph.kind(node) in ("input", "variable") else 0.0
     return w + rim, h + rim

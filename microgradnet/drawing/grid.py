@@ -16,8 +16,8 @@ from .sample import Net, Sample
 from .text import plural, subscript
 
 _MOST = 10  # circles of a column, columns of a picture: of more, the first and the last are drawn
-_SPACE, _SPACE_PER_EDGE, _LONE_SPACE = 110.0, 3.0, 170.0  # from column to column
-_UNDER = 22.0  # for what stands under a circle
+_SPACE, _SPACE_PER_EDGE, _LONE_SPACE = 110.0, 3.0, 170.0  # from column to column, at the least
+NUMBER, _WIDEST = 11.0, 72.0  # the size of such a number, and how wide it is at most
 
 Unit: TypeAlias = Neuron | Perceptron
 Spot: TypeAlias = tuple[int, int]  # column and neuron
@@ -26,23 +26,31 @@ GAP = -1  # instead of a column or a neuron: what is left out here
 
 
 class Style(NamedTuple):
-    """Sizes of circles and of fonts, and the most space from column to column."""
+    """Sizes of circles and of fonts, from circle to circle in a column, and the most space from column to column."""
 
     diameter: float
+    pitch: float
+    input_diameter: float
+    input_pitch: float
     font: float
     title: float
     caption: float
     space: float
 
 
-_PLAIN, _SLIDE = Style(48.0, 10.0, 11.0, 10.0, 260.0), Style(58.0, 13.0, 13.0, 12.0, 182.0)
+_PLAIN = Style(48.0, 60.0, 48.0, 60.0, 10.0, 11.0, 10.0, 260.0)
+_SLIDE = Style(78.0, 88.0, 56.0, 66.0, 12.5, 13.0, 12.0, 182.0)
+_NUMBERED = [  # on the edges
+    _SLIDE._replace(pitch=100.0, input_pitch=100.0, space=240.0),
+    _SLIDE._replace(pitch=120.0, input_pitch=120.0, space=310.0),
+]
 
 
 @dataclass
 class Column:
-    """The inputs, which have no units, or a layer."""
+    """The inputs, which have no units, or a layer. title: its lines."""
 
-    title: str
+    title: list[str]
     size: int
     units: list[Unit]
 
@@ -50,15 +58,23 @@ class Column:
 class Grid:
     """The places of a net's circles.
 
-    columns: all; spots: where the drawn circles and gaps stand; lone: whether it is one neuron, with room for numbers on
-    its edges.
+    columns: all; spots: where the drawn circles and gaps stand; numbers: how far along the edges into each column their
+    numbers stand, from 0 to 1; empty if some would have no room.
     """
 
     def __init__(self, net: Net, down: bool, sample: Sample | None) -> None:
         self.columns, self.down = _columns(net), down
         self.style = _PLAIN if sample is None else _SLIDE
-        self.lone = len(self.columns) == 2 and self.columns[1].size == 1
-        self.spots = self._places(_UNDER if sample and sample.deltas else 0.0)
+        self._lone = len(self.columns) == 2 and self.columns[1].size == 1
+        self.numbers: dict[int, float] = {1: 0.45} if self._lone else {}
+        lines = 2 if sample and sample.deltas else 1
+        for style in _NUMBERED if sample and not self._lone else []:
+            self.spots = self._places(style)
+            found = {c: t for c in range(1, len(self.columns)) if (t := self._numbers(c, lines)) is not None}
+            if len(found) == len(self.columns) - 1:
+                self.numbers = found
+                return
+        self.spots = self._places(self.style)
 
     def point(self, along: float, across: float) -> Place:
         """A place on the page, x and y."""
@@ -79,13 +95,27 @@ class Grid:
                     if j != GAP and (c - 1, j) in self.spots and (c, i) in self.spots:
                         yield ((c - 1, j), (c, i), *weights[j])
 
-    def _places(self, under: float) -> dict[Spot, Place]:
+    def _numbers(self, c: int, lines: int) -> float | None:
+        """Where numbers on the edges into a column have room; None where they have not, or if a part is left out."""
+        if len(self.columns) > _MOST or max(self.columns[c - 1].size, self.columns[c].size) > _MOST:
+            return None
+        ends = [(self.spots[tail][1], self.spots[head][1]) for tail, head, *_ in self.weights() if head[0] == c]
+        needed = 1.3 * NUMBER * lines if self.down else _WIDEST
+        for t in (0.45, 0.5, 0.4, 0.6, 1 / 3, 2 / 3, 0.25, 0.75):
+            places = sorted([(1 - t) * start + t * end for start, end in ends])
+            if all(b - a >= needed for a, b in pairwise(places)):
+                return t
+        return None
+
+    def _places(self, style: Style) -> dict[Spot, Place]:
         kept = {c: [0] if c == GAP else _kept(self.columns[c].size) for c in _kept(len(self.columns))}
         edges = max(len(a) * len(b) for a, b in pairwise(kept.values()))
-        space = _LONE_SPACE if self.lone else min(_SPACE + _SPACE_PER_EDGE * edges, self.style.space)
+        space = _LONE_SPACE if self._lone else min(_SPACE + _SPACE_PER_EDGE * edges, style.space)
+        if style in _NUMBERED:
+            space = style.space
         spots: dict[Spot, Place] = {}
         for position, (c, rows) in enumerate(kept.items()):
-            pitch = self.style.diameter + 12.0 + (under if c != 0 else 0.0)
+            pitch = style.pitch if c else style.input_pitch
             for row, i in enumerate(rows):
                 spots[c, i] = position * space, (row - (len(rows) - 1) / 2) * pitch
         return spots
@@ -101,10 +131,10 @@ def _columns(net: Net) -> list[Column]:
     else:
         layers = [("neuron" if isinstance(net, Neuron) else "perceptron", [net])]
     inputs = len(weights_of(layers[0][1][0]))
-    columns = [Column(plural(inputs, "input"), inputs, [])]
+    columns = [Column([plural(inputs, "input")], inputs, [])]
     for name, units in layers:
         kinds = dict.fromkeys(unit.activation if isinstance(unit, Neuron) else "step" for unit in units)
-        columns.append(Column(f"{name}: {len(units):,} {', '.join(kinds)}", len(units), units))
+        columns.append(Column([name, f"{len(units):,} {', '.join(kinds)}"], len(units), units))
     return columns
 
 

@@ -65,38 +65,65 @@ _VALUES: dict[Any, str] = {  # by the row's value on floats, so that a user's ro
     ]
     if hasattr(math, name)
 }
+LETTERS = ("u", "v", "c")
 _DOT = "exactDot" if hasattr(math, "sumprod") else "dot"  # as the table's own sum of products
 
 
 class Written(NamedTuple):
-    """An operation as text: JavaScript functions of its operands (and, for the partials, its result), and formulas."""
+    """An operation as text: JavaScript functions of its operands (and, for the partials, its result), and formulas.
+
+    derivatives: "∂(u v)/∂u", one per operand; formulas: what each is, "v".
+    """
 
     value: str
     partials: str
+    derivatives: list[str]
     formulas: list[str]
 
 
-def written(node: Value) -> Written | None:
-    """The node's operation as text; None where its value or its rule is no expression, as of a node made by hand."""
-    names = operand_names(node)
-    symbols = [Expression(name) for name in names]
+def written(node: Value, letters: tuple[str, str, str] = LETTERS) -> Written | None:
+    """The node's operation as text; None where its value or its rule is no expression, as of a node made by hand.
+
+    letters: what the formulas call the operands. A dot of vectors u and v adds a number, the third.
+    """
+    names, formal = _operand_names(node, ("w", "x", "b")), _operand_names(node, letters)
+    if len(names) != len(node.parents):
+        return None
     try:
-        partials = [_expression(partial) for partial in rule_of(node, symbols, Expression("y"))]
-        value = _value(node, names, symbols)
-        formulas = [formula(partial) for partial in partials]
+        partials = [expression(partial) for partial in rule_of(node, [*map(Expression, names)], Expression("y"))]
+        value = _value(node, names, [*map(Expression, names)])
         texts = [partial.text(javascript, javascript_number) for partial in partials]
+        whole, level, formulas = _formulas(node, [*map(Expression, formal)], letters)
     except Exception:  # a user's functions can fail in any way
         return None
     parameters = ", ".join(names)
-    return Written(f"({parameters}) => {value}", f"({parameters}, y) => [{', '.join(texts)}]", formulas)
+    whole = whole if level >= _POWER else f"({whole})"
+    return Written(
+        f"({parameters}) => {value}",
+        f"({parameters}, y) => [{', '.join(texts)}]",
+        [f"∂{whole}/∂{formula(Expression(operand))}" for operand in formal],
+        formulas,
+    )
 
 
-def operand_names(node: Value) -> list[str]:
-    """How the formulas call the operands: x; a and b; those of a dot w1 … wn, b, x1 … xn."""
+def _formulas(node: Value, symbols: list[Expression], letters: tuple[str, str, str]) -> tuple[str, int, list[str]]:
+    """The operation, how tightly it binds, and its partials, in terms of the operands alone."""
+    if node.op is ops.dot:
+        u, v, c = letters
+        whole, level, result = f"{u} · {v} + {c}", _SUM, symbols[0]
+    else:
+        result = expression(node.op(*symbols))
+        whole, level = _formula(result)
+    return whole, level, [formula(expression(partial)) for partial in rule_of(node, symbols, result)]
+
+
+def _operand_names(node: Value, letters: tuple[str, str, str]) -> list[str]:
+    """The first letter; the first and the second; those of a dot u1 … un, c, v1 … vn."""
     if node.op is ops.dot:
         n = (len(node.parents) - 1) // 2
-        return [*[f"w{j}" for j in range(1, n + 1)], "b", *[f"x{j}" for j in range(1, n + 1)]]
-    return ["x"] if len(node.parents) == 1 else ["a", "b"]
+        u, v, c = letters
+        return [*[f"{u}{j}" for j in range(1, n + 1)], c, *[f"{v}{j}" for j in range(1, n + 1)]]
+    return [*letters[: min(len(node.parents), 2)]]
 
 
 def _value(node: Value, names: list[str], symbols: list[Expression]) -> str:
@@ -105,10 +132,11 @@ def _value(node: Value, names: list[str], symbols: list[Expression]) -> str:
         return f"{_DOT}([{', '.join(names[: n + 1])}], [{', '.join([*names[n + 1 :], '1'])}])"
     if node.op.exponent is not None or node.op.value in _VALUES:
         return javascript(node.op, names)
-    return _expression(node.op.value(*symbols)).text(javascript, javascript_number)
+    return expression(node.op.value(*symbols)).text(javascript, javascript_number)
 
 
-def _expression(x: Any) -> Expression:
+def expression(x: Any) -> Expression:
+    """What a rule gives, a plain number too."""
     return x if isinstance(x, Expression) else Expression(float(x))
 
 
@@ -118,7 +146,7 @@ def javascript(op: Op, operands: list[str]) -> str:
         return f"power({operands[0]}, {javascript_number(op.exponent)})"
     if op.value in _VALUES:
         return _VALUES[op.value].format(*operands)
-    return _expression(op.value(*map(Expression, operands))).text(javascript, javascript_number)
+    return expression(op.value(*map(Expression, operands))).text(javascript, javascript_number)
 
 
 def javascript_number(number: float) -> str:
@@ -134,14 +162,14 @@ _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)
 _LETTERS = {"sigmoid": "σ", "log": "ln"}
 
 
-def formula(expression: Expression) -> str:
+def formula(written: Expression) -> str:
     """An expression as a person writes it.
 
     >>> from ..symbols import symbolic
     >>> [formula(partial) for op in (ops.tanh, ops.div) for partial in symbolic(op, *"ab"[: 1 + (op == "/")])]
     ['4 σ(2 a) σ(−2 a)', '1 / b', '−y / b']
     """
-    return _formula(expression)[0]
+    return _formula(written)[0]
 
 
 def _formula(expression: Expression) -> tuple[str, int]:

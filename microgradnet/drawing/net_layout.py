@@ -17,7 +17,7 @@ from .text import short, width
 Place: TypeAlias = tuple[float, float]
 
 _LABEL = 46.0  # along an edge, for its label
-_TIGHT = 20.0  # for one of four digits at most
+_TIGHT = 26.0  # for one of four digits at most
 _TIGHT_BEND = 18.0
 _ARROW = 6.0
 

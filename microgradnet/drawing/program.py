@@ -30,25 +30,26 @@ _LOOKS = {
 }
 _LEGEND = ["violet: weights meet vectors · grey: numbers change places", "double frame: result · K: samples"]
 _RESULT = {"peripheries": "2", "fillcolor": "#e3f6e5", "color": "#2f7d3b"}
-_MOVES = {"take": "taken from", "stack": "stacked"}
+_MOVES = {array_ops.take: "taken from", array_ops.stack: "stacked"}
 _SIZE = 11.0
 _MOST_ROWS = 12  # of a kind, in a table
 
 
 def draw_program(fast: Compiled, direction: str, limit: int) -> Picture:
     """The picture of a compiled function. limit: more arrays are counted instead of drawn."""
-    root, names, outputs = fast.array_graph()
+    root, names, outputs, found = fast.array_graph()
     order = [a for a in depth_first([root], attrgetter("parents")) if _is_drawn(a) or a is root]
     computed = [a for a in order if _kind(a) in ("operation", "product")]
     scalars = topological_order(*outputs)
     caption = [
-        f"{plural(len(scalars), 'scalar operation')} became {plural(len(computed), 'operation')} on arrays, for K samples at once"
+        f"{found}, for K samples at once",
+        "(operations as the compiler takes them apart; the table counts the nodes that were recorded)",
     ]
     of_products = {a: names.get(a, "product") for a in computed}
     names = {a: name for a, name in names.items() if not _awaits_its_bias(a, names, order)}
     drawn = len(order) <= limit
     g = picture(direction, caption + (_LEGEND if drawn else []), nodesep="0.25", ranksep="0.35")
-    g.node("scalars", _table("The scalar graph", _scalar_rows(fast, scalars)), shape="plain")
+    g.node("scalars", _table("The recorded graph", _scalar_rows(fast, scalars)), shape="plain")
     title = "What was found" if drawn else "What was found: too many arrays to draw"
     g.node("found", _table(title, _found_rows(computed, of_products)), shape="plain")
     g.edge("scalars", "found")
@@ -80,8 +81,8 @@ def _found_rows(computed: Sequence[Array], names: dict[Array, str]) -> list[tupl
     arrays, scalars = Counter[str](), Counter[str]()
     for a in computed:
         if _kind(a) != "product":
-            arrays[str(a.op)] += 1
-            scalars[str(a.op)] += _scalars(a)
+            arrays[_name(a)] += 1
+            scalars[_name(a)] += _scalars(a)
     return rows + [
         (shown(op), f"{plural(n, 'array')} for {plural(scalars[op], 'scalar')}")
         for op, n in arrays.most_common(_MOST_ROWS)
@@ -163,9 +164,14 @@ def lines_of(a: Array, names: dict[Array, str]) -> list[str]:
     known = [short(number) for number in map(_one_number, a.args) if number is not None]
     if kind == "move":
         more = f" {shape_of(a.args[0])}" if a.op is array_ops.take else f" with {known[0]}" if known else ""
-        return [head, _MOVES[str(a.op)] + more]
-    what = f"{a.op} {' '.join(known)}" if known else str(a.op)
+        return [head, _MOVES[a.op] + more]
+    what = f"{_name(a)} {' '.join(known)}" if known else _name(a)
     return [head, what, f"for {plural(_scalars(a), 'scalar')}"]
+
+
+def _name(a: Array) -> str:
+    """Of its operation; those of the compiler's own begin with a space, so that no row has their names."""
+    return str(a.op).strip()
 
 
 def _scalars(a: Array) -> int:

@@ -1,8 +1,9 @@
 """The live page: the picture of a graph that computes, forward, backward and in forward mode, on numbers to choose.
 
 Here the page's data are written: the layout, which is the picture's; leaves with their numbers; what each operation
-computes, printed from the table's rows by `javascript`; and which nodes make one step of a walk layer by layer. All
-sums are the business of `stepping.js`. The data are JSON in which nothing can end the script element, the page's code makes
+computes, printed from the table's rows by `javascript`; and which nodes make one step of a walk layer by layer, from
+`layer_steps`. All sums are the business of `sweeps.js`, what is said of them that of `story.js`, and what is drawn and
+which key does what that of `stepping.js`; the page has the three as one script. The data are JSON in which nothing can end the script element, the page's code makes
 text of it, never markup, and a policy in the page forbids any other script and any connection.
 """
 
@@ -19,11 +20,13 @@ from ..value import Value
 from .columns import Edge, graph_edges
 from .drawn_graph import DrawnGraph, local_derivatives, missing_derivative
 from .expression import draw_graph
-from .javascript import Written, operand_names, written
-from .text import shown, subscript, superscript
+from .javascript import LETTERS, Written, written
+from .layer_steps import step_groups
+from .text import shown
 
-_HERE = Path(__file__)
-_SCRIPT, _TEMPLATE = _HERE.with_suffix(".js"), _HERE.with_suffix(".html")
+_HERE = Path(__file__).parent
+_SCRIPTS = "sweeps.js", "story.js", "stepping.js"
+_OTHER_LETTERS = "stpqghmnαβγκλμ①②③"  # for formulas, where a label is one of the usual ones
 
 
 def page(root: Value, direction: str) -> str:
@@ -36,9 +39,10 @@ def page(root: Value, direction: str) -> str:
         "groups": step_groups(graph),
         "notes": _notes(graph, operations),
     }
-    script = _SCRIPT.read_text(encoding="utf-8").replace("/*operations*/", operations.code())
+    script = "\n".join([(_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS])
+    script = script.replace("/*operations*/", operations.code())
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    template = _TEMPLATE.read_text(encoding="utf-8").replace("{{policy}}", f"sha256-{digest}")
+    template = (_HERE / "stepping.html").read_text(encoding="utf-8").replace("{{policy}}", f"sha256-{digest}")
     before, between, after = template.replace("{{script}}", "{{data}}").split("{{data}}")
     return before + _json(data) + between + script + after
 
@@ -59,10 +63,11 @@ class Operations:
         self._number: dict[tuple[int, int], int] = {}
         self._written: list[tuple[Value, Written]] = []
         self.locked: set[Value] = set()
+        letters = _letters(graph)
         for node in graph.order:
             key = id(node.op), len(node.parents)
             if key not in self._number:
-                text = written(node) if len(node.parents) == len(set(operand_names(node))) else None
+                text = written(node, letters)
                 self._number[key] = len(self._written) if text else -1
                 self._written += [(node, text)] if text else []
             if self._number[key] < 0:
@@ -84,16 +89,17 @@ class Operations:
     def words(self) -> list[dict[str, Any]]:
         """What is said about each operation."""
         return [
-            {
-                "domain": node.op.domain,
-                "operands": [name.translate(_SUBSCRIPTS) for name in operand_names(node)],
-                "formulas": text.formulas,
-            }
+            {"domain": node.op.domain, "derivatives": text.derivatives, "formulas": text.formulas}
             for node, text in self._written
         ]
 
 
-_SUBSCRIPTS = {ord(str(digit)): subscript(digit) for digit in range(10)}
+def _letters(graph: DrawnGraph) -> tuple[str, str, str]:
+    """What the formulas call an operation's operands: letters that no label of the graph is."""
+    labels = {node.label.rstrip("0123456789₀₁₂₃₄₅₆₇₈₉") for node in graph.nodes}
+    free = [letter for letter in [*LETTERS, *_OTHER_LETTERS] if letter not in labels]
+    u, v, c = free[:3] if len(free) > 2 else LETTERS
+    return u, v, c
 
 
 def _notes(graph: DrawnGraph, operations: Operations) -> list[str]:
@@ -112,45 +118,6 @@ def _notes(graph: DrawnGraph, operations: Operations) -> list[str]:
         if not graph.stale.isdisjoint(operations.locked):
             notes.append("† These are from before a leaf was assigned.")
     return notes
-
-
-def step_groups(graph: DrawnGraph) -> list[dict[str, Any]]:
-    """The operations, operands first, in groups: a layer's z and y, and what lies between layers.
-
-    `nodes`: their numbers in the picture; `layer`: the lecture's q, 0 between layers; `formulas`: of the forward and of the backward step.
-    """
-    calls = {node: call for layer in graph.layers for call in layer.calls for node in (*call.z, *call.y.values())}
-    stage: dict[Value, int] = {}  # odd for layers
-    groups: dict[int, list[Value]] = {}
-    for node in graph.order:
-        before = max(stage.get(parent, 0) for parent in node.parents)
-        if node not in calls:
-            stage[node] = before + before % 2
-        elif node in calls[node].y.values() and stage.get(node.parents[0], 0) == before:
-            stage[node] = before
-        else:
-            stage[node] = before + 1 + before % 2
-        groups.setdefault(stage[node], []).append(node)
-    number = {node: i for i, node in enumerate(graph.nodes)}
-    last = max([layer.number for layer in graph.layers], default=0)
-    made = []
-    for level in sorted(groups):
-        layers = {calls[node].layer.number for node in groups[level] if node in calls}
-        q = layers.pop() if len(layers) == 1 else 0
-        forward, backward = _lecture(q, last) if q else ("", "")
-        made.append(
-            {"nodes": [number[node] for node in groups[level]], "layer": q, "forward": forward, "backward": backward}
-        )
-    return made
-
-
-def _lecture(q: int, last: int) -> tuple[str, str]:
-    """The lecture's formulas of a layer."""
-    this, before, after = (f"⁽{superscript(n)}⁾" for n in (q, q - 1, q + 1))
-    inputs = f"y{before}" if q > 1 else "x"
-    forward = f"z{this} = A{this} {inputs} + b{this},  y{this} = σ(z{this})"
-    up = f"(A{after})ᵀ δ{after}" if q < last else f"∂C/∂y{this}"
-    return forward, f"δ{this} = σ′(z{this}) ∘ {up},  ∂C/∂A{this} = δ{this} ({inputs})ᵀ,  ∂C/∂b{this} = δ{this}"
 
 
 def _scene(graph: DrawnGraph, direction: str, operations: Operations) -> dict[str, Any]:
@@ -179,6 +146,7 @@ def _scene(graph: DrawnGraph, direction: str, operations: Operations) -> dict[st
         "order": [number[node] for node in graph.order],
         "edges": [_edge(graph, edge, lines[f"edge{i}"], top) for i, edge in enumerate(graph_edges(graph))],
         "frames": frames,
+        "cost": graph.result_name,
         "operations": operations.words(),
     }
 
