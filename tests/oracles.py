@@ -25,11 +25,6 @@ def softplus(x):
     return mp.log(1 + mp.exp(-abs(x))) + max(x, 0)
 
 
-def _dot(*p):
-    half = len(p) // 2
-    return mp.fdot(p[:half], p[half:])
-
-
 BOOK = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -54,7 +49,7 @@ BOOK = {
     "xlogy": lambda x, y: x * mp.log(y) if x or y else mp.zero,
     "xlog1my": lambda x, y: x * mp.log(1 - y) if x or y != 1 else mp.zero,
     "cross_entropy": lambda z, r: softplus(z) - r * z,  # -[r ln s + (1 - r) ln(1 - s)] with s = e^z / (1 + e^z)
-    "dot": _dot,
+    "dot": lambda *p: mp.fdot(p[: len(p) // 2], p[len(p) // 2 :]),
 }
 
 SIDES = {  # the partials of what has a kink, or hides its operand

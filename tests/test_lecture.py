@@ -7,7 +7,6 @@ import inspect
 import types
 from functools import partial, reduce
 from operator import add
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -24,17 +23,6 @@ COSTS = {"quadratic": quadratic, "cross_entropy": cross_entropy}
 SMOOTH = ["sigmoid", "tanh", "softplus", "linear", "relu"]
 
 
-class Task(NamedTuple):
-    """A net, a batch and a cost. exact: nothing rounds."""
-
-    net: MLP
-    kinds: list[str]
-    X: np.ndarray
-    R: np.ndarray
-    cost: str
-    exact: bool
-
-
 def task(
     widths,
     samples=2,
@@ -46,9 +34,10 @@ def task(
     saturated=0.0,
     exact=False,
 ):
-    """A net of these widths with random weights; saturated: the largest |z| of every layer, if it is not 0.
+    """A net of these widths with random weights, its activations, a batch and a cost.
 
-    exact: small whole numbers instead, for activations that give such.
+    saturated: the largest |z| of every layer, if it is not 0. exact: small whole numbers instead, for activations that give
+    such, so that nothing rounds.
     """
     rng = np.random.default_rng(seed)
     output = "sigmoid" if cost == "cross_entropy" else output
@@ -66,7 +55,7 @@ def task(
     if exact:
         X, R, A, b = np.rint(X), np.rint(R), [np.rint(a) for a in A], [np.rint(v) for v in b]
     net.set_weights(A, b)
-    return Task(net, kinds, X, R, cost, exact)
+    return net, kinds, X, R, cost, exact
 
 
 def tasks(kinds, samples=(1, 2, 3, 4), costs=tuple(COSTS), **more):
@@ -104,7 +93,8 @@ def within(allowed, got, spread, what):
 
 def check(task, lecture=formulas):
     """Engine backward = engine forward = δ-recursion = naive formulas, z.grad = δ, and both have the same outputs."""
-    (net, kinds, X, R, kind, exact), A, b = task, task.net.weights(), task.net.biases()
+    net, kinds, X, R, kind, exact = task
+    A, b = net.weights(), net.biases()
     agree = partial(within, 0.0 if exact else 1.0)
     for (_, ys, _), x in zip([rounding.forward(A, b, x[None, :], kinds) for x in X], X, strict=True):
         f = rounding.Spread(*(part[0] for part in ys[-1]))

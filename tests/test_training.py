@@ -8,6 +8,7 @@ import math
 import pickle
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,13 +60,6 @@ def line(w, b=0.0):
     return net
 
 
-class Stepping:
-    """An optimizer of one's own."""
-
-    def __init__(self, step):
-        self.step = step
-
-
 @pytest.fixture(params=[False, True], ids=["eager", "compiled"])
 def compiled(request):
     return request.param
@@ -105,14 +99,22 @@ def test_training_is_the_lectures_descent(widths, K, K0, rate, epochs, cost, com
 
 def test_anything_with_parameters_trains_by_anything_with_a_step(compiled):
     """A neuron, a layer and a net that start alike take the same steps; here by the sign of the gradient."""
-    signs = Stepping(lambda theta, gradient: theta - 0.25 * np.sign(gradient))
+    signs = SimpleNamespace(step=lambda theta, gradient: theta - 0.25 * np.sign(gradient))
     units = [Neuron(1, "linear"), Layer(1, 1, "linear"), line(2.0)]
     for unit in units:
         unit.parameters()[0].data = 2.0
         list(train(unit, [3.0], [1.0], epochs=2, optimizer=signs, compiled=compiled))
         assert state(unit) == [1.5, -0.5]
     with pytest.raises(TypeError, match=r"\(1,\) for \(2,\)"):
-        next(train(line(2.0), [3.0], [1.0], optimizer=Stepping(lambda theta, gradient: theta[:1]), compiled=compiled))
+        next(
+            train(
+                line(2.0),
+                [3.0],
+                [1.0],
+                optimizer=SimpleNamespace(step=lambda theta, gradient: theta[:1]),
+                compiled=compiled,
+            )
+        )
 
 
 @pytest.mark.parametrize("make", [lambda: Descent(falling), lambda: Descent(2.0, momentum=0.9), lambda: Adam(0.1)])
@@ -354,7 +356,7 @@ def test_divergence_names_epoch_and_step_and_keeps_the_last_finite_step(rate, K0
     ("X", "how"),
     [
         (1e3, {"learning_rate": 1.7e308}),
-        (1.0, {"optimizer": Stepping(lambda theta, gradient: theta * math.nan)}),
+        (1.0, {"optimizer": SimpleNamespace(step=lambda theta, gradient: theta * math.nan)}),
         (1.0, {"cost": lambda y, r: quadratic(y, r) + math.nan}),
     ],
     ids=["too far", "nowhere", "NaN"],
