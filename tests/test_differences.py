@@ -7,6 +7,7 @@ import re
 import numpy as np
 import oracles
 import pytest
+from compiled_programs import own_rows, programs, run  # noqa: F401  # a fixture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,27 +44,12 @@ def test_every_row_passes_everywhere(op, a, b):
             passes(op, point[: oracles.arity(op)])
 
 
-WITH_EDGES = {"**", "log", "sqrt", "xlogy", "xlog1my", "cross_entropy"}  # of a domain; or what cancels beyond [0, 1]
-STEPS = [op for op in [*ROWS, ops.power(2), ops.power(-3)] if op not in WITH_EDGES]
-indices = st.integers(0, 9)
-
-
+@pytest.mark.usefixtures("own_rows")
 @settings(max_examples=settings.default.max_examples * 3 // 10)
-@given(
-    st.lists(st.tuples(st.sampled_from([*STEPS, dot]), indices, indices), max_size=9),
-    st.lists(ordinary, min_size=1, max_size=3),
-)
+@given(programs(), st.lists(ordinary, min_size=1, max_size=3))
 def test_random_functions_pass(steps, point):
     """Any operations on any of the values so far, with sharing, kinks, cancellation and cliffs."""
-
-    def function(*values):
-        values = list(values)
-        for op, i, j in steps:
-            a, b = values[i % len(values)], values[j % len(values)]
-            values.append(dot([a, b, a], [b, 2.0, a], b) if op is dot else op(*[a, b][: oracles.arity(op)]))
-        return values[-1]
-
-    passes(function, point)
+    passes(lambda *x: run(steps, x)[-1], point)
 
 
 # Wrong ones do not.
