@@ -17,6 +17,12 @@ def sigmoids(x: Any, out: Any = None) -> Any:
     return np.divide(np.where(np.less(x, 0.0), e, 1.0), 1.0 + e, out=out)
 
 
+def sigmoid_slopes(x: Any, out: Any = None) -> Any:
+    """σ′(x) = σ(x) σ(-x) = e / (1 + e)², with e = e^-|x|."""
+    e = np.exp(-np.abs(x))
+    return np.divide(e, np.square(1.0 + e), out=out)
+
+
 # A sigmoid and its slope share one exponential: e = e⁻ˣ, then σ(x) from e, then σ(-x) from both. Beyond x = -709 (-88 in
 # float32) e overflows, a floating-point error; then a program runs again with the functions of `APART`.
 

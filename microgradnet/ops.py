@@ -85,6 +85,13 @@ def _sigmoid(x: float) -> float:
     return e / (1.0 + e)
 
 
+def _sigmoid_slope(x: float) -> float:
+    try:
+        return 0.5 / (1.0 + math.cosh(x))
+    except OverflowError:  # beyond 710, where 1 + e^-|x| is 1
+        return math.exp(-abs(x))
+
+
 def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
@@ -162,8 +169,9 @@ log: Op           = _row("log",           math.log,          np.log,            
 sqrt: Op          = _row("sqrt",          math.sqrt,         np.sqrt,                 lambda x, y: (0.5 / y,),                                        "x is not negative and, for the derivative, not 0")
 sin: Op           = _row("sin",           math.sin,          np.sin,                  lambda x, y: (cos(x),),                                         "x is finite")
 cos: Op           = _row("cos",           math.cos,          np.cos,                  lambda x, y: (-sin(x),),                                        "x is finite")
-tanh: Op          = _row("tanh",          math.tanh,         np.tanh,                 lambda x, y: (4.0 * sigmoid(2.0 * x) * sigmoid(-2.0 * x),))     # 1 - y², but exact where y is near ±1
-sigmoid: Op       = _row("sigmoid",       _sigmoid,          kernels.sigmoids,        lambda x, y: (y * sigmoid(-x),))                                # y (1 - y), but exact where y is near 1
+tanh: Op          = _row("tanh",          math.tanh,         np.tanh,                 lambda x, y: (4.0 * sigmoid_slope(2.0 * x),))                   # 1 - y², but exact where y is near ±1
+sigmoid: Op       = _row("sigmoid",       _sigmoid,          kernels.sigmoids,        lambda x, y: (sigmoid_slope(x),))
+sigmoid_slope: Op = _row("sigmoid_slope", _sigmoid_slope,    kernels.sigmoid_slopes,  lambda x, y: (-y * tanh(0.5 * x),))                             # σ(x) σ(-x), so that σ″ is exact, too, where σ(-x) - σ(x) would cancel
 softplus: Op      = _row("softplus",      _softplus,         kernels.softpluses,      lambda x, y: (sigmoid(x),))
 relu: Op          = _row("relu",          _relu,             kernels.relus,           lambda x, y: (1.0 - step(-x),))
 step: Op          = _row("step",          _step,             kernels.steps,           lambda x, y: (0.0,))

@@ -49,6 +49,7 @@ BOOK = {
     "xlogy": lambda x, y: x * mp.log(y) if x or y else mp.zero,
     "xlog1my": lambda x, y: x * mp.log(1 - y) if x or y != 1 else mp.zero,
     "cross_entropy": lambda z, r: softplus(z) - r * z,  # -[r ln s + (1 - r) ln(1 - s)] with s = e^z / (1 + e^z)
+    "sigmoid_slope": lambda x: BOOK["sigmoid"](x) * BOOK["sigmoid"](-x),
     "dot": lambda *p: mp.fdot(p[: len(p) // 2], p[len(p) // 2 :]),
 }
 

@@ -88,6 +88,8 @@ def printed(kind):
     function, *sizes = KINDS[kind]
     passes = Passes(record(function, sizes))
     sections = {"normal form": passes.form, "likeness": passes.likeness, "array graph": describe(passes.forward)}
+    if passes.derived:
+        sections |= {"derivative": describe(*passes.derived), "rewrites": describe(*passes.rewritten)}
     fast = m.compile(function, *sizes)
     sections |= {"source": fast.source, "print": fast}
     return "\n\n".join([f"== {name}\n\n{content}" for name, content in sections.items()]).rstrip() + "\n"

@@ -6,6 +6,7 @@ import random
 import sys
 
 import numpy as np
+import oracles
 import pytest
 
 import microgradnet as m
@@ -87,6 +88,29 @@ def test_sums_are_taken_in_the_order_in_which_they_are_written(function, K):
     assert compile(function, 3)([numbers] * K).tolist() == [y] * K
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softplus"])
+def test_derivatives_keep_their_digits_for_every_float(name, order):
+    """Near 0, where σ(−x) − σ(x) would cancel, and in the tails: 8 ulp, eagerly, in forward mode and compiled."""
+    w = Value(0.0)
+
+    def derivative(x, order):
+        y = ops.named(name)(w + x)
+        for _ in range(order):
+            (y,) = m.grad(y, [w], create_graph=True)
+        return y
+
+    fast = [compile(lambda x, n=n: derivative(x[0], n), 1) for n in (order - 1, order)]
+    for x in [0.0, 5e-324, 1e-300, 1e-160, 1e-16, 1e-8, 1e-3, 0.5, 1.0, 2.0, 20.0, 36.0, 300.0, 700.0, 745.0]:
+        for point in (x, -x):
+            exact = oracles.derivative(name, (point,), *[0] * order)
+            allowed = 8 * math.ulp(exact) + 1e-50 * (x == 0.0)  # as the differences are not quite 0 there
+            found = [derivative(point, order).data, m.jvp(derivative(point, order - 1), {w: 1.0})]
+            for batch in [[[point]] * K for K in BATCHES]:
+                found += [fast[1](batch)[-1], fast[0].value_and_grad(batch)[1][0]]
+            assert max([abs(y - exact) for y in found]) <= allowed, f"{found} at {point}, not {exact}"
+
+
 # Random programs with factors far apart. A sum in any order is off by at most n U Σ|terms|, and a function by a few last
 # digits of its own; enclosures carry both through the graph, and through that of the gradient.
 
@@ -122,6 +146,8 @@ def enclosures(outputs):
         elif node.op in ("sin", "cos"):
             y, width = node.op.value(of[0][0]), min(of[0][1] - of[0][0], 2.0)
             ends = [max(y - width, -1.0), min(y + width, 1.0)]
+        elif node.op == "sigmoid_slope":  # largest where x is nearest to 0
+            ends = [node.op.value(x) for x in (*of[0], sorted([*of[0], 0.0])[1])]
         else:
             assert node.op in RISING
             ends = [node.op.value(x) for x in of[0]]

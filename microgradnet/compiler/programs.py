@@ -35,10 +35,12 @@ _NUMBERS = 12000  # numbers per statement, on average, that make a NumPy call wo
 class Passes:
     """The results of all passes for one recording, to be run, printed and tested.
 
-    form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. `sources`: of the
-    programs, by name, which refer to `tables`; `statements`: of each; `chunk`: how many samples
-    are best computed at a time; `slots`: numbers per sample in the work arrays. few_values, few: up to which number of samples plain floats
-    are faster.
+    form, likeness, forward: the scalar graph in normal form, its classes, the array graph of its outputs. derived,
+    rewritten: the arrays of the mean and of its gradient, before and after the rewrites; empty for several outputs.
+
+    `sources`: of the programs, by name, which refer to `tables`; `statements`: of each; `chunk`: how many samples are best
+    computed at a time; `slots`: numbers per sample in the work arrays. few_values, few: up to which number of samples
+    plain floats are faster.
     """
 
     @collection_paused()
@@ -68,6 +70,8 @@ class Passes:
         self.forward, cost, *noted = [layers[root] for root in roots]
         self.names = Names(len(recording.inputs))
         self.statements: list[int] = []
+        self.derived: list[Array] = []
+        self.rewritten: list[Array] = []
         self.chunk, self.slots = _MOST, 0
         self.names.name_layers(depth_first([self.forward], attrgetter("parents")))
         self.sources = {"values": self._values()}
@@ -136,7 +140,9 @@ class Passes:
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
         """The program that computes the mean, its gradient and the other outputs."""
         self.names.name_deltas(gradient.adjoints)
-        now = Rewriting(self.graph, [gradient.mean, *noted, *[array for _, array in gradient.parts]], PROGRAM)
+        self.derived = [gradient.mean, *noted, *[array for _, array in gradient.parts]]
+        now = Rewriting(self.graph, self.derived, PROGRAM)
+        self.rewritten = [now[array] for array in self.derived]
         mean = now[gradient.mean]
         noted = [now[output] for output in noted]
         parts = [(slots, now[array]) for slots, array in gradient.parts]

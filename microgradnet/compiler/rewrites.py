@@ -74,20 +74,18 @@ def bias_in_the_product(now: Rewriting, node: Array) -> Array | None:
 
 
 def sigmoid_in_halves(now: Rewriting, node: Array) -> Array | None:
-    """σ(x) becomes 1 / (1 + e) with e = e⁻ˣ, and σ(−x) becomes e σ(x) if σ(x) is known: a slope needs no exponential."""
-    if node.op != ops.sigmoid:
+    """σ(x) becomes y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) y times e y, and σ(−x), too, e y if σ(x) is known."""
+    if node.op not in (ops.sigmoid, ops.sigmoid_slope):
         return None
     x = node.args[0]
     opposite = -x if x.op == ops.mul and isinstance(x.args[0], float) and x.args[0] < 0.0 else None
-    if opposite in now.sigmoids:
-        y = _sigmoid(now, now.of(opposite))
-        return now.graph.node(array_ops.opposite, (y.args[0], y), node.shape)
-    return _sigmoid(now, now.of(x))
-
-
-def _sigmoid(now: Rewriting, x: Array) -> Array:
-    e = now.graph.node(array_ops.minus_exponential, (x,), x.shape)
-    return now.graph.node(array_ops.logistic, (e,), x.shape)
+    turned = opposite in now.sigmoids
+    e = now.graph.node(array_ops.minus_exponential, (now.of(opposite if turned else x),), node.shape)
+    y = now.graph.node(array_ops.logistic, (e,), node.shape)
+    other = now.graph.node(array_ops.opposite, (e, y), node.shape)
+    if node.op == ops.sigmoid_slope:
+        return y * other  # type: ignore[no-any-return]
+    return other if turned else y
 
 
 def detached(now: Rewriting, node: Array) -> Array | None:

@@ -38,12 +38,12 @@ class Symbol(Arithmetic):
 class Statements:
     """Operations on symbols and numbers. Equal operations are stated once, trivial ones not at all.
 
-    sigmoid_in_halves: write σ(x) as 1 / (1 + e⁻ˣ), and the σ(−x) of a slope as e⁻ˣ σ(x), which overflows for x < −709.
+    σ(x) is written as y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) as y times e y, and σ(−x), too, as e y if σ(x) is known. Below
+    x = −709, e overflows.
     `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
     """
 
-    def __init__(self, sigmoid_in_halves: bool = False) -> None:
-        self._in_halves = sigmoid_in_halves
+    def __init__(self) -> None:
         self.backward = False  # whether derivatives are being computed
         self.operations: list[tuple[Op | None, tuple[Any, ...]]] = []
         self._known: dict[Any, Symbol] = {}
@@ -67,22 +67,24 @@ class Statements:
                 return b if op is ops.add else self.add(ops.neg, b)
         if op == "**1":
             return operands[0]
-        if op is ops.sigmoid and self._in_halves:
+        if op is ops.sigmoid or op is ops.sigmoid_slope:
             (x,) = operands
-            opposite = self._opposite(x)
-            if opposite is not None and (ops.sigmoid, opposite.number) in self._known:
-                e = self.add(ops.exp, self.add(ops.neg, opposite))
-                return self.add(ops.mul, e, self.add(ops.sigmoid, opposite))
-            y = self.add(ops.div, 1.0, self.add(ops.add, 1.0, self.add(ops.exp, self.add(ops.neg, x))))
-            return self._known.setdefault((ops.sigmoid, x.number), y)
+            opposite = self._opposite_of_a_sigmoid(x)
+            x = x if opposite is None else opposite
+            e = self.add(ops.exp, self.add(ops.neg, x))
+            y = self._known.setdefault((ops.sigmoid, x.number), self.add(ops.div, 1.0, self.add(ops.add, 1.0, e)))
+            if op is ops.sigmoid_slope:
+                return self.add(ops.mul, y, self.add(ops.mul, e, y))
+            return y if opposite is None else self.add(ops.mul, e, y)
         return self._statement(op, operands)
 
-    def _opposite(self, x: Symbol) -> Symbol | None:
-        """The symbol of which this one is the negative, if that is plain to see."""
+    def _opposite_of_a_sigmoid(self, x: Symbol) -> Symbol | None:
+        """The symbol of which this one is the negative, if that is plain to see and its σ is known."""
         op, operands = self.operations[x.number]
+        opposite = operands[0] if op is ops.neg else None
         if op is ops.mul and type(operands[0]) is float:
-            return self._known.get((op, repr(-operands[0]), operands[1].number))
-        return operands[0] if op is ops.neg else None
+            opposite = self._known.get((op, repr(-operands[0]), operands[1].number))
+        return opposite if opposite is not None and (ops.sigmoid, opposite.number) in self._known else None
 
     def _product(self, a: Any, b: Any) -> Any:
         for number, other in ((a, b), (b, a)):
@@ -163,7 +165,7 @@ class Printer:
         uses = [0] * len(operations)
         for result in results:
             if type(result) is Symbol:
-                uses[result.number] += 2  # results get a name
+                uses[result.number] += 1
         for i in range(len(operations) - 1, -1, -1):
             op, operands = operations[i]
             for operand in operands if uses[i] and op is not None else ():
@@ -248,7 +250,7 @@ def python_programs(
     python = Python()
     text = []
     for name in ("value", "value_and_gradient"):
-        statements = Statements(sigmoid_in_halves=True)
+        statements = Statements()
         vectors = {"theta": parameters, **dict(zip(names, inputs, strict=True))}
         leaves = {
             value: statements.given(f"{vector}{i}")
@@ -264,10 +266,11 @@ def python_programs(
             for vector, values in vectors.items()
             if len(values) > 0
         ]
-        first, *others = [", ".join(map(printer.text, some)) for some in ([values[0]], slopes, values[1:])]
-        result = f"{first}, [{others[0]}], [{others[1]}]"
-        if name == "value":
-            result = f"[{', '.join(map(printer.text, values))}]"
+        texts = [
+            ", ".join([_without_parentheses(printer.text(result)) for result in results])
+            for results in (values, values[:1], slopes, values[1:])
+        ]
+        result = f"[{texts[0]}]" if name == "value" else f"{texts[1]}, [{texts[2]}], [{texts[3]}]"
         text += [f"def {name}({', '.join(vectors)}):", *[f"    {line}" for line in [*lines, *printer.lines]]]
         text += [f"    return {result}", "", ""]
     return "\n".join(text), python.functions

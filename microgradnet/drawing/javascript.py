@@ -31,6 +31,7 @@ _VALUES: dict[Any, str] = {  # by the row's value on floats, so that a user's ro
     ops.pow_.value: "positivePower({}, {})",
     math.pow: "power({}, {})",
     ops.sigmoid.value: "sigmoid({})",
+    ops.sigmoid_slope.value: "sigmoidSlope({})",
     ops.softplus.value: "softplus({})",
     ops.step.value: "step({})",
     ops.relu.value: "relu({})",
@@ -202,4 +203,6 @@ def _applied(op: Op, parts: list[tuple[str, int]]) -> tuple[str, int]:
         if exponent.isdigit():
             return f"{part(0, _ATOM)}{superscript(int(exponent))}", _POWER
         return f"{part(0, _ATOM)}^{exponent if exponent.isalnum() else f'({exponent})'}", _POWER
+    if op is ops.sigmoid_slope:
+        return f"σ({part(0, _SUM)}) σ(−{part(0, _PRODUCT)})", _POWER
     return f"{_LETTERS.get(op, str(op))}({', '.join(text for text, _ in parts)})", _ATOM

@@ -30,6 +30,7 @@ function sigmoid(x) {
   return e / (1 + e);
 }
 
+const sigmoidSlope = x => 0.5 / (1 + Math.cosh(x)) || Math.exp(-Math.abs(x));
 const softplus = x => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const step = x => x !== x ? x : x >= 0 ? 1 : 0;
 const relu = x => x > 0 || x !== x ? x : 0;
