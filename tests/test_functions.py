@@ -86,10 +86,6 @@ def test_they_take_a_sequence_of_numbers(function):
     """Plain numbers, Values, an array; what is none is refused by what arrived."""
     found = [np.ravel(function(z)).tolist() for z in ([0, 0.0], [Value(0.0), 0], np.zeros(2))]
     assert found[0] == found[1] == found[2]
-    for wrong, error, arrived in (
-        ([], ValueError, "no number"),
-        (1.0, TypeError, "float 1.0"),
-        (["1"], TypeError, "str"),
-    ):
-        with pytest.raises(error, match=arrived):
+    for wrong, arrived in (([], "no number"), (1.0, "float 1.0"), (["1"], "str")):
+        with pytest.raises((ValueError, TypeError), match=arrived):
             function(wrong)

@@ -64,26 +64,6 @@ def test_it_compiles_inside_a_net_and_travels_in_files(erf, monkeypatch, tmp_pat
         pickle.loads(pickled)
 
 
-def test_a_row_of_two_operands_with_a_domain_reports_it_everywhere(table):
-    """log_a(b), defined for positive a ≠ 1 and b > 0: the error names operation, numbers and domain, and the sample."""
-    logarithm = ops.row(
-        "log_base",
-        lambda a, b: math.log(b) / math.log(a),
-        None,
-        lambda a, b, y: (-y / (a * ops.log(a)), 1.0 / (b * ops.log(a))),
-        "a and b are positive and a is not 1",
-    )
-    gradcheck(logarithm, [2.0, 8.0])
-    assert (logarithm(2.0, 8.0), logarithm(2.0, Value(8.0)).data) == (3.0, 3.0)
-    fast = compile(lambda x: logarithm(x[0], x[1]), 2)
-    assert fast([[2.0, 8.0], [10.0, 100.0]]) == pytest.approx([3.0, 2.0])
-    for a, b, kind in ((2.0, -1.0, ValueError), (1.0, 2.0, ZeroDivisionError)):
-        with pytest.raises(kind, match=rf"'log_base' of {a} and {b}: .* a is not 1"):
-            logarithm(Value(a), Value(b))
-        with pytest.raises(kind, match=r"sample 1: .*'log_base'"):
-            fast([[2.0, 8.0], [a, b]])
-
-
 def test_a_row_of_ones_own_is_replaced(erf):
     """As in a notebook whose cell runs again: the name stands for the new row, and old graphs keep theirs."""
     x = Value(0.5)
