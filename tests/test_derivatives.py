@@ -106,6 +106,15 @@ def test_hessians_of_nets(net, cost, seed):
         assert (np.abs(product - H @ v) <= apart * ((sizes + sizes.T) @ np.abs(v))).all()
 
 
+def test_hvp_of_values_that_depend_on_each_other_or_come_twice():
+    """It is the product with the rows that hessian gives, exactly in whole numbers."""
+    x, y = Value(2.0), Value(3.0)
+    inner = x * y
+    output = inner * inner * x + dot([x, inner], [inner, 2.0], y)
+    wrt, v = [x, inner, y, x], [1.0, -2.0, 5.0, 3.0]
+    assert hvp(output, wrt, v) == (hessian(output, wrt) @ np.array(v)).tolist()
+
+
 # What they take.
 
 
