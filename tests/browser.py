@@ -16,16 +16,8 @@ from typing import Any
 NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
 PATH = next((path for name in NAMES if (path := shutil.which(name))), None)
 WHY_NOT = "no Chromium on the PATH (on Debian: apt-get install chromium)"
-_CODES = {
-    "ArrowRight": 39,
-    "ArrowLeft": 37,
-    "ArrowUp": 38,
-    "ArrowDown": 40,
-    "Home": 36,
-    "End": 35,
-    "Tab": 9,
-    "Enter": 13,
-}
+_CODES = {"Tab": 9, "Enter": 13, "End": 35, "Home": 36}
+_CODES |= {f"Arrow{way}": code for code, way in enumerate(("Left", "Up", "Right", "Down"), 37)}
 _FLAGS = "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--window-size=1366,700"
 _LAUNCH = 'exec "$@" 3<&0 4>&1 </dev/null >/dev/null'  # Chromium reads commands from descriptor 3 and answers on 4
 _PATIENCE = 30.0  # seconds without a word

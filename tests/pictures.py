@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from microgradnet import Layer, Value, dot, maximum, nodes
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -97,14 +99,12 @@ def _place(text: str) -> Place:
 
 
 def points_on(edge: Attributes) -> Iterator[Place]:
-    """Ten points on each part of an edge's spline."""
-    points = [_place(point) for point in edge["pos"].split() if not point.startswith("e,")]
+    """Eleven points on each part of an edge's spline."""
+    points = np.array([_place(point) for point in edge["pos"].split() if not point.startswith("e,")])
+    t = np.linspace(0.0, 1.0, 11)[:, None]
     for start in range(0, len(points) - 1, 3):
-        part = points[start : start + 4]
-        for t in (k / 10 for k in range(11)):
-            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
-            x, y = (sum(w * p[axis] for w, p in zip(weights, part, strict=True)) for axis in (0, 1))
-            yield x, y
+        a, b, c, d = points[start : start + 4]
+        yield from (1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d
 
 
 def texts(svg: str) -> list[str]:

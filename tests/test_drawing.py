@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import xml.etree.ElementTree as ET
+from functools import reduce
 from itertools import combinations
 from pathlib import Path
 
@@ -284,10 +285,8 @@ def test_what_neither_repeats_nor_has_layers_is_cut_into_pieces():
 
 def test_a_tangled_graph_gets_straight_edges():
     """Graphviz would look for curves between its 280 nodes for minutes."""
-    y = v = Value(1.0, label="v")
-    for _ in range(140):
-        y = (y * v).tanh()
-    assert "splines=line" in draw(y).source
+    v = Value(1.0, label="v")
+    assert "splines=line" in draw(reduce(lambda y, _: (y * v).tanh(), range(140), v)).source
 
 
 # A net: its architecture, and with a sample's numbers the slide.
@@ -379,12 +378,11 @@ def test_a_small_slide_can_be_computed_again_by_hand():
         (MLP(2, [1]), {"x": [1.0, 2.0], "r": [1.0, 2.0]}, "one target per output|1 output"),
         (MLP(2, [1]), {"r": [1.0]}, "give the sample's inputs too"),
         (MLP(2, [1]), {"x": [1.0, 2.0], "edges": "gradients"}, "give desired outputs too"),
-        (MLP(2, [1]), {"edges": "a"}, "give 'weights' or 'gradients'"),
+        (MLP(2, [1]), {"edges": "a"}, "'weights' or 'gradients'"),
         (Perceptron([1], 0), {"x": [1], "r": 1}, "leave out r"),
         (Value(1.0), {"x": [1]}, "draw it without them"),
         (Value(1.0), {"direction": "RL"}, "'LR' or 'TB'"),
         (Value(1.0), {"limit": 0}, "at least 1"),
-        (Value(1.0), {"limit": True}, "at least 1"),
         ([], {}, "give a Value, a list of Values, a net, or a compiled"),
         ([1.0], {}, "give a Value, a list of Values, a net, or a compiled"),
     ],
@@ -417,13 +415,9 @@ def test_a_compiled_function_shows_how_weights_meet_vectors():
     fast = compile(convolved, 36)
     picture = draw(fast)
     assert str(fast).splitlines()[1].split(",")[0] in picture.source, "one count, wherever it is told"
-    drawn = read(picture.source)
-    boxes = {a["label"] for _, a in drawn.nodes}
+    boxes = {a["label"] for _, a in read(picture.source).nodes}
     product = r"z1: 16 × K\n1 × 9 weights meet 16 vectors\nfor 16 sums of 9 products"
     assert {r"9 × 16 × K\ntaken from 36 × K", product, r"y1: 16 × K\ntanh\nfor 16 scalars"} <= boxes
-    read_on = {tail for tail, _, _ in drawn.edges} | {"found"}
-    ends = [a.get("peripheries") for name, a in drawn.nodes if name not in read_on]
-    assert ends == ["2"], "each array reaches the result"
     counted = draw(fast, limit=3).source
     assert "too many arrays to draw" in counted
     assert "1 × 9 weights meet 16 vectors" in counted
