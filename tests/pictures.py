@@ -17,7 +17,6 @@ _TITLE = "{http://www.w3.org/1999/xlink}title"
 _ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|<.*>(?= \w+=|\]$)|[^\s\]]+)')
 Maker = Callable[[Value, Value, Value], Value | list[Value]]
 Attributes = dict[str, str]
-Place = tuple[float, float]
 
 
 def random_graph(
@@ -25,8 +24,7 @@ def random_graph(
 ) -> tuple[Value, list[Value]]:
     """A graph with much sharing, and all its nodes; each has a label of its own, v0, v1 …
 
-    made: what new nodes are made by, each from three earlier ones; by default also calls of layers. numbers: of its
-    leaves, at most four; by default random ones.
+    made: what makes new nodes, from three earlier ones each. numbers: of the leaves, at most four.
     """
     rng = random.Random(seed)
     values = [Value(rng.uniform(-2.0, 2.0)) for _ in range(rng.randint(1, 4))]
@@ -93,12 +91,12 @@ def _attributes(text: str) -> Attributes:
     return {key: value[1:-1] if value[0] == '"' else value for key, value in _ATTRIBUTE.findall(text)}
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> tuple[float, float]:
     x, y = text.rstrip("!").split(",")
     return float(x), float(y)
 
 
-def points_on(edge: Attributes) -> Iterator[Place]:
+def points_on(edge: Attributes) -> Iterator[np.ndarray]:
     """Eleven points on each part of an edge's spline."""
     points = np.array([_place(point) for point in edge["pos"].split() if not point.startswith("e,")])
     t = np.linspace(0.0, 1.0, 11)[:, None]
