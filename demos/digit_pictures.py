@@ -40,14 +40,17 @@ def confusion(counts: npt.NDArray[np.intp]) -> Figure:
     return figure
 
 
-def learning_curve(epochs: Sequence[Epoch]) -> Figure:
-    """The share of wrong answers after every epoch, of the images trained on and of those held out."""
+def learning_curve(epochs: Sequence[Epoch], counted: str) -> Figure:
+    """The share of wrong answers in every epoch, of the images trained on and of those held out.
+
+    counted: when the images trained on were read. Those held out are read after the epoch.
+    """
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     numbers = [epoch.number for epoch in epochs]
     for name, colour, accuracies in (
-        ("images trained on", TRAINED, [epoch.accuracy for epoch in epochs]),
-        ("images held out", HELD_OUT, [epoch.validation_accuracy for epoch in epochs]),
+        (f"images trained on, {counted}", TRAINED, [epoch.accuracy for epoch in epochs]),
+        ("images held out, after the epoch", HELD_OUT, [epoch.validation_accuracy for epoch in epochs]),
     ):
         wrong = [100 * (1 - (accuracy or 0.0)) for accuracy in accuracies]
         axes.plot(numbers, wrong, ".-", color=colour, label=name)
@@ -58,20 +61,12 @@ def learning_curve(epochs: Sequence[Epoch]) -> Figure:
     return figure
 
 
-def reading(strip: Array, Y: Array) -> Figure:
-    """The digits of a strip, shape (n, 784), and under each what the net reads and how sure it is."""
+def reading(strip: Array, answers: Sequence[str], remarks: Sequence[str]) -> Figure:
+    """The digits of a strip, shape (n, 784), and under each what the net answers, with a remark."""
     figure, axes = _mosaic([x.reshape(28, 28) for x in strip], columns=len(strip), cmap="Greys", below=22)
-    for place, y in enumerate(Y):
-        axes.text(place * 32 + 14, 30, f"{y.argmax()}", ha="center", va="top", fontsize=24, fontweight="bold")
-        axes.text(
-            place * 32 + 14,
-            43,
-            f"{np.floor(100 * y.max()) / 100:.2f} sure",
-            ha="center",
-            va="top",
-            fontsize=9,
-            color="grey",
-        )
+    for place, (answer, remark) in enumerate(zip(answers, remarks, strict=True)):
+        axes.text(place * 32 + 14, 30, answer, ha="center", va="top", fontsize=24, fontweight="bold")
+        axes.text(place * 32 + 14, 43, remark, ha="center", va="top", fontsize=9, color="grey")
     return figure
 
 
@@ -92,7 +87,8 @@ def first_weights(A: Array) -> Figure:
     """Each neuron's weights, a row of the matrix, as a square picture: red for positive, blue for negative."""
     side = round(A.shape[1] ** 0.5)
     squares = [row.reshape(side, side) / np.abs(row).max() for row in A]
-    return _mosaic(squares, columns=min(10, len(A)), cmap="RdBu_r", vmin=-1.0, vmax=1.0)[0]
+    title = "weights: red +, blue −"
+    return _mosaic(squares, columns=min(10, len(A)), title=title, cmap="RdBu_r", vmin=-1.0, vmax=1.0)[0]
 
 
 def _mosaic(

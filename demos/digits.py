@@ -58,7 +58,8 @@ class Task(NamedTuple):
 # digits, five-fold: about 92 % right, with rates from 0.3 to 1 and batches of 10 or 20, from 20 epochs on; with the
 # quadratic cost at rates from 1 to 5 as well. 100 hidden neurons tell 93 % right.
 TEN = Task(each=400, outputs=10, hidden=30, rates={"cross-entropy": 0.5, "quadratic": 2.0})
-# Only the fours, ten-fold: 97 % right, and so with rates from 0.3 to 3, batches of 5, 5 to 30 hidden neurons, 20 to 80
+# Only the fours, ten-fold among the 100 images: 97 % right (of the 4,900 held out, 93.4 to 94.0 % with the seeds 0 to 4:
+# a hundred images promise more than they teach), and so with rates from 0.3 to 3, batches of 5, 5 to 30 hidden neurons, 20 to 80
 # epochs, varied one at a time. Showing each four nine times, to make up for the nine times as many other digits, tells
 # no more right, so the lecture's 100 images stay as they are. Steepest descent, one batch of 100, takes 80 epochs.
 FOURS = Task(each=10, outputs=1, hidden=10, rates={"cross-entropy": 1.0, "quadratic": 2.0})
@@ -75,6 +76,8 @@ EPOCHS = 30
 QUICK_EPOCHS = 10
 BATCH_SIZE = 10
 SURE = 0.9  # what the report calls certain
+UNSURE = 0.5  # a certainty below it is called so
+MANY = 10  # pieces of ink in a picture of the user's: more are worth a warning
 STRIPS = 1000  # random ones
 
 
@@ -113,7 +116,8 @@ def demonstrate(options: argparse.Namespace) -> None:
     else:
         epochs = fit(net, training, held_out, options)
         if not options.only_fours:
-            pictures.save(pictures.learning_curve(epochs), options.out / "learning_curve.png")
+            curve = pictures.learning_curve(epochs, "each just before its step")
+            pictures.save(curve, options.out / "learning_curve.png")
         print(f"Of the training images it tells {share(told_right(fast, training))} right.")
     save_net(net, options.save)
 
@@ -284,7 +288,7 @@ def demonstrate_convolution(
         for epoch in bar:
             epochs.append(epoch)
             bar.set_postfix_str(f"cost {epoch.cost:.4f}, accuracy {epoch.accuracy:.1%}")
-    pictures.save(pictures.learning_curve(epochs), options.out / "learning_curve.png")
+    pictures.save(pictures.learning_curve(epochs, "after the epoch"), options.out / "learning_curve.png")
     print(
         f"Trained on {len(training.labels):,} images, shifted by up to {SHIFT} pixel: cross-entropy cost, Adam({CONV_RATE}), "
         f"batches of {CONV_BATCH}, epochs: {options.epochs}."
@@ -349,16 +353,19 @@ def show_ten(
     strip = data.cut(data.read_ink(strip_file))
     Y = fast(strip)
     read_ten(Y)
-    pictures.save(pictures.reading(strip, Y), options.out / "read.png")
+    draw_ten(strip, Y, options.out / "read.png")
+    yours = ""
     if own_strip is not None:
         own = fast(own_strip)
-        print(f"\nYour picture, {options.image}, is read as {''.join(map(str, own.argmax(axis=1)))}:")
+        read, unsure = "".join(map(str, own.argmax(axis=1))), int(np.count_nonzero(own.max(axis=1) < UNSURE))
+        print(f"\nYour picture, {options.image}, is read as {read}:")
         read_ten(own)
-        picture = pictures.save(pictures.reading(own_strip, own), options.out / "yours.png")
-        print(f"  (as the net sees it: {picture})")
+        print(f"  (as the net sees it: {draw_ten(own_strip, own, options.out / 'yours.png')})")
+        warn(own_strip, unsure)
+        yours = f" your picture is read as {read}{f', {unsure} of {len(own)} unsure' if unsure else ''};"
     curve = "" if options.load else "learning_curve.png, "
     print(f"\nPictures in {options.out}: read.png, {curve}confusion.png, misread.png, weights.png.")
-    return f"{verdict_ten(Y)}; {hits.mean():.1%} of the held-out digits are read right."
+    return f"{verdict_ten(Y)};{yours} {hits.mean():.1%} of the held-out digits are read right."
 
 
 def report_ten(fast: Compiled, held_out: data.Digits, options: argparse.Namespace) -> Truths:
@@ -389,7 +396,41 @@ def read_ten(Y: data.Array) -> None:
     """Print the digits that outputs of shape (n, 10) stand for."""
     for position, y in enumerate(Y, 1):
         first, second = np.argsort(-y, kind="stable")[:2]
-        print(f"  digit {position}: {first}, certainty {y[first]:.4f}; runner-up: {second}, {y[second]:.4f}")
+        doubt = "; unsure" if y[first] < UNSURE else ""
+        print(f"  digit {position}: {first}, certainty {y[first]:.4f}; runner-up: {second}, {y[second]:.4f}{doubt}")
+
+
+def draw_ten(strip: data.Array, Y: data.Array, path: Path) -> Path:
+    """The digits of a strip with what their outputs, shape (n, 10), stand for."""
+    remarks = [f"{rounded(y.max())}{' sure' if y.max() >= UNSURE else ', unsure'}" for y in Y]
+    return pictures.save(pictures.reading(strip, [str(y.argmax()) for y in Y], remarks), path)
+
+
+def rounded(output: float) -> str:
+    """To two decimals, and never up to 1."""
+    return f"{output:.2f}" if output < 0.995 else "> 0.99"
+
+
+def warn(strip: data.Array, unsure: int = 0) -> None:
+    """Print what may be wrong with a picture of the user's."""
+    pieces, odd = len(strip), sum(map(is_odd, strip))
+    if pieces > MANY:
+        print(f"  ({pieces} pieces of ink were found. If these are too many, lines or shadows were taken for ink.)")
+    if odd:
+        print(
+            f"  ({odd} of {pieces} pieces do not look like one digit: too wide, or nearly all ink. Do digits touch, or lines, or shadows?)"
+        )
+    if pieces > MANY or odd or unsure:
+        print(
+            "  (What reads best: dark digits on plain paper in even light, apart from each other, nothing around them.)"
+        )
+
+
+def is_odd(piece: data.Array) -> bool:
+    """Whether a piece of ink, shape (784,), is too wide for one digit or too full. None of the 5,000 shipped is."""
+    ink = piece.reshape(data.SIDE, data.SIDE) > data.FAINT
+    width, height = (np.count_nonzero(ink.any(axis=axis)) for axis in (0, 1))
+    return bool(width > 2 * height or piece.mean() > 0.35)
 
 
 def verdict_ten(Y: data.Array) -> str:
@@ -424,10 +465,15 @@ def show_fours(
     print(f"\nThe strip {STRIP}, cut apart from {strip_file}. Each digit in it is the first of its kind in the")
     print("data, which was held out. Is this a 4? The net's outputs:")
     outputs = read_fours(net, data.cut(data.read_ink(strip_file)), [f"the {digit}" for digit in STRIP])
-    if own_strip is not None:
-        print(f"\nYour picture, {options.image}. Is this a 4?")
-        read_fours(net, own_strip, [f"digit {position}" for position in range(1, len(own_strip) + 1)])
-    return verdict_fours(outputs)
+    if own_strip is None:
+        return verdict_fours(outputs)
+    print(f"\nYour picture, {options.image}. Is this a 4?")
+    own = read_fours(net, own_strip, [f"digit {position}" for position in range(1, len(own_strip) + 1)])
+    answers = ["4" if y >= 0.5 else "–" for y in own]
+    picture = pictures.reading(own_strip, answers, [rounded(y) for y in own])
+    print(f"  (as the net sees it: {pictures.save(picture, options.out / 'yours.png')})")
+    warn(own_strip)
+    return f"{verdict_fours(outputs)} In your picture, {answers.count('4')} of {len(own)} are called a 4."
 
 
 def report_fours(fast: Compiled, held_out: data.Digits) -> None:

@@ -1,17 +1,23 @@
 """The same gradient twice: the natural way, forward, and the smart way, backward. What does each cost?
 
-    python demos/forward_vs_backward.py            about a minute
+    python demos/forward_vs_backward.py            some twenty seconds, a minute on a busy machine
     python demos/forward_vs_backward.py --quick    small nets only, a few seconds
 
 First the lecture's net, 6-4-3-1: the derivatives of its cost, by five methods that must agree. Then nets that grow in
-two ways: unknowns (the lecture's count), multiplications carried out, and seconds, against the number of parameters P.
+three ways: unknowns (the lecture's count), multiplications carried out, and seconds, against the number of parameters P.
 The exponents printed are the slopes of straight lines fitted to the logarithms; the picture, in out/ unless told
 otherwise, shows all of them.
 
-Backward there is an unknown for each node; forward, for each node and each edge. In a deeper net of fixed width, nodes
-and edges both grow like P: P¹ unknowns backward, P² forward. In a wider net [n, n, 1], there are about 2n nodes and 2n²
-edges, so P grows like n²: backward P^½, forward n · n² = P^1.5. That is why the exponent forward is 2 for one family
-and about 1.5 for the other. The multiplications backward are one for each edge or so, P¹ in both families.
+Unknowns: backward, one for each node; forward, one for each node and each edge. In a deeper net of fixed width, nodes
+and edges both grow like P: P¹ unknowns backward, P² forward. In a wider net n-n-n-1, or n-n-1, nodes grow like n and
+edges like n², so P grows like n²: P^½ backward, n · n² = P^1.5 forward.
+
+Multiplications: backward, about two for each edge, so P¹ in every net. Forward, each weight has a sweep of its own,
+through what the weight moves. In a deeper net these are all later layers: P · P = P². In n-n-n-1, a weight of the first
+layer moves one node there and n in the next: n² · n = P^1.5. But in n-n-1 it moves one hidden node and the output: a few
+products for each weight, P¹. Nearly all the unknowns of that net are the lecture's zeros, and forward takes a constant
+times as many products as backward. So it is depth that makes backward worth its trouble, not width alone. (The seconds
+of the engine's forward sweeps grow faster, because each sweep also passes the nodes that its weight does not move.)
 """
 
 from __future__ import annotations
@@ -22,11 +28,12 @@ from typing import Any, NamedTuple
 import command_line
 import numpy as np
 from matplotlib.figure import Figure
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from microgradnet import MLP, compare
 
-DEPTHS, QUICK_DEPTHS = [8, 12, 16, 24, 32, 48, 64], [6, 8, 12]  # layers of WIDTH neurons
-WIDTHS, QUICK_WIDTHS = [8, 12, 16, 24, 32, 40], [8, 12, 16]  # n in [n, n, 1]
+DEPTHS, QUICK_DEPTHS = [6, 8, 12, 16, 24, 40], [6, 8, 12]  # layers of WIDTH neurons
+WIDTHS, QUICK_WIDTHS = [8, 12, 16, 24, 32], [8, 12, 16]  # n in n-n-n-1 and n-n-1
 WIDTH = 6
 BACKWARD, FORWARD = "backward, graph", "forward, graph"
 STYLES: dict[str, dict[str, Any]] = {
@@ -66,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     depths, widths = (QUICK_DEPTHS, QUICK_WIDTHS) if options.quick else (DEPTHS, WIDTHS)
     deeper = [(n, MLP(WIDTH, [WIDTH] * (n - 1) + [1], seed=n)) for n in depths]
     wider = [(n, MLP(n, [n, n, 1], seed=n)) for n in widths]
-    growths = [grow("deeper", "layers", deeper), grow("wider", "n", wider)]
+    shallow = [(n, MLP(n, [n, 1], seed=n)) for n in widths]
+    growths = [grow("deeper", "layers", deeper), grow("wider", "n", wider), grow("shallow", "n", shallow)]
     path = options.out / "forward_vs_backward.png"
     plot(growths).savefig(path, dpi=120)
     print(f"\nThe picture: {path}")
@@ -79,25 +87,30 @@ def show_lectures_net() -> None:
     print(compare(MLP(6, [4, 3, 1], seed=1), rng.random(6), 1.0))
     print(
         "\nUnknowns: a δ for each of the 8 nodes, or a derivative of each of the 8 nodes for each of the 39 edges."
-        "\nMultiplications: those that were carried out, the forward pass left out. Error: distance from the δ-recursion."
+        "\nMultiplications: those carried out for the derivatives; the forward pass is left out. A product with 1 counts,"
+        "\nbut nothing is multiplied by the lecture's zeros."
     )
 
 
 def grow(way: str, letter: str, nets: Sequence[tuple[int, MLP]]) -> Growth:
     """Compare the methods on nets of growing size, and print what is seen."""
     rng = np.random.default_rng(1)
-    shapes = {"deeper": f"More layers of {WIDTH} neurons", "wider": "Wider layers, n-n-n-1"}
+    shapes = {
+        "deeper": f"More layers of {WIDTH} neurons",
+        "wider": "Wider layers, n-n-n-1",
+        "shallow": "A wider hidden layer, one alone, n-n-1",
+    }
     print(f"\n{shapes[way]}:\n\n{'':>18}" + "".join(f"{figure:>21}" for figure in FIGURES))
     print(f"{letter:>6}{'parameters':>12}" + f"{'backward':>10}{'forward':>11}" * 3)
     growth = Growth(way, [], {method: [] for method in STYLES})
-    for size, net in nets:
+    for size, net in (bar := tqdm(nets, desc=way, unit="net", leave=False, disable=None)):
         growth.parameters.append(len(net.parameters()))
         for row in compare(net, rng.random(net.nin), 1.0).rows:
             growth.rows.setdefault(row.method, []).append(row)
         cells = [growth.of(method, figure)[-1] for figure in FIGURES for method in (BACKWARD, FORWARD)]
         numbers = [f"{n:,}" for n in cells[:4]] + [f"{t:.1e}" for t in cells[4:]]
         line = "".join(f"{number:>{10 + i % 2}}" for i, number in enumerate(numbers))
-        print(f"{size:>6}{growth.parameters[-1]:>12,}{line}", flush=True)
+        bar.write(f"{size:>6}{growth.parameters[-1]:>12,}{line}")
     print("Fitted:")
     for method in (BACKWARD, FORWARD):
         fits = [f"{figure} ~ P^{growth.exponent(method, figure):.2f}" for figure in FIGURES]
@@ -123,8 +136,9 @@ def fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
 
 def plot(growths: Sequence[Growth]) -> Figure:
     """A row for each way to grow; a column for each figure."""
-    figure = Figure(figsize=(14, 8), layout="constrained")
+    figure = Figure(figsize=(14, 12), layout="constrained")
     grid = figure.subplots(len(growths), len(FIGURES), squeeze=False)
+    shapes = {"deeper": "deeper", "wider": "n-n-n-1", "shallow": "n-n-1"}
     for growth, panels in zip(growths, grid, strict=True):
         for axes, (name, methods) in zip(panels, FIGURES.items(), strict=True):
             for method in methods:
@@ -135,7 +149,7 @@ def plot(growths: Sequence[Growth]) -> Figure:
                     axes.loglog(growth.parameters, line, color=STYLES[method]["color"], linewidth=1)
                     label = f"{method}: P$^{{{slope:.2f}}}$"
                 axes.loglog(growth.parameters, y, **STYLES[method], linestyle="none", label=label)
-            axes.set_title(f"{name}, {growth.way}")
+            axes.set_title(f"{name}, {shapes[growth.way]}")
             axes.set_xlabel("parameters P")
             axes.set_xticks(growth.parameters, [f"{n:,}" for n in growth.parameters])
             axes.set_xticks([], minor=True)

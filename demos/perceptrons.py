@@ -5,7 +5,8 @@
 
 The threshold unit with w = (−2, −2) and b = 3 is a NAND. Every circuit can be made of NANDs; here an adder of two
 numbers of four bits is, and all its sums are checked. Then the step becomes σ(c z), which approaches the step as c
-grows, and what this buys is shown: a derivative, and with it learning. The pictures are in out/ unless told otherwise.
+grows, and what this buys is shown: a derivative, and with it learning by steepest
+descent. The pictures are in out/ unless told otherwise.
 
 To see another unit, change WEIGHTS and BIAS: what is said below is computed from what runs.
 """
@@ -235,7 +236,7 @@ def show_smoothing() -> Slopes:
         pairs = [output_and_slope(f, x) for x in CORNERS]
         print(f"{name:>10}" + "".join(f"{y:>14.4f}" for y, _ in pairs))
         slopes[name] = [slope or (None if abs(c * z) > 700.0 else 0.0) for (_, slope), z in zip(pairs, zs, strict=True)]
-    print(f"\nand the derivative ∂y/∂b, by which it can learn:\n\n{'':>10}{header}")
+    print(f"\nand the derivative ∂y/∂b, from which steepest descent learns:\n\n{'':>10}{header}")
     for name, row in slopes.items():
         print(f"{name:>10}" + "".join(f"{'< 1e-300' if slope is None else f'{slope:.3g}':>14}" for slope in row))
     print("\nAs c grows, y tends to the step's wherever w·x + b ≠ 0, and ∂y/∂b to 0 there: so not too steep, either.")

@@ -10,7 +10,9 @@ softplus over x, then every ∂C/∂parameter of a saturated net, each compared 
 
 An error is counted in units in the last place (ulp) of the right number: below 1 all digits are right, at 4.5e15 none.
 (In the net, rounding z to a float already costs σ′ about |z| ulp, here up to a hundred.)
-PyTorch and JAX stand beside ours where they are installed. The picture is in out/ unless told otherwise.
+Beside ours stand the usual formulas in NumPy: y (1 − y) for σ, 1 − y² for tanh and 1 / (1 + e⁻ˣ) for softplus, whose slope
+this is; and PyTorch and JAX where they are installed: pip install -e '.[peers]'. The picture is in out/ unless told
+otherwise.
 """
 
 from __future__ import annotations
@@ -28,11 +30,14 @@ from matplotlib.figure import Figure
 from microgradnet import MLP, Value, grad, quadratic
 
 DIGITS = 60
+PEERS = {"PyTorch": "torch", "JAX": "jax"}
 POINTS, QUICK_POINTS = 400, 60
+USUAL = {"tanh": "1 − y²", "sigmoid": "y (1 − y)", "softplus": "1 / (1 + e⁻ˣ)"}
 REACH = {"tanh": 20.0, "sigmoid": 700.0, "softplus": 40.0}
 SHAPE, SPREAD = (6, [4, 3, 1]), 60.0  # of the net; its weights are SPREAD times as large as usual
 STYLES: dict[str, dict[str, Any]] = {
-    "ours": {"color": "#1f6f8b", "marker": "o", "markersize": 3},
+    "usual": {"color": "0.55", "marker": "D", "markersize": 10, "fillstyle": "none"},
+    "ours": {"color": "#1f6f8b", "marker": "o", "markersize": 3, "zorder": 3},
     "PyTorch": {"color": "#c1440e", "marker": "s", "markersize": 7, "fillstyle": "none"},
     "JAX": {"color": "#8a5a9e", "marker": "x", "markersize": 5},
 }
@@ -50,6 +55,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     show("The slope, over x", errors)
     of_net = {"∂C/∂parameter": net_errors()}
     show(f"A saturated net, {SHAPE[0]}-{'-'.join(map(str, SHAPE[1]))}, quadratic cost", of_net)
+    print("\n(Usual: y (1 - y), 1 - y^2 and 1 / (1 + e^-x), by NumPy.)")
+    missing = [who for who in PEERS if not installed(who)]
+    if missing:
+        print(f"({' and '.join(missing)} would stand beside them: pip install -e '.[peers]')")
     path = options.out / "tails.png"
     plot(errors | of_net).savefig(path, dpi=120)
     print(f"\nThe picture: {path}")
@@ -76,13 +85,18 @@ def slope_errors(name: str, points: int) -> Errors:
     """Of everybody's slope of one function."""
     x = np.random.default_rng(0).uniform(-REACH[name], REACH[name], points)
     places: list[float] = np.sort(x).tolist()
-    everyone: dict[str, Slopes] = {"ours": our_slopes, "PyTorch": torch_slopes, "JAX": jax_slopes}
+    everyone: dict[str, Slopes] = {
+        "ours": our_slopes,
+        "usual": usual_slopes,
+        "PyTorch": torch_slopes,
+        "JAX": jax_slopes,
+    }
     found = {who: slopes(name, places) for who, slopes in everyone.items() if installed(who)}
     return Errors(places, [right_slope(name, x) for x in places], found)
 
 
 def installed(who: str) -> bool:
-    return who == "ours" or importlib.util.find_spec({"PyTorch": "torch", "JAX": "jax"}[who]) is not None
+    return who not in PEERS or importlib.util.find_spec(PEERS[who]) is not None
 
 
 def right_slope(name: str, x: float) -> Any:
@@ -99,6 +113,18 @@ def our_slopes(name: str, x: list[float]) -> list[float]:
     values = [Value(x_k) for x_k in x]
     slopes: list[float] = grad(sum((getattr(value, name)() for value in values), Value(0.0)), values)
     return slopes
+
+
+def usual_slopes(name: str, x: list[float]) -> list[float]:
+    """As they are taught: from the output where there is such a formula. In NumPy, like our own formulas."""
+    z = np.array(x)
+    y = np.tanh(z) if name == "tanh" else usual_sigmoid(z)
+    slopes = {"tanh": 1.0 - y**2, "sigmoid": y * (1.0 - y), "softplus": y}[name]
+    return list(slopes.tolist())
+
+
+def usual_sigmoid(z: Any) -> Any:
+    return 1.0 / (1.0 + np.exp(-z))
 
 
 def torch_slopes(name: str, x: list[float]) -> list[float]:
@@ -131,7 +157,7 @@ def net_errors() -> Errors:
     quadratic(net(x), 0.0).backward()
     parameters = [[w for n in layer.neurons for w in n.w] + [n.b for n in layer.neurons] for layer in net.layers]
     ours = [p.grad for layer in parameters for p in layer]
-    others: dict[str, Gradient] = {"PyTorch": torch_gradient, "JAX": jax_gradient}
+    others: dict[str, Gradient] = {"usual": usual_gradient, "PyTorch": torch_gradient, "JAX": jax_gradient}
     found = {who: gradient(layers, x) for who, gradient in others.items() if installed(who)}
     return Errors(range(len(ours)), wanted, {"ours": ours} | found)
 
@@ -151,6 +177,19 @@ def right_gradient(layers: Layers, x: list[float]) -> list[Any]:
         if q:
             delta = [mpmath.fdot(a, delta) * s for a, s in zip(columns, slopes[q - 1], strict=True)]
     return [entry for gradient in reversed(gradients) for entry in gradient]
+
+
+def usual_gradient(layers: Layers, x: list[float]) -> list[float]:
+    """The δ-recursion with σ′ = y (1 − y)."""
+    ys = [np.array(x)]
+    for A, b in layers:
+        ys.append(usual_sigmoid(A @ ys[-1] + b))
+    delta = ys[-1] * ys[-1] * (1.0 - ys[-1])
+    gradients: list[Any] = []
+    for (A, _), y in zip(reversed(layers), reversed(ys[:-1]), strict=True):
+        gradients[:0] = [np.outer(delta, y).ravel(), delta]
+        delta = (A.T @ delta) * y * (1.0 - y)
+    return list(np.concatenate(gradients).tolist())
 
 
 def torch_gradient(layers: Layers, x: list[float]) -> list[float]:
@@ -196,18 +235,28 @@ def digits(error: float) -> int:
 
 
 def verdict(found: dict[str, Errors]) -> str:
-    worst = {who: max(max(errors.ulps[who]) for errors in found.values()) for who in found["tanh"].ulps}
+    slopes = [errors for name, errors in found.items() if name in REACH]
+    (net,) = [errors for name, errors in found.items() if name not in REACH]
     smallest = min(float(abs(wanted)) for errors in found.values() for wanted in errors.wanted)
-    ours = f"down to {smallest:.0e} our largest error is {worst['ours']:.2g} ulp"
-    return f"{ours}. " + " ".join(f"{who}'s is {worst[who]:.0e} ulp." for who in worst if who != "ours")
+
+    def worst(who: str) -> tuple[float, float]:
+        return max(max(errors.ulps[who]) for errors in slopes), max(net.ulps[who])
+
+    slope, entry = worst("ours")
+    others = [f"{who}: {worst(who)[0]:.0e} and {worst(who)[1]:.0e} ulp" for who in net.ulps if who != "ours"]
+    return (
+        f"down to {smallest:.0e}, our largest error is {slope:.2g} ulp in a slope and {entry:.2g} ulp in the net's gradient, "
+        f"{digits(entry)} digits right. Of the others: {'; '.join(others)}."
+    )
 
 
 def plot(found: dict[str, Errors]) -> Figure:
     figure = Figure(figsize=(12, 8), layout="constrained")
     for axes, (name, errors) in zip(figure.subplots(2, 2).flat, found.items(), strict=True):
         for who, row in errors.ulps.items():
+            label = f"usual, {USUAL.get(name, USUAL['sigmoid'])}" if who == "usual" else who
             heights = [max(error, 0.01) for error in row]  # an error of 0 has no logarithm
-            axes.semilogy(errors.places, heights, linestyle="none", label=who, **STYLES[who])
+            axes.semilogy(errors.places, heights, linestyle="none", label=label, **STYLES[who])
         axes.axhline(2.0**52, color="0.5", linewidth=0.8, linestyle=":")
         axes.set(title=f"{name}: error", ylabel="ulp (dotted: no digit is right)")
         axes.set_xlabel("x" if name in REACH else "number of the parameter")

@@ -107,7 +107,8 @@ def forward_derivatives(
     """All ∂y⁽p⁾_ℓ/∂a⁽q⁾_{i,j} and ∂y⁽p⁾_ℓ/∂b⁽q⁾_i, the natural way: forward, layer by layer.
 
     The parameters of a layer enter as ∂y⁽q⁾_ℓ/∂a⁽q⁾_{ℓ,j} = σ′(z⁽q⁾_ℓ) y⁽q⁻¹⁾_j and ∂y⁽q⁾_ℓ/∂b⁽q⁾_ℓ = σ′(z⁽q⁾_ℓ), zero
-    for ℓ ≠ i. Each later layer passes them on by the chain rule: ∂y⁽q⁾_ℓ = σ′(z⁽q⁾_ℓ) Σ_m a⁽q⁾_{ℓ,m} ∂y⁽q⁻¹⁾_m.
+    for ℓ ≠ i. Because of these zeros, the next layer has one term: ∂y⁽q⁾_ℓ/∂a⁽q⁻¹⁾_{i,j} = σ′(z⁽q⁾_ℓ) a⁽q⁾_{ℓ,i}
+    ∂y⁽q⁻¹⁾_i/∂a⁽q⁻¹⁾_{i,j}. Each later layer has a sum: ∂y⁽q⁾_ℓ = σ′(z⁽q⁾_ℓ) Σ_m a⁽q⁾_{ℓ,m} ∂y⁽q⁻¹⁾_m.
 
     Arguments as for `forward_pass`. dA[q-1] has shape (n_p, n_q, n_{q-1}), its indices are ℓ, i, j; db[q-1] has shape
     (n_p, n_q).
@@ -118,7 +119,11 @@ def forward_derivatives(
     """
     A, b, kinds = _net(A, b, activation)
     zs, ys = _forward(A, b, _array(x, "x", (A[0].shape[1],)), kinds)
-    return _derivatives(A, zs, ys, kinds)
+    (dA, db), (own_A, own_b) = _derivatives(A, zs, ys, kinds)
+    n_p, i = len(own_b), np.arange(len(own_b))
+    last_A, last_b = np.zeros((n_p, *own_A.shape)), np.zeros((n_p, n_p))
+    last_A[i, i], last_b[i, i] = own_A, own_b
+    return Derivatives([*dA, last_A], [*db, last_b])
 
 
 def delta_recursion(
@@ -232,20 +237,25 @@ def _forward(A: list[Floats], b: list[Floats], x: Floats, kinds: list[str]) -> F
     return ForwardPass(zs, ys)
 
 
-def _derivatives(A: list[Floats], zs: list[Floats], ys: list[Floats], kinds: list[str]) -> Derivatives:
+def _derivatives(
+    A: list[Floats], zs: list[Floats], ys: list[Floats], kinds: list[str]
+) -> tuple[Derivatives, tuple[Floats, Floats]]:
+    """Of the last y: with respect to the parameters of the earlier layers; and to those of the last, without the zeros.
+
+    The second part has shapes (n_p, n_{p-1}) and (n_p,): entry i belongs to y_i, the only node that these parameters move.
+    """
     dA: list[Floats] = []
     db: list[Floats] = []
+    own: tuple[Floats, ...] = ()
     for a, z, y, kind in zip(A, zs, ys[:-1], kinds, strict=True):  # y is the layer's input; nothing follows the last y
         slope = _slope(kind, z)
         dA = [(a @ d.reshape(len(d), -1)).reshape(len(a), *d.shape[1:]) * slope[:, None, None] for d in dA]
         db = [(a @ d) * slope[:, None] for d in db]
-        i = np.arange(len(a))
-        own_A, own_b = np.zeros((len(a), *a.shape)), np.zeros((len(a), len(a)))
-        own_A[i, i] = slope[:, None] * y
-        own_b[i, i] = slope
-        dA.append(own_A)
-        db.append(own_b)
-    return Derivatives(dA, db)
+        if own:
+            dA.append(slope[:, None, None] * (a[:, :, None] * own[0]))
+            db.append(slope[:, None] * (a * own[1]))
+        own = slope[:, None] * y, slope
+    return Derivatives(dA, db), (own[0], own[1])
 
 
 def _gradient_forward(
@@ -256,9 +266,12 @@ def _gradient_forward(
     for x, r in zip(X, R, strict=True):
         zs, ys = _forward(A, b, x, kinds)
         error = _error(cost, zs[-1], ys[-1], r) / len(X)
-        for total_A, total_b, dA_q, db_q in zip(dA, db, *_derivatives(A, zs, ys, outer), strict=True):
+        earlier, (own_A, own_b) = _derivatives(A, zs, ys, outer)
+        for total_A, total_b, dA_q, db_q in zip(dA[:-1], db[:-1], *earlier, strict=True):
             total_A += (error @ dA_q.reshape(len(error), -1)).reshape(total_A.shape)
             total_b += error @ db_q
+        dA[-1] += error[:, None] * own_A
+        db[-1] += error * own_b
     return Derivatives(dA, db)
 
 

@@ -20,7 +20,9 @@ from PIL import Image
 
 from microgradnet import MLP, Epoch, quadratic, train
 
-READ = re.compile(r"^  digit (\d+): (\d), certainty (\d\.\d{4}); runner-up: (\d), (\d\.\d{4})$", re.MULTILINE)
+READ = re.compile(
+    r"^  digit (\d+): (\d), certainty (\d\.\d{4}); runner-up: (\d), (\d\.\d{4})(?:; unsure)?$", re.MULTILINE
+)
 
 
 def run_in(out, *arguments):
@@ -153,7 +155,7 @@ def test_the_pictures_show_what_they_say(ten):
     squares = mosaic[:, :, :28, :28].reshape(30, 784)
     assert np.allclose(squares, A / np.abs(A).max(axis=1, keepdims=True))
     epochs = [Epoch(n, 1.0, accuracy, 0.0, 1.0, accuracy / 2) for n, accuracy in ((1, 0.5), (2, 0.75))]
-    lines = [line.get_ydata() for line in pictures.learning_curve(epochs).axes[0].lines]
+    lines = [line.get_ydata() for line in pictures.learning_curve(epochs, "").axes[0].lines]
     assert np.array_equal(lines, [[50.0, 25.0], [75.0, 62.5]])
     for name in ("read", "learning_curve", "confusion", "misread", "weights"):
         assert not_blank(ten.out / f"{name}.png")
@@ -172,6 +174,8 @@ def test_a_saved_net_gives_the_same_report_and_reads_a_users_strip(ten, run, str
         assert (loaded.out / name).read_bytes() == (ten.out / name).read_bytes()
     assert len(READ.findall(loaded.text)) == 6 + 3
     assert f"Your picture, {tmp_path / 'own.png'}, is read as 504:" in loaded.text
+    assert "; your picture is read as 504; 9" in loaded.text.splitlines()[-1]
+    assert "unsure" not in loaded.text
     assert not_blank(loaded.out / "yours.png")
 
 
@@ -192,6 +196,30 @@ def test_settings_and_a_users_mnist_reach_the_training(run, mnist, tmp_path):
     wrong = ", ".join(str(i) for i, (a, b) in enumerate(zip(read, "504192", strict=True), 1) if a != b)
     assert f"Seen: 504192 is read as {read}, wrong at digit {wrong};" in text
     assert counts("accuracy", text)[1] == 40
+
+
+def test_a_picture_that_cannot_be_read_is_not_read_with_certainty(ten, run, tmp_path):
+    """Blots in a row are called unsure where no output reaches one half, and so many are worth a warning."""
+    blots = np.kron(np.random.default_rng(1).integers(2, size=(3, 12 * 4)), np.ones((9, 9))) * 255
+    blots[:, (np.arange(blots.shape[1]) // 9) % 4 == 3] = 0  # a gap after each
+    Image.fromarray(blots.astype(np.uint8)).save(tmp_path / "own.png")
+    text = run("--load", ten.out / "net.npz", "--image", tmp_path / "own.png").text
+    own = [line for line in text[text.index("Your picture") :].splitlines() if line.startswith("  digit")]
+    assert len(own) > 10
+    unsure = [line for line in own if float(READ.search(line)[3]) < 0.5]
+    assert unsure
+    assert unsure == [line for line in own if line.endswith("; unsure")]
+    assert f", {len(unsure)} of {len(own)} unsure;" in text.splitlines()[-1]
+    assert f"{len(own)} pieces of ink were found" in text
+
+
+def test_a_piece_that_is_no_digit_is_told_from_digits():
+    """Digits joined by a line, and a shadow; no digit shipped looks so."""
+    assert not any(map(digits.is_odd, data.inputs(data.load_shipped()[0])))
+    line, shadow = np.zeros((28, 28)), np.ones((28, 28))
+    line[10:15] = 1.0
+    assert digits.is_odd(line.ravel())
+    assert digits.is_odd(shadow.ravel())
 
 
 @pytest.mark.parametrize(
@@ -259,6 +287,7 @@ def test_finds_the_4_in_504192(fours, run):
     assert [bool(called) for _, called in found] == [False, False, True, False, False, False]
     assert "only the third digit is called a 4" in fours.text.splitlines()[-1]
     assert outputs.findall(loaded) == 2 * found
+    assert "In your picture, 1 of 6 are called a 4." in loaded.splitlines()[-1]
     assert judged(loaded)[:4] == judged(fours.text)[:4]
 
 

@@ -175,6 +175,7 @@ MISTAKES = {
     "an outer product transposed": ("delta.T @ y", "y.T @ delta"),
     "1/K forgotten": ("ys[-1], R) / len(X)", "ys[-1], R)"),
     "naive: a dropped σ′": (" * slope[:, None, None]", ""),
+    "naive: a dropped σ′ in the next layer": ("slope[:, None, None] * (a", "(a"),
     "naive: the layer's own σ′ dropped": ("slope[:, None] * y", "y"),
     "a slope wrong in the tenth digit": ("_sigmoid(z) * _sigmoid(-z)", "1.0000000001 * _sigmoid(z) * _sigmoid(-z)"),
 }

@@ -263,6 +263,8 @@ def test_what_is_lost_inside_an_operation_is_refused(table):
     for call in (fast, fast.value_and_grad):
         with pytest.raises(OverflowError, match=r"sample 1: numbers inside.*array form.*float32.*float64"):
             call([[1.0], [1e20], [2.0]])
+    with pytest.raises(OverflowError, match="sample 2: numbers inside"):  # NaN on arrays, ∞ on floats
+        compile(lambda x: x[0] ** 0.5, 1)([[1.0], [4.0], [-math.inf]] * 30)
 
 
 @pytest.mark.parametrize("K", BATCHES)

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal, localcontext
 
 import mpmath
+import numpy as np
 import pytest
 import tails as demo
 from demo_runs import not_blank, quick_run
@@ -51,12 +52,24 @@ def test_errors_are_counted_in_the_last_place():
 def test_our_slopes_are_right_to_a_few_ulp_and_the_net_to_12_digits(peers, monkeypatch, tmp_path):
     """As printed, in the table and in the closing line; beside PyTorch and JAX, where they are installed, they are not."""
     if not peers:
-        monkeypatch.setattr(demo, "installed", lambda who: who == "ours")
+        monkeypatch.setattr(demo, "installed", lambda who: who in ("ours", "usual"))
     text = quick_run(demo, tmp_path)
-    rows = re.findall(r"^  (\S+) +(ours|PyTorch|JAX) +(\S+) ulp +(\d+) +(\d+) of \d+$", text, re.MULTILINE)
+    rows = re.findall(r"^  (\S+) +(ours|usual|PyTorch|JAX) +(\S+) ulp +(\d+) +(\d+) of \d+$", text, re.MULTILINE)
     errors = {name: float(error) for name, who, error, *_ in rows if who == "ours"}
     assert max(errors[name] for name in demo.REACH) <= 4
     assert [(int(digits) >= 12, none) for _, who, _, digits, none in rows if who == "ours"] == [(True, "0")] * 4
-    assert all(float(error) > 20 for name, who, error, *_ in rows if who != "ours" and name != "softplus")
-    assert f"our largest error is {max(errors.values()):.2g} ulp" in text
+    assert all(
+        float(error) > 20 for name, who, error, *_ in rows if who not in ("ours", "usual") and name != "softplus"
+    )
+    wrong = {name for name, who, *_, none in rows if who == "usual" and none != "0"}
+    assert wrong == {"tanh", "sigmoid", "∂C/∂parameter"}, "the slope of softplus is σ itself, which is right"
+    largest = max(errors[name] for name in demo.REACH)
+    assert f"our largest error is {largest:.2g} ulp in a slope and {errors['∂C/∂parameter']:.2g} ulp in" in text
     assert not_blank(tmp_path / "tails.png")
+
+
+def test_the_usual_gradient_is_right_where_nothing_is_saturated():
+    """Its digits are lost in the tails alone, not by a mistake."""
+    layers = [(np.array([[0.5, -1.0], [0.3, 0.2]]), np.array([0.1, 0.4])), (np.array([[1.0, -2.0]]), np.array([0.2]))]
+    right = [float(entry) for entry in demo.right_gradient(layers, [0.3, 0.7])]
+    assert demo.usual_gradient(layers, [0.3, 0.7]) == pytest.approx(right, rel=1e-12)

@@ -156,8 +156,8 @@ class Execution:
             except (ArithmeticError, ValueError) as error:
                 raise type(error)(f"sample {k}: {error}") from None
             found = self._numbers(columns, slice(k, k + 1), theta, derivatives, SILENT)
-            finite = np.isfinite(wanted)
-            if not np.allclose(found[finite], wanted[finite], _ALIKE, np.finfo(self.dtype).tiny):
+            known = np.isfinite(wanted) | (np.isnan(found) & ~np.isnan(wanted))
+            if not np.allclose(found[known], wanted[known], _ALIKE, np.finfo(self.dtype).tiny):
                 raise OverflowError(
                     f"sample {k}: numbers inside a dot, or in the array form of an operation, leave the range of "
                     f"{self.dtype}, and the result is lost: scale the data{', or compile with float64' if single else ''}"

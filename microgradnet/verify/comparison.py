@@ -22,10 +22,10 @@ from .._validation import as_table, describe
 from ..compiler import Compiled, compile
 from ..costs import cross_entropy, quadratic
 from ..formulas import Floats
-from ..graph import dot_parts, forward, reverse, topological_order
+from ..graph import forward, reverse, topological_order
 from ..nn import MLP
 from ..value import Value
-from .counting import UNNEEDED, CountedFloat, Tally, counted
+from .counting import CountedFloat, Tally, counted
 
 _COSTS: dict[Any, tuple[str, Callable[..., formulas.Derivatives]]] = {
     quadratic: ("quadratic", formulas.quadratic_gradient_forward),
@@ -58,12 +58,14 @@ class Comparison:
 
     def __str__(self) -> str:
         lines = [self._NAMES, *self._cells()]
-        return "\n".join([self.title, *[f"{a:<16}{b:>12}{c:>18}{d:>11}{e:>13}" for a, b, c, d, e in lines]])
+        rows = [f"{a:<16}{b:>12}{c:>18}{d:>11}{e:>13}" for a, b, c, d, e in lines]
+        return "\n".join([self.title, *rows, self._NOTE])
 
     def _repr_html_(self) -> str:
-        return html_table(self._NAMES, self._cells(), title=self.title)
+        return html_table(self._NAMES, self._cells(), title=self.title, note=self._NOTE)
 
     _NAMES = ("method", "unknowns", "multiplications", "seconds", "max error")
+    _NOTE = "max error: from the δ-recursion, in units in the last place (ulp) of the gradient's largest entry"
 
     def _cells(self) -> list[tuple[str, ...]]:
         return [(m, f"{u:,}", f"{n:,}", f"{seconds:.1e}", f"{e:.3g} ulp") for m, u, n, seconds, e in self.rows]
@@ -82,9 +84,13 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     n_1 + … + n_p. Forward, each node has a derivative for each edge, so there are nodes times edges; an edge is a
     weight, an entry of some A⁽q⁾.
 
-    Multiplications are counted while the method runs. Those of the forward pass are left out, because every method needs
-    it; but the graph records σ′ in its forward pass, while the formulas multiply to get σ′. The compiled program
-    multiplies by 1 where that saves a call, as in [A b] times (y, 1).
+    Multiplications are those carried out for this gradient after the forward pass, which every method needs. On the
+    graph, a sweep multiplies once for each edge between a parameter that it serves and the cost, also where the local
+    derivative is 1, and never for a constant; the sweep backward thus takes as many as the live page shows. The graph has
+    recorded σ′ in its forward pass, while the formulas multiply to get it. Nothing is multiplied by the lecture's zeros:
+    naively, a node's derivative with respect to a weight takes one product in the weight's own layer, two in the next, and
+    n + 1 in each later layer of n inputs. The compiled program multiplies by 1 where that saves a call, as in [A b] times
+    (y, 1).
 
     A ValueError for shapes that do not fit, for another cost, for cross-entropy without a sigmoid in the last layer, and
     for different activations within a layer; a TypeError for what is not an `MLP` or holds no numbers.
@@ -92,11 +98,11 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     >>> result = compare(MLP(6, [4, 3, 1], seed=1), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 1.0)
     >>> for row in result.rows:
     ...     print(row.method, row.unknowns, row.multiplications)
-    backward, graph 8 75
+    backward, graph 8 73
     forward, graph 312 545
     compiled 8 91
     δ-recursion 8 70
-    naive formulas 312 686
+    naive formulas 312 404
     """
     if not isinstance(net, MLP):
         raise TypeError(f"{describe(net)} arrived where an MLP was wanted: compare takes a whole net")
@@ -186,13 +192,9 @@ class _Gradient:
 
 
 def _needed_partials(node: Value) -> Sequence[Any]:
-    """The recorded partials, but for the constant inputs of a `dot`: no sweep needs these."""
-    if node.op != ops.dot:
-        return node.partials
-    weights, inputs, _ = dot_parts(node)
-    if any(x.op != ops.constant for x in inputs):
-        return node.partials
-    return [*node.partials[: len(weights) + 1], *[UNNEEDED] * len(inputs)]
+    """The recorded partials; None for a constant, whose derivative nobody asks for."""
+    pairs = zip(node.parents, node.partials, strict=True)
+    return [None if parent.op == ops.constant else partial for parent, partial in pairs]
 
 
 def _flat(gradients: Any) -> Floats:

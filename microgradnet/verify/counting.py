@@ -1,7 +1,7 @@
 """Numbers that count how often they are multiplied: a float and an array that share a `Tally`.
 
 `compare` puts them in place of a method's numbers and lets the method run. Results are of the same kind, so the count
-covers everything that is computed from them; what is multiplied is not looked at.
+covers everything that is computed from them; what is multiplied is not looked at, so a product with 1 counts too.
 """
 
 from __future__ import annotations
@@ -36,18 +36,6 @@ class CountedFloat(float):
         return CountedFloat(float.__add__(self, other), self.tally)
 
     __rmul__, __radd__ = __mul__, __add__
-
-
-class _Unneeded:
-    """A partial that no derivative needs: multiplying by it is no multiplication."""
-
-    def __mul__(self, other: object) -> _Unneeded:
-        return self
-
-    __add__ = __mul__
-
-
-UNNEEDED = _Unneeded()
 
 
 class CountedArray(np.ndarray[Any, np.dtype[np.float64]]):

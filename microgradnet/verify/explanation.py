@@ -36,7 +36,7 @@ class Explanation:
     total: float
 
     def __str__(self) -> str:
-        lines = [f"{product:>14} = {factors:<32} {names}" for product, factors, names in self._cells()]
+        lines = [f"{product:>14} = {factors:<32} | {names}" for product, factors, names in self._cells()]
         return "\n".join([*lines, f"{self.total!r:>14} = {self._sum()}"])
 
     def _repr_html_(self) -> str:
@@ -64,9 +64,9 @@ def explain(output: Value, wrt: Value) -> Explanation:
 
     >>> x = Value(3.0, label="x")
     >>> print(explain(x * x + 2 * x, x))
-                 3 = 1 · 3                            + → * → x
-                 3 = 1 · 3                            + → * → x
-                 2 = 1 · 2                            + → * → x
+                 3 = 1 · 3                            | + → * → x
+                 3 = 1 · 3                            | + → * → x
+                 2 = 1 · 2                            | + → * → x
                8.0 = the sum over 3 paths
     """
     for value, name in ((output, "output"), (wrt, "wrt")):
