@@ -7,9 +7,9 @@ import re
 import numpy as np
 import oracles
 import pytest
-from compiled_programs import own_rows, programs, run  # noqa: F401  # a fixture
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_programs import own_rows, programs, run  # noqa: F401  # a fixture
 
 from microgradnet import MLP, GradientError, Value, dot, gradcheck, ops
 from microgradnet.verify import gradient_check
