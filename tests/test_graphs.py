@@ -18,7 +18,6 @@ from contextlib import nullcontext
 import numpy as np
 import oracles
 import pytest
-from compiled_programs import switching_often
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -270,6 +269,7 @@ def test_the_machine_rejects_a_wrong_backward(mistake, monkeypatch):
         run_state_machine_as_test(GrowingGraph, settings=settings(steady, stateful_step_count=20, database=None))
 
 
+@pytest.mark.usefixtures("switching_often")
 def test_threads_may_walk_one_graph_at_once():
     """Orders, gradients and copies are those of one thread, however often the threads take turns."""
     x = Value(1.0)
@@ -283,5 +283,5 @@ def test_threads_may_walk_one_graph_at_once():
         *[lambda copied=copied: copied(y).data for copied in COPIES[:3]],
     ]
     alone = [walk() for walk in walks]
-    with ThreadPoolExecutor(8) as threads, switching_often():
+    with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(lambda k: walks[k % len(walks)](), range(10 * len(walks)))) == alone * 10
