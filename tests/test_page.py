@@ -301,8 +301,7 @@ def test_the_keyboard_alone_suffices(opened):
     browser = opened(expression())
     w, x = "scene.nodes.findIndex(n => n.name === 'w')", "scene.nodes.findIndex(n => n.name === 'x')"
     browser.press("End")
-    while browser.ask(f"chosen !== {x}"):
-        browser.press("n")
+    assert True in (browser.press("n") or browser.ask(f"chosen === {x}") for _ in range(2))
     browser.press("ArrowUp", "ArrowUp", "ArrowDown")
     assert browser.ask(f"data[{x}]") == 2.1
     assert "number" in (browser.press("Tab") or browser.ask("document.activeElement.id") for _ in range(30))
