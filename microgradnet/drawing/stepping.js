@@ -229,6 +229,11 @@ function renew(step = current) {  // once a number is another
   show(step);
 }
 
+const typed = id => {  // the number in a field, with a decimal point or a decimal comma
+  const text = find(id).value.trim().replace("−", "-").replace(",", ".");
+  return text ? Number(text) : NaN;
+};
+
 function set(leaf, x) {
   find("number").setAttribute("aria-invalid", !Number.isFinite(x));
   if (!Number.isFinite(x) || N[leaf].fixed) return;
@@ -250,7 +255,7 @@ let runner = null;
 const say = text => { find("message").textContent = text || refusal; };
 
 function update() {
-  const dt = Number(find("delta").value);
+  const dt = typed("delta");
   find("delta").setAttribute("aria-invalid", !(dt > 0));
   const why = !(dt > 0) ? "Give a Δt above 0." : failure || undefinedAt ? (failure ?? undefinedAt).text : refusal;
   if (why) return stop(why);
@@ -349,7 +354,7 @@ addEventListener("keydown", event => {
 find("slider").addEventListener("input", () => { play(false); show(Number(find("slider").value)); });
 find("leaf").addEventListener("change", () => choose(Number(find("leaf").value)));
 find("value").addEventListener("input", () => set(chosen, Number(find("value").value)));
-find("number").addEventListener("input", () => set(chosen, find("number").value.trim() ? Number(find("number").value.replace("−", "-")) : NaN));
+find("number").addEventListener("input", () => set(chosen, typed("number")));
 find("number").addEventListener("blur", () => { find("number").setAttribute("aria-invalid", false); renew(); });
 addEventListener("hashchange", () => show(Number(location.hash.slice(1)) || 0));
 
