@@ -196,7 +196,7 @@ def test_neurons_stand_in_order(direction):
     ):
         places = [found[label] for label in family]
         assert places == sorted(places)
-    assert {"layer 1, call 2", "layer 3, call 2"} <= {cluster["label"] for cluster in drawn.clusters}
+    assert {"layer 1, k = 2", "layer 3, k = 2"} <= {cluster["label"] for cluster in drawn.clusters}
 
 
 def test_equal_numbers_are_not_confused():

@@ -573,7 +573,7 @@ def test_outside_a_domain_the_page_says_where_it_stops(opened):
     browser = opened(Value(2.0, label="x").log() + 1, step=9)
     browser.ask("set(chosen, -1)")
     assert browser.ask(PHASE) == "stopped"
-    assert "‘log’ has no value at −1: it is defined where x is positive" in text(browser, "#story")
+    assert "‘log’ has no value at −1: it is defined where its operand is positive" in text(browser, "#story")
     browser.ask("set(chosen, 3)")
     browser.press("End")
     assert browser.ask(PHASE) == "backward 2 of 2"

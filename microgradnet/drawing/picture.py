@@ -109,8 +109,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         """
         if self._play is None:
             raise ValueError(
-                "only a graph that is drawn in full, with one result, can be stepped through: draw(cost) for a cost "
-                "of a small net, or draw(cost, limit=...) with a higher limit"
+                "only a graph that is drawn in full, with one result, can be stepped through, no net and no compiled "
+                "function: draw(cost) for a cost of a small net, with a higher limit=... if it was folded"
             )
         page = self._play()
         pathlib.Path(path).write_text(page, encoding="utf-8", newline="\n")
