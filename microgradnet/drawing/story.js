@@ -104,7 +104,7 @@ function layerLines(now) {
     if (now.kind === "forward mode") return now.nodes.map(i => `tangent of ${named(i)}: ${short(tangents[i] ?? 0)}`).slice(0, 5);
     const below = [...new Set(now.nodes.flatMap(i => flows[i].map(flow => flow.parent)))].filter(p => !now.nodes.includes(p));
     return [`Through ${counted(now.nodes.toReversed().map(i => `‘${N[i].op}’`))}:`,
-            ...below.map(p => `${callOf.get(p) ? `${callOf.get(p)}: ` : ""}∂${scene.cost}/∂${N[p].name || `‘${N[p].op}’`} = ${short(grads[p])}`).slice(0, 5)];
+            ...below.map(p => `${callOf.get(p) ? `${callOf.get(p)}: ` : ""}∂${scene.cost}/∂${N[p].name || (N[p].op ? `‘${N[p].op}’` : number(p))} = ${short(grads[p])}`).slice(0, 5)];
   }
   const {z, y} = now.names, given = {sigmoid: i => sigmoid(data[i])}[now.outputs];
   const row = (name, nodes, number) => nodes.length ? [`${name} = ${vector(nodes.map(number))}`] : [];
