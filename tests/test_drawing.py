@@ -361,19 +361,19 @@ def test_a_loop_is_drawn_by_its_first_and_last_time():
         thetas.append(theta)
     picture = draw(theta)
     drawn = read(picture.source)
-    assert "the same 6 operations, 1,999 times" in picture.source
+    assert "the same 6 operations, 2,000 times" in picture.source
     written = {line.replace("−", "-") for _, a in drawn.nodes for line in a["label"].split(r"\n")}
     assert {"θ = 1", f"{thetas[1].data:.4g}", f"{theta.data:.4g}"} <= written
     (between,) = [attributes for name, attributes in drawn.nodes if name == "between"]
-    sins = [math.sin(t.data) for t in thetas[2:-2]]
+    sins = [math.sin(t.data) for t in thetas[1:-2]]
     assert f"sin: {min(sins)!r} … {max(sins)!r}" in between["tooltip"]
     counts = re.findall(r"&#160;([\d,]+)<", between["label"])
-    assert sum(int(count.replace(",", "")) for count in counts) == 1997 * (6 + 2), "six operations and two constants"
+    assert sum(int(count.replace(",", "")) for count in counts) == 1998 * (6 + 2), "six operations and two constants"
     assert len(drawn.nodes) < 40
     assert len(ET.fromstring(picture.pipe(encoding="utf-8"))) == 1
     for _ in range(400):
         g = g.tanh()
-    assert "the same 1 operation, 399 times" in draw(g).source
+    assert "the same 1 operation, 400 times" in draw(g).source
 
 
 def test_what_neither_repeats_nor_has_layers_is_cut_into_pieces():
