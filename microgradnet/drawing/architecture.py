@@ -30,7 +30,11 @@ class _NetPicture:
         self._style = self._grid.style
         self._deltas = sample.deltas if sample else None
         self._biases = any(bias_of(unit) != 0.0 for column in self._grid.columns for unit in column.units)
-        self._font = min([self._style.font, *[self._largest_font(c, i) for c, i in self._grid.spots if GAP not in (c, i)]])
+        drawn = [spot for spot in self._grid.spots if GAP not in spot]
+        self._fonts = [  # of inputs, of neurons
+            min([self._style.font, *[self._largest_font(c, i) for c, i in drawn if (c > 0) is neurons]])
+            for neurons in (False, True)
+        ]
         self._g = picture(direction, self._caption(), layout="nop2", fontsize=f"{self._style.caption:g}")
 
     def draw(self) -> Picture:
@@ -63,7 +67,7 @@ class _NetPicture:
             return
         lines, tooltip = self._words(c, i)
         look = {"fillcolor": "#e3eefb", "color": "#2b6cb0"} if c == 0 else {}
-        size = {"width": f"{self._diameter(c) / 72:.3f}", "fontsize": f"{self._font:.3g}"}
+        size = {"width": f"{self._diameter(c) / 72:.3f}", "fontsize": f"{self._fonts[c > 0]:.3g}"}
         look |= {"shape": "circle", "tooltip": dot_tooltip(tooltip)} | size
         self._place(name, lines, *self._grid.point(along, across), look)
 

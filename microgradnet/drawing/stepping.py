@@ -117,8 +117,9 @@ def _notes(graph: DrawnGraph, operations: Operations) -> list[str]:
             "A leaf was assigned after the graph was recorded: all is computed again from the leaves' present numbers."
         )
     if len(trained := _trained(graph)) > 1 and not graph.layers:
-        names = ", ".join([graph.name(node) or short(node.data) for node in graph.nodes if node in trained][:_MOST_NAMED])
-        notes.append(f"Update moves all of {names}{', …' if len(trained) > _MOST_NAMED else ''}: hold (h) those that are data.")
+        moved = [graph.name(node) or short(node.data) for node in graph.nodes if node in trained]
+        named = ", ".join([*moved[:_MOST_NAMED], *(["…"] if len(moved) > _MOST_NAMED else [])])
+        notes.append(f"Update moves all of {named}: hold (h) those that are data.")
     if operations.locked:
         names = list(dict.fromkeys(str(node.op) for node in operations.locked))
         notes.append(
