@@ -48,7 +48,7 @@ def draw_program(fast: Compiled, direction: str, limit: int) -> Picture:
     of_products = {a: names.get(a, "product") for a in computed}
     names = {a: name for a, name in names.items() if not _awaits_its_bias(a, names, order)}
     drawn = len(order) <= limit
-    joined = next((name[1:] for a in order if (name := names.get(a, "")).startswith("W")), "")
+    joined = min([name[1:] for a in order if (name := names.get(a, "")).startswith("W")], default="")
     legend = [*_LEGEND, *([f"W{joined} = [A{joined} b{joined}]: weights and bias in one array"] if joined else [])]
     g = picture(direction, caption + (legend if drawn else []), nodesep="0.25", ranksep="0.35")
     g.node("scalars", _table("The recorded graph", _scalar_rows(fast, scalars)), shape="plain")
