@@ -5,6 +5,9 @@ processes wait for each other.
 """
 
 import os
+import sys
+
+import pytest
 
 for library in ("OPENBLAS", "OMP", "MKL"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
@@ -15,3 +18,12 @@ slow_on_purpose = [HealthCheck.too_slow]  # a busy machine is no reason to fail
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=slow_on_purpose)
 settings.register_profile("explore", max_examples=1000, deadline=None, suppress_health_check=slow_on_purpose)
 settings.load_profile("steady")
+
+
+@pytest.fixture
+def switching_often():
+    """Threads take turns in the middle of a call."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)

@@ -19,39 +19,33 @@ def environment(**more):
     return {**os.environ, "PYTHONPATH": str(FOLDER.parent), **more}
 
 
-def quick_run(demo, out):
-    """What a quick run prints; its pictures go to `out`."""
+def quick_run(demo, out, **constants):
+    """What a quick run prints, with some of the demo's names set to other things; its pictures go to `out`."""
     text = io.StringIO()
-    with contextlib.redirect_stdout(text):
+    with contextlib.redirect_stdout(text), pytest.MonkeyPatch.context() as patch:
+        for name, value in constants.items():
+            patch.setattr(demo, name, value)
         demo.main(["--quick", "--out", str(out)])
     return text.getvalue()
 
 
-def quick_fixture(name, **constants):
-    """The fixture of a demo's module: what a quick run printed, and the new folder with its pictures, none of them blank.
+def changed_run(demo, out, **constants):
+    """What a quick run prints when a reader has changed the constants at the top; its picture stays empty."""
+    return quick_run(demo, out, plot=lambda *_: demo.Figure(), **constants)
 
-    constants: of the demo, to be others: what costs time and matters to no test.
-    """
+
+def quick_fixture(name, **constants):
+    """The fixture of a demo's module: what a quick run printed, and the new folder with its pictures, none of them blank."""
 
     @pytest.fixture(scope="module")
     def quick(tmp_path_factory):
         demo, out = importlib.import_module(name), tmp_path_factory.mktemp(name) / "new" / "folder"
-        with pytest.MonkeyPatch.context() as patch:
-            for constant, value in constants.items():
-                patch.setattr(demo, constant, value)
-            text = quick_run(demo, out)
+        text = quick_run(demo, out, **constants)
         assert str(out / f"{name}.png") in text
         assert not_blank(out / f"{name}.png")
         return text, out
 
     return quick
-
-
-def changed_run(demo, monkeypatch, out, **constants):
-    """What a quick run prints when a reader has changed the constants at the top; its picture stays empty."""
-    for name, value in {"plot": lambda *_: demo.Figure(), **constants}.items():
-        monkeypatch.setattr(demo, name, value)
-    return quick_run(demo, out)
 
 
 def not_blank(path):
@@ -66,11 +60,11 @@ def as_idx(array):
     return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
 
-def write_mnist(folder, train_images, train_labels, test_images, test_labels):
-    """MNIST's four files, in a new folder."""
+def write_mnist(folder, images, labels):
+    """A small MNIST's four files in a new folder, of the images shipped: 40 and the strip's six to train on, 20 held out."""
     folder.mkdir()
-    (folder / "train-images-idx3-ubyte").write_bytes(as_idx(train_images))
-    (folder / "train-labels-idx1-ubyte").write_bytes(as_idx(train_labels))
-    (folder / "t10k-images-idx3-ubyte").write_bytes(as_idx(test_images))
-    (folder / "t10k-labels-idx1-ubyte").write_bytes(as_idx(test_labels))
+    strip = [2500, 0, 2000, 500, 4500, 1000]
+    for name, shown in (("train", [*range(5, 5000, 125), *strip]), ("t10k", [*range(100, 5000, 250)])):
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(as_idx(images[shown]))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(as_idx(labels[shown]))
     return folder

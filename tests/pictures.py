@@ -5,26 +5,31 @@ from __future__ import annotations
 import random
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from microgradnet import Layer, Value, dot, maximum, nodes
 
-_ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|<.*>(?= \w+=|\]$)|[^\s\]]+)')
 SVG = "{http://www.w3.org/2000/svg}"
 _TITLE = "{http://www.w3.org/1999/xlink}title"
-
-
+_ATTRIBUTE = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|<.*>(?= \w+=|\]$)|[^\s\]]+)')
 Maker = Callable[[Value, Value, Value], Value | list[Value]]
+Attributes = dict[str, str]
 
 
-def random_graph(seed: int, made: list[Maker] | None = None) -> tuple[Value, list[Value]]:
+def random_graph(
+    seed: int, made: list[Maker] | None = None, numbers: Sequence[float] = ()
+) -> tuple[Value, list[Value]]:
     """A graph with much sharing, and all its nodes; each has a label of its own, v0, v1 …
 
-    made: what new nodes are made by, each from three earlier ones; by default also calls of layers.
+    made: what makes new nodes, from three earlier ones each. numbers: of the leaves, at most four.
     """
     rng = random.Random(seed)
     values = [Value(rng.uniform(-2.0, 2.0)) for _ in range(rng.randint(1, 4))]
+    for value, number in zip(values, numbers, strict=False):
+        value.data = number
     made = made or _with_layers(rng)
     for _ in range(rng.randint(1, 25)):
         new = rng.choice(made)(*(rng.choice(values) for _ in range(3)))
@@ -53,22 +58,12 @@ def _with_layers(rng: random.Random) -> list[Maker]:
     ]
 
 
-Attributes = dict[str, str]
-Place = tuple[float, float]
-
-
-@dataclass
-class Source:
+class Source(NamedTuple):
     """What a DOT source says: the attributes of each node, and of each edge with its two ends, in order."""
 
     nodes: list[tuple[str, Attributes]]
     edges: list[tuple[str, str, Attributes]]
     clusters: list[Attributes]
-
-    def lines(self, name: str) -> list[str]:
-        """The lines of a node's label."""
-        (attributes,) = [attributes for node, attributes in self.nodes if node == name]
-        return attributes["label"].split(r"\n")
 
     def boxes(self) -> dict[str, tuple[float, float, float, float]]:
         """Left, right, bottom and top of each node that has its place in the source."""
@@ -80,29 +75,34 @@ class Source:
         return boxes
 
 
-def points_on(edge: Attributes) -> Iterator[Place]:
-    """Ten points on each part of an edge's spline."""
-    points = [_place(point) for point in edge["pos"].split() if not point.startswith("e,")]
-    for start in range(0, len(points) - 1, 3):
-        part = points[start : start + 4]
-        for t in (k / 10 for k in range(11)):
-            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3
-            x, y = (sum(w * p[axis] for w, p in zip(weights, part, strict=True)) for axis in (0, 1))
-            yield x, y
-
-
 def read(source: str) -> Source:
-    nodes, edges, clusters = [], [], []
+    found = Source([], [], [])
     for line in source.splitlines():
         if match := re.match(r"\t+(\w+) -> (\w+)(?: \[(.*\])|$)", line):
-            edges.append((match[1], match[2], _attributes(match[3] or "")))
+            found.edges.append((match[1], match[2], _attributes(match[3] or "")))
         elif (match := re.match(r"\t+(\w+) \[(.*\])$", line)) and match[1] not in ("node", "edge", "graph"):
-            nodes.append((match[1], _attributes(match[2])))
-        elif "cluster" in line:
-            clusters.append({})
-        elif (match := re.match(r"\t+graph \[(.*\])$", line)) and clusters:
-            clusters[-1] |= _attributes(match[1])
-    return Source(nodes, edges, clusters)
+            found.nodes.append((match[1], _attributes(match[2])))
+        elif match and match[1] == "graph" and line.startswith("\t\t"):
+            found.clusters.append(_attributes(match[2]))
+    return found
+
+
+def _attributes(text: str) -> Attributes:
+    return {key: value[1:-1] if value[0] == '"' else value for key, value in _ATTRIBUTE.findall(text)}
+
+
+def _place(text: str) -> tuple[float, float]:
+    x, y = text.rstrip("!").split(",")
+    return float(x), float(y)
+
+
+def points_on(edge: Attributes) -> Iterator[np.ndarray]:
+    """Eleven points on each part of an edge's spline."""
+    points = np.array([_place(point) for point in edge["pos"].split() if not point.startswith("e,")])
+    t = np.linspace(0.0, 1.0, 11)[:, None]
+    for start in range(0, len(points) - 1, 3):
+        a, b, c, d = points[start : start + 4]
+        yield from (1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d
 
 
 def texts(svg: str) -> list[str]:
@@ -113,12 +113,3 @@ def texts(svg: str) -> list[str]:
 def tooltips(svg: str) -> list[str]:
     """What hovering over an SVG shows."""
     return [element.get(_TITLE, "") for element in ET.fromstring(svg).iter(f"{SVG}a")]
-
-
-def _attributes(text: str) -> Attributes:
-    return {key: value[1:-1] if value[0] == '"' else value for key, value in _ATTRIBUTE.findall(text)}
-
-
-def _place(text: str) -> Place:
-    x, y = text.rstrip("!").split(",")
-    return float(x), float(y)

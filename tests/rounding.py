@@ -22,11 +22,6 @@ import numpy as np
 U = 2.0**-53
 TINY = 2.0**-1074  # what a product or a function can lose by underflow
 
-# Errors of functions in units of U: NumPy's and Python's exp, log1p and tanh are off by less than 4 ulp = 8 U. A sigmoid
-# adds a sum and a quotient; a slope of sigmoid or tanh multiplies two sigmoids; softplus is a logarithm of an exponential
-# and a sum.
-SIGMOID, SLOPE, TANH, SOFTPLUS = 10 * U, 21 * U, 8 * U, 18 * U
-
 
 def gamma(n):
     return n * U / (1 - n * U)
@@ -44,30 +39,29 @@ def sigmoid(z):
     return np.where(z >= 0, 1.0, e) / (1.0 + e)
 
 
-def activation(kind, z):
-    """y and σ′ as Spreads, from z as a Spread with z.apart much smaller than 1.
+# An activation, its slope, what each may be off in units of U, and a bound of |d/dz ln slope|. NumPy's and Python's exp,
+# log1p and tanh are off by less than 4 ulp = 8 U. A sigmoid adds a sum and a quotient; a slope of sigmoid or tanh multiplies
+# two sigmoids; softplus is a logarithm of an exponential and a sum.
+ACTIVATIONS = {
+    "sigmoid": (sigmoid, lambda z: sigmoid(z) * sigmoid(-z), 10, 21, 1),
+    "tanh": (np.tanh, lambda z: 4 * sigmoid(2 * z) * sigmoid(-2 * z), 8, 21, 2),
+    "softplus": (lambda z: np.logaddexp(0.0, z), sigmoid, 18, 10, 1),
+    "relu": (lambda z: np.maximum(z, 0.0), lambda z: (z > 0.0).astype(float), 0, 0, 0),
+    "linear": (lambda z: z, np.ones_like, 0, 0, 0),
+    "step": (lambda z: (z >= 0.0).astype(float), np.zeros_like, 0, 0, 0),
+}
 
-    d/dz ln σ′ lies between -c and c, with c = 1 for sigmoid and 2 for tanh: at a z that is d away, σ′ differs by a factor
-    of e^{cd} at most, and σ by d times such a σ′.
+
+def activation(kind, z):
+    """y and σ′ as Spreads, from z as a Spread with z.apart much smaller than 1, and than |z| for relu and step.
+
+    At a z that is d away, σ′ differs by a factor of e^{bend d} at most, and σ by d times such a σ′.
     """
-    d = z.apart
-    if kind == "sigmoid":
-        y, slope = sigmoid(z.number), sigmoid(z.number) * sigmoid(-z.number)
-        dy, dslope = d * slope * np.exp(d) + 2 * SIGMOID * y, slope * np.expm1(d) + 2 * SLOPE * slope * np.exp(d)
-    elif kind == "tanh":
-        y, slope = np.tanh(z.number), 4 * sigmoid(2 * z.number) * sigmoid(-2 * z.number)
-        dy = d * slope * np.exp(2 * d) + 2 * TANH * np.abs(y)
-        dslope = slope * np.expm1(2 * d) + 2 * SLOPE * slope * np.exp(2 * d)
-    elif kind == "softplus":
-        y, slope = np.logaddexp(0.0, z.number), sigmoid(z.number)
-        dy, dslope = d * slope * np.exp(d) + 2 * SOFTPLUS * y, slope * np.expm1(d) + 2 * SIGMOID * slope * np.exp(d)
-    elif kind == "relu":  # where z may have either sign, so may its slope either value
-        y, slope = np.maximum(z.number, 0.0), (z.number > 0.0).astype(float)
-        dy, dslope = d, ((np.abs(z.number) <= d) & (d > 0.0)).astype(float)
-    else:
-        assert kind == "linear"
-        return z, Spread(np.ones_like(d), np.zeros_like(d))
-    return Spread(y, dy + 2 * TINY), Spread(slope, dslope + 4 * TINY * (kind != "relu"))
+    function, derivative, off, slope_off, bend = ACTIVATIONS[kind]
+    y, slope, d = function(z.number), derivative(z.number), z.apart
+    grown = slope * np.exp(bend * d)
+    dslope = slope * np.expm1(bend * d) + 2 * slope_off * U * grown
+    return Spread(y, d * grown + 2 * off * U * np.abs(y) + 2 * TINY), Spread(slope, dslope + 4 * TINY)
 
 
 def forward(A, b, X, kinds):
@@ -89,21 +83,19 @@ def errors(cost, z, y, R):
         number = y.number - R
         return Spread(number, y.apart + 2 * U * (np.abs(number) + y.apart))
     up, down = (1 - R) * sigmoid(z.number), R * sigmoid(-z.number)
-    rounded = 2 * (SIGMOID + 3 * U) * (up + down)  # 1 - r, the product, and the difference
+    rounded = 2 * 13 * U * (up + down)  # two sigmoids, 1 - r, the product, and the difference
     return Spread(up - down, (z.apart * sigmoid(z.number) * sigmoid(-z.number) + rounded) * np.exp(z.apart) + TINY)
 
 
-class Gradient(NamedTuple):
-    """deltas (K, n_q), dA and db as lists of Spreads."""
-
-    deltas: list
-    dA: list  # noqa: N815  # the lecture's letters
-    db: list
+def flat(A, b):
+    """Matrices and biases in the order of `parameters()`."""
+    return np.concatenate([np.column_stack(layer).ravel() for layer in zip(A, b, strict=True)])
 
 
-def backward(A, ys, slopes, top, through_last):
-    """From ∂C/∂y⁽p⁾ (or ∂C/∂z⁽p⁾, if through_last is False) for K samples, a Spread of shape (K, n_p) with 1/K in it."""
-    K = len(top.number)
+def gradient(A, b, X, R, kinds, cost):
+    """δ of each layer, a row per sample, and ∂C/∂θ as Spreads: with what any of the methods may be off."""
+    zs, ys, slopes = forward(A, b, X, kinds)
+    error, K = errors(cost, zs[-1], ys[-1], R), len(X)
     # Roundings of one term: in each layer a product with a, a sum over nodes, a product with σ′; a product with y and the
     # sum over samples at one end; 1/K, the cost's own sum over outputs and a few factors at the other; and, so that this
     # computation, too, may round, as much again.
@@ -115,24 +107,15 @@ def backward(A, ys, slopes, top, through_last):
     def spread(number, low, high):
         return Spread(number, (high - low) + 2 * gamma(m) * high + tiny)
 
-    delta, low, high = top.number, np.abs(top.number), np.abs(top.number) + top.apart
-    result = Gradient([], [], [])
+    delta, low, high = error.number / K, np.abs(error.number) / K, (np.abs(error.number) + error.apart) / K
+    deltas, dA, db = [], [], []
     for q in range(len(A) - 1, -1, -1):
-        if q < len(A) - 1 or through_last:
+        if q < len(A) - 1 or cost == "quadratic":
             s = slopes[q]
             delta, low, high = delta * s.number, low * np.abs(s.number), high * (np.abs(s.number) + s.apart)
-        y = ys[q]
-        size = np.abs(y.number)
-        result.deltas.insert(0, spread(delta, low, high))
-        result.dA.insert(0, spread(delta.T @ y.number, low.T @ size, high.T @ (size + y.apart)))
-        result.db.insert(0, spread(delta.sum(axis=0), low.sum(axis=0), high.sum(axis=0)))
+        y, size = ys[q], np.abs(ys[q].number)
+        deltas.insert(0, spread(delta, low, high))
+        dA.insert(0, spread(delta.T @ y.number, low.T @ size, high.T @ (size + y.apart)))
+        db.insert(0, spread(delta.sum(axis=0), low.sum(axis=0), high.sum(axis=0)))
         delta, low, high = delta @ A[q], low @ np.abs(A[q]), high @ np.abs(A[q])
-    return result
-
-
-def gradient(A, b, X, R, kinds, cost):
-    """The cost's gradient for a batch, with what any of the methods may be off."""
-    zs, ys, slopes = forward(A, b, X, kinds)
-    error = errors(cost, zs[-1], ys[-1], R)
-    top = Spread(error.number / len(X), error.apart / len(X))
-    return backward(A, ys, slopes, top, through_last=cost == "quadratic")
+    return deltas, Spread(*(flat([a[i] for a in dA], [v[i] for v in db]) for i in (0, 1)))

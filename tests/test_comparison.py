@@ -66,9 +66,8 @@ def test_all_methods_agree_to_some_last_places(cost, hidden):
     """Several outputs and a batch: within what rounding allows."""
     rng, net = np.random.default_rng(0), MLP(3, [4, 2], hidden, "sigmoid", seed=0)
     X, R = rng.uniform(-1, 1, (3, 3)), rng.uniform(0, 1, (3, 2))
-    bound = rounding.gradient(net.weights(), net.biases(), X, R, [hidden, "sigmoid"], cost.__name__)
-    largest = max(np.abs(d.number).max() for d in bound.dA + bound.db)
-    apart = max(d.apart.max() for d in bound.dA + bound.db)  # of each from the same numbers
+    _, bound = rounding.gradient(net.weights(), net.biases(), X, R, [hidden, "sigmoid"], cost.__name__)
+    largest, apart = np.abs(bound.number).max(), bound.apart.max()  # of each from the same numbers
     rows = by_method(compare(net, X, R, cost))
     assert rows["δ-recursion"].max_error == 0.0
     assert all(0.0 <= row.max_error <= 2 * apart / np.spacing(largest / 2) for row in rows.values())
@@ -85,31 +84,17 @@ def test_the_error_is_in_units_in_the_last_place_of_the_largest_entry(monkeypatc
     assert rows["backward, graph"].max_error == 0.0
 
 
-def test_a_table_of_what_was_measured_and_the_net_is_left_alone():
-    """A title, a line for each method with its seconds; no data, no gradient changed."""
-    before = [(p.data, p.grad) for p in SMALL.parameters()]
-    result = compare(SMALL, [0.3, -0.2], 1.0, cross_entropy)
-    assert [(p.data, p.grad) for p in SMALL.parameters()] == before
-    title, _, *lines, note = str(result).splitlines()
-    assert all(fact in title for fact in (repr(SMALL), "1 sample,", "cross-entropy"))
-    assert [line[:16].strip() for line in lines] == METHODS
-    assert "largest entry" in note
-    assert [float(line.split()[-3]) for line in lines] == pytest.approx([row.seconds for row in result.rows], rel=0.1)
-
-
 def test_data_of_one_sample_and_of_a_batch():
-    """A flat x is one sample, or for a net with one input a batch; r likewise; all of them are the same data."""
+    """A flat x is one sample, or for a net with one input a batch; r likewise. The net is left alone."""
+    before = [(p.data, p.grad) for p in SMALL.parameters()]
     wanted = [row.max_error for row in compare(SMALL, [[0.3, -0.2]], [[1.0]]).rows]
     flat = np.array([0.3, -0.2])
     for x, r in ((flat.tolist(), 1.0), (flat.tolist(), [1.0]), (flat, np.float64(1.0)), ([flat], 1)):
-        assert [row.max_error for row in compare(SMALL, x, r).rows] == wanted
-    for outputs, x, r, count in (
-        (1, [0.1, 0.2, 0.3], [0.0, 1.0, 0.0], "3 samples,"),
-        (2, 0.1, [0.0, 1.0], "1 sample,"),
-        (2, [[0.1]], [[0.0, 1.0]], "1 sample,"),
-        (2, [0.1, 0.2], [[0.0, 1.0], [1.0, 0.0]], "2 samples,"),
-    ):
-        assert count in str(compare(MLP(1, [2, outputs], seed=0), x, r))
+        result = compare(SMALL, x, r)
+        assert [row.max_error for row in result.rows] == wanted
+        assert all(fact in str(result) for fact in (repr(SMALL), "1 sample,", "largest entry", *METHODS))
+    assert "3 samples," in str(compare(MLP(1, [2, 1], seed=0), [0.1, 0.2, 0.3], [0.0, 1.0, 0.0]))
+    assert [(p.data, p.grad) for p in SMALL.parameters()] == before
 
 
 MIXED = MLP(2, [2, 1])
@@ -123,7 +108,6 @@ MIXED.layers[0].neurons[1].activation = "tanh"
         (lambda: compare(SMALL, [0.0, 0.0], 0.0, max), ValueError, "is no cost of the lecture's"),
         (lambda: compare(SMALL, [0.0] * 3, 0.0), ValueError, r"x has shape \(3,\): give \(2,\)"),
         (lambda: compare(SMALL, [[0.0, 0.0]], [0.0, 1.0]), ValueError, r"r has shape \(2,\): give \(1, 1\)"),
-        (lambda: compare(SMALL, ["a", "b"], 0.0), TypeError, "x holds <U1"),
         (lambda: compare(SMALL, [0.0, math.nan], 0.0), ValueError, r"x\[1, 0\] is nan"),
         (lambda: compare(MLP(2, [1], "tanh"), [0.0, 0.0], 0.0, cross_entropy), ValueError, "wants a sigmoid"),
         (lambda: compare(SMALL, [0.0, 0.0], 2.0, cross_entropy), ValueError, "between 0 and 1"),

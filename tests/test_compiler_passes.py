@@ -1,7 +1,8 @@
 """The compiler's passes, each alone: what it makes of small programs, and that it keeps their numbers.
 
-The oracles: golden files that were reviewed, the meaning of each operation on arrays (`value_of`), and a run of the plan of
-work arrays on names instead of numbers. To renew the golden files, run this file as a script and review the difference.
+The oracles: golden files that were reviewed, and the meaning of each operation on arrays (`value_of`). To renew the golden
+files, run this file as a script and review the difference. That no two live arrays share a work array is shown by the
+numbers of random programs, in test_compiled_graphs.py.
 """
 
 from functools import reduce
@@ -10,19 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compiled_programs import own_rows, programs, run  # noqa: F401  # a fixture
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 import microgradnet as m
 from microgradnet import Value, dot, maximum, ops, quadratic
 from microgradnet.compiler import array_ops, derivative, rewrites
 from microgradnet.compiler.adjoints import Linear
 from microgradnet.compiler.array_graph import ArrayGraph, Shape, describe
-from microgradnet.compiler.numpy_source import Program
 from microgradnet.compiler.programs import Passes
 from microgradnet.compiler.record import record
-from microgradnet.compiler.work_arrays import Run, WorkArrays, is_computed, is_elementwise, owner_of
 from microgradnet.graph import depth_first
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -102,104 +98,6 @@ def golden(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_passes_print_what_was_reviewed(kind):
     assert printed(kind) == golden(kind).read_text(encoding="utf-8")
-
-
-# Work arrays: in random programs, no two live arrays share a slot.
-
-
-def assert_no_clash(order, roots, work, elsewhere=()):
-    """Run the plan on names instead of numbers: whatever is read is what was meant."""
-
-    def cells(run):
-        return [(run.work, run.start + i) for i in range(run.shape.slots)]
-
-    held = {}  # (work array, slot) → what it holds: array and slot
-    for place, text in work.fixed:
-        held |= {cell: {text} for cell in cells(place)}
-    fixed = set(held)
-
-    def check(array):
-        owner = owner_of(array)
-        run = work.run(owner)
-        if run is not None:
-            for i, cell in enumerate(cells(run)):
-                assert (owner, i) in held.get(cell, ()), (str(owner.op), i, cell)
-
-    for node in order:
-        run = work.run(node)
-        for parent in node.parents:
-            check(parent)
-        if run is None:
-            assert node in elsewhere
-            continue
-        assert run.start + run.shape.slots <= work.sizes[run.work][0]
-        if node.op == array_ops.stack:
-            start = 0
-            for part in node.args:
-                place = cells(Run(run.work, run.start + start, part.shape._replace(columns=node.shape.columns)))
-                if not work.is_in_place(node, part, start):
-                    held |= {cell: set() for cell in place}
-                start += len(place)
-            for i, cell in enumerate(cells(run)):
-                held.setdefault(cell, set()).add((node, i))
-            continue
-        for parent in node.parents:
-            other = work.run(owner_of(parent))
-            if other is not None and set(cells(other)) & set(cells(run)):
-                assert is_elementwise(node)  # NumPy's functions take care of operands that overlap
-        assert not fixed & set(cells(run))
-        held |= {cell: {(node, i)} for i, cell in enumerate(cells(run))}
-    for root in roots:
-        check(root)
-
-
-@pytest.fixture(scope="module")
-def plans():
-    """What `Program` was asked to plan, as it happens."""
-    made = []
-    original = Program.__init__
-
-    def noted(self, names, tables, roots, elsewhere=None):
-        original(self, names, tables, roots, elsewhere)
-        made.append((self.order, roots, self.work, self.elsewhere))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Program, "__init__", noted)
-        yield made
-
-
-@pytest.mark.usefixtures("own_rows")
-@settings(max_examples=40)
-@given(steps=programs(), inputs=st.integers(1, 3), parameters=st.integers(0, 4), last=st.booleans())
-def test_no_two_live_arrays_share_a_slot(plans, steps, inputs, parameters, last):
-    p = P[:parameters]
-    plans.clear()
-    try:
-        Passes(record(lambda x: run(steps, [*x, *p])[-1] if last else run(steps, [*x, *p])[-4:], [inputs]))
-    except (ArithmeticError, ValueError):
-        assume(False)
-    for order, roots, work, elsewhere in plans:
-        assert_no_clash(order, roots, work, elsewhere)
-
-
-def test_wrong_plans_are_caught():
-    """An array that is put where another one lies that is still to be read."""
-    roots = [Passes(record(attention, [4])).forward]
-    order = [node for node in depth_first(roots, attrgetter("parents")) if is_computed(node)]
-    right = WorkArrays(order, roots)
-    assert_no_clash(order, roots, right)
-    caught = 0
-    for i, node in enumerate(order):
-        later = {owner_of(parent) for after in order[i + 1 :] for parent in after.parents} | {owner_of(roots[0])}
-        for other in later.intersection(order[:i]):
-            place = right.run(other)
-            if node.op != array_ops.stack and node.shape == other.shape and right.run(node).work != place.work:
-                wrong = WorkArrays(order, roots)
-                wrong._run[node] = place
-                with pytest.raises(AssertionError):
-                    assert_no_clash(order, roots, wrong)
-                caught += 1
-    assert caught > 0
 
 
 # Rewrites and derivatives keep what arrays mean.

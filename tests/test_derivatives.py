@@ -5,7 +5,6 @@ First derivatives on any graph, in both modes, are test_graphs' business.
 
 import itertools
 import math
-import sys
 
 import numpy as np
 import oracles
@@ -35,7 +34,7 @@ ROWS["dot"] = (lambda *v: dot(v[:2], v[2:]), 4)
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_three_derivatives_of_every_row_are_differences_of_decimals(name):
+def test_three_derivatives_of_every_row_are_differences(name):
     """By reverse over reverse over reverse, the last one by forward mode too, for every sequence of operands.
 
     A derivative is a sum over paths of products of partials. Each factor is right to some 8 roundings of U, and a path has
@@ -46,7 +45,7 @@ def test_three_derivatives_of_every_row_are_differences_of_decimals(name):
     numbers = (-1.7, -0.3, 0.4, 0.9, 2.6) + (0.0,) * (name in oracles.SIDES)
     checked = 0
     for point in itertools.product(numbers, repeat=n) if n < 3 else [(0.4, -0.3, 2.6, 0.9)]:
-        if not oracles.exactly(name, point).is_finite():
+        if not oracles.mp.isfinite(oracles.exactly(name, point)):
             continue
         for wrt in itertools.product(range(n), repeat=3):
             inputs = [Value(x) for x in point]
@@ -66,18 +65,14 @@ def test_three_derivatives_of_every_row_are_differences_of_decimals(name):
 
 def test_any_order_can_be_reached():
     """Eight derivatives of sin, which comes back to itself twice; and two of a chain that no recursion would survive."""
-    x = Value(2.0)
-    y, found = x.sin(), []
-    for _ in range(8):
-        (y,) = grad(y, [x], create_graph=True)
-        found.append(y.data)
-    assert found == [math.cos(2), -math.sin(2), -math.cos(2), math.sin(2)] * 2
-
-    assert sys.getrecursionlimit() < 20_000
-    y = x
+    x = y = Value(2.0)
     for _ in range(20_000):
         y = y * 1.0
     assert hessian(y * y, x) == [[2.0]]
+    y = x.sin()
+    for k in range(1, 9):
+        (y,) = grad(y, [x], create_graph=True)
+        assert y.data == [math.sin(2), math.cos(2), -math.sin(2), -math.cos(2)][k % 4]
 
 
 nets = st.builds(
@@ -135,31 +130,12 @@ def test_many_outputs_and_many_directions_take_one_sweep():
     assert jvp(x, {x: np.array([1, 2])}).tolist() == [1.0, 2.0]
 
 
-def test_a_value_may_stand_alone_and_a_sequence_be_of_any_kind():
-    x = Value(3.0)
-    assert grad(x * x, x) == grad(x * x, [x]) == grad(x * x, (x,)) == [6.0]
-    assert jvp(x * x, {x: 1}) == jvp(x * x, {x: np.float32(1)}) == 6.0
-    assert vjp(x * x, 2.0, x) == vjp([x * x], np.array([2.0]), [x]) == [12.0]
-
-
 def test_directions_that_are_values_are_differentiated_too():
     """The derivative of x³ along v is 3 x² v, in either mode; its slopes are 6 x v and 3 x²."""
     x, v = Value(2.0), Value(5.0)
     forward, (backward,) = jvp(x**3, {x: v}, create_graph=True), vjp(x**3, v, x, create_graph=True)
     for along in (forward, backward):
         assert (along.data, grad(along, [x, v])) == (60.0, [60.0, 12.0])
-
-
-def test_what_does_not_matter_has_derivative_zero():
-    """A value off the graph, or held fixed, even where there is no slope; what is linear; and nothing asked for."""
-    x, off = Value(2.0), Value(0.0)
-    y = x * 2.0
-    assert jvp(y, {}) == jvp(y, {off: 1.0}) == jvp([Value(1.0), y], {off: x}, create_graph=True)[0].data == 0.0
-    assert jvp(y + off.sqrt(), {x: 1.0}) == 2.0
-    (zero,) = grad(y, [off], create_graph=True)
-    assert (zero.data, zero.op) == (0.0, "constant")
-    assert hessian(y, [x, off]) == hessian(x, [x, off]) == [[0.0, 0.0], [0.0, 0.0]]
-    assert (grad(y, []), hessian(y, []), jacobian([], [x]), jacobian([y], [])) == ([], [], [], [[]])
 
 
 # What they refuse.
@@ -196,23 +172,17 @@ def test_a_leaf_assigned_after_its_use_gives_no_mixed_second_derivatives(f, old,
         (lambda x: grad(x, [1.0]), TypeError, r"float 1\.0.*wrt"),
         (lambda x: grad(2.0, x), TypeError, r"float 2\.0.*output"),
         (lambda x: jvp(x, {"x": 1.0}), TypeError, "str 'x'.*tangents"),
-        (lambda x: jvp([x, 1], {x: 1.0}), TypeError, "int 1.*output"),
-        (lambda x: jvp(x, {x: "1"}), TypeError, "str '1'.*number"),
         (lambda x: jvp(x, {x: True}), TypeError, "bool True.*number"),
         (lambda x: jvp(x, {x: np.ones(2)}, create_graph=True), TypeError, "array.*number"),
         (lambda x: jvp(x, {x: np.array(["1"])}), TypeError, "<U1.*numbers"),
         (lambda x: jvp(x, {x: np.ma.array([1.0], mask=[True])}), TypeError, "masked"),
-        (lambda x: jvp(x, {x: np.ones(2), Value(3.0): 1.0}), ValueError, r"\(2,\), \(\)"),
         (lambda x: jvp(x, {x: np.ones(2), Value(3.0): np.ones((2, 1))}), ValueError, r"\(2,\), \(2, 1\)"),
         (lambda x: nodes([x]), TypeError, "list"),
-        (lambda x: nodes(x, 2.0), TypeError, r"float 2\.0"),
-        (lambda x: hessian(x, ["x"]), TypeError, "str 'x'.*wrt"),
         (lambda x: jacobian([x, 2.0], x), TypeError, r"float 2\.0.*outputs"),
         (lambda x: vjp([x], [x], x), TypeError, "Value.*number"),
         (lambda x: vjp([x], ["1"], x, create_graph=True), TypeError, "str '1'.*number"),
         (lambda x: vjp([x, x], [1.0], x), ValueError, "1 cotangents met 2"),
         (lambda x: hvp(x, x, [True]), TypeError, "bool True.*number"),
-        (lambda x: hvp(x, [x, x], []), ValueError, "0 direction met 2"),
         (lambda x: hvp(x, [x, x], [1.0, 2.0, 3.0]), ValueError, "3 direction met 2"),
     ],
 )

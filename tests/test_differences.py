@@ -1,6 +1,5 @@
 """`gradcheck` lets every right rule pass and names the operation of every wrong one; differences hold their bounds."""
 
-import itertools
 import math
 import random
 import re
@@ -10,11 +9,10 @@ import oracles
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import U
+from random_programs import own_rows, programs, run  # noqa: F401  # a fixture
 
-from microgradnet import GradientError, Value, cross_entropy, dot, gradcheck, ops
+from microgradnet import MLP, GradientError, Value, dot, gradcheck, ops
 from microgradnet.verify import gradient_check
-from microgradnet.verify.differences import Estimate, slopes
 
 ROWS = [op for op in ops.TABLE.values() if op is not ops.dot]
 ordinary = st.sampled_from([0.0, 1.0, -1.0, 0.5, 2.0, math.pi / 2, 16 * math.pi]) | st.floats(-4, 4)
@@ -28,11 +26,10 @@ few = settings(max_examples=settings.default.max_examples // 10)  # some hundred
 def passes(function, point):
     """No complaint; a point outside the domain is no matter of gradcheck's."""
     try:
-        return gradcheck(function, point)
-    except GradientError:
-        raise
-    except (ValueError, ArithmeticError):
-        return None
+        gradcheck(function, point)
+    except (ValueError, ArithmeticError) as error:
+        if isinstance(error, GradientError):
+            raise
 
 
 @pytest.mark.parametrize("op", ROWS, ids=str)
@@ -47,39 +44,12 @@ def test_every_row_passes_everywhere(op, a, b):
             passes(op, point[: oracles.arity(op)])
 
 
-WITH_EDGES = {"**", "log", "sqrt", "xlogy", "xlog1my", "cross_entropy"}  # of a domain; or what cancels beyond [0, 1]
-STEPS = [op for op in [*ROWS, ops.power(2), ops.power(-3)] if op not in WITH_EDGES]
-indices = st.integers(0, 9)
-
-
+@pytest.mark.usefixtures("own_rows")
 @settings(max_examples=settings.default.max_examples * 3 // 10)
-@given(
-    st.lists(st.tuples(st.sampled_from([*STEPS, dot]), indices, indices), max_size=9),
-    st.lists(ordinary, min_size=1, max_size=3),
-)
+@given(programs(), st.lists(ordinary, min_size=1, max_size=3))
 def test_random_functions_pass(steps, point):
     """Any operations on any of the values so far, with sharing, kinks, cancellation and cliffs."""
-
-    def function(*values):
-        values = list(values)
-        for op, i, j in steps:
-            a, b = values[i % len(values)], values[j % len(values)]
-            values.append(dot([a, b, a], [b, 2.0, a], b) if op is dot else op(*[a, b][: oracles.arity(op)]))
-        return values[-1]
-
-    passes(function, point)
-
-
-def test_differences_are_sharp_on_the_cost_of_a_layer():
-    """Sharp enough to tell something, and none within its bound is called wrong."""
-
-    def function(*w):
-        return cross_entropy([dot(w[i : i + 2], [0.4, -0.7], w[i + 2]).sigmoid() for i in (0, 3)], [1.0, 0.25])
-
-    result = gradcheck(function, np.random.default_rng(0).normal(size=6))
-    assert result.kinks == []
-    assert all(abs(d - r) <= e for d, r, e in zip(result.differences, result.reverse, result.bounds, strict=True))
-    assert max(result.bounds) < 1e-8
+    passes(lambda *x: run(steps, x)[-1], point)
 
 
 # Wrong ones do not.
@@ -89,8 +59,6 @@ MISTAKES = {
     "a sign": lambda d: -d,
     "a factor": lambda d: d * (1 + 1e-6),
     "a summand": lambda d: d + 1e-6,
-    "nothing": lambda d: 0.0,
-    "infinity": lambda d: math.inf,
     "no number": lambda d: math.nan,
 }
 
@@ -113,28 +81,17 @@ def test_a_wrong_partial_is_found_and_named(op, mistake):
             assert str(found.value).count("is wrong") == 1
 
 
-@pytest.mark.parametrize(
-    ("wrong", "operand"),
-    [
-        (lambda w, x, y: (x[::-1], w), 1),
-        (lambda w, x, y: ([*x[:-1], 1.5], w), 3),
-        (lambda w, x, y: (x, [2 * t for t in w]), 4),
-    ],
-    ids=["weight", "bias", "input"],
-)
-def test_a_wrong_partial_of_a_dot_is_found(wrong, operand, monkeypatch):
+@pytest.mark.parametrize("operand", [1, 3, 4], ids=["weight", "bias", "input"])
+def test_a_wrong_partial_of_a_dot_is_found(operand, monkeypatch):
     """Of weights, bias and inputs, which are its operands in this order."""
+
+    def wrong(w, x, y):
+        partials = [d + 0.5 * (i == operand) for i, d in enumerate([*x, *w], 1)]
+        return partials[: len(x)], partials[len(x) :]
+
     monkeypatch.setattr(ops.dot, "partials", wrong)
     with pytest.raises(GradientError, match=f"'dot' for operand {operand} is wrong: at 0.7, 2, 0.5, 3, … its"):
         gradcheck(lambda x, y: dot([x, 2.0], [3.0, y], 0.5), [0.7, 0.3])
-
-
-def test_all_wrong_operations_are_named_once(monkeypatch):
-    monkeypatch.setattr(ops.sin, "partials", lambda x, y: (2.0,))
-    monkeypatch.setattr(ops.exp, "partials", lambda x, y: (3.0,))
-    with pytest.raises(GradientError) as caught:
-        gradcheck(lambda x: x.sin().exp().sin() + x.tanh(), 0.7)
-    assert re.findall("'(.*)' for operand 1 is wrong", str(caught.value)) == ["sin", "exp"]
 
 
 @pytest.mark.parametrize(
@@ -162,18 +119,14 @@ def by_hand(slope):
 @pytest.mark.parametrize(
     ("function", "x", "slope", "kinks"),
     [
-        (
-            lambda x: x.relu() - (-x).relu(),
-            0.0,
-            0.0,
-            ["relu"],
-        ),  # 1 by differences: the convention's fault, not a rule's
-        (lambda x: x * x.detach(), 0.5, 0.5, ["detach"]),  # 1 by differences: 0 for detach is a decision
+        (lambda x: x.relu() - (-x).relu(), 0.0, 0.0, ["relu"]),  # by differences 1
+        (lambda x: x * x.detach(), 0.5, 0.5, ["detach"]),  # by differences 1
         (by_hand(3.0), 0.5, 0.75, []),
     ],
     ids=["two kinks that make a line", "detach", "by hand"],
 )
 def test_what_differs_by_decision_is_no_mistake(function, x, slope, kinks):
+    """The convention at a kink, and that no derivative flows through detach, are no rule's fault."""
     result = gradcheck(function, x)
     assert (result.reverse, result.kinks) == ([slope], kinks)
 
@@ -189,19 +142,6 @@ def test_a_number_hidden_from_the_graph_is_found(function):
         gradcheck(function, 0.7)
 
 
-def counter():
-    """A function that gives another number at every call, though by little."""
-    calls = itertools.count()
-    return lambda x: x * (1.0 + next(calls) * 1e-15)
-
-
-@pytest.mark.parametrize("function", [lambda x: x * random.random(), counter()], ids=["random", "counter"])
-def test_a_function_that_gives_another_number_when_called_again_is_refused(function):
-    """Its differences would say nothing; the message has both numbers."""
-    with pytest.raises(ValueError, match=r"gave 0\.\d+ at the point, and 0\.\d+ when called again"):
-        gradcheck(function, 0.7)
-
-
 def test_a_wrong_sweep_is_found(monkeypatch):
     monkeypatch.setattr(gradient_check, "jvp", lambda output, tangents: 1.0)
     with pytest.raises(GradientError, match="reverse and forward mode disagree"):
@@ -212,7 +152,7 @@ def test_a_wrong_sweep_is_found(monkeypatch):
 
 
 def test_the_result_holds_three_gradients():
-    """The output need not depend on the point, and may be one of the inputs."""
+    """Differences that tell something; the output need not depend on the point, and may be one of the inputs."""
     result = gradcheck(lambda x, y: x * y + y, (3, np.float64(2.0)))
     assert result.point == [3.0, 2.0]
     assert result.reverse == result.forward == [2.0, 4.0]
@@ -223,13 +163,7 @@ def test_the_result_holds_three_gradients():
 
 
 @pytest.mark.parametrize(
-    ("function", "x"),
-    [
-        (Value.sin, 1e300),
-        (lambda x: (x / 1e-75).sin(), 0.0),
-        (lambda x: (x**-3 * 2).sin(), 4.8e-7),
-        (lambda x: x**1.5, 0.0),
-    ],
+    ("function", "x"), [(Value.sin, 1e300), (lambda x: (x / 1e-75).sin(), 0.0), (lambda x: x**1.5, 0.0)]
 )
 def test_what_differences_cannot_tell_they_do_not_tell(function, x):
     """All periods between two floats, or a slope that keeps changing: no number, no bound, no complaint."""
@@ -238,46 +172,17 @@ def test_what_differences_cannot_tell_they_do_not_tell(function, x):
     assert result.bounds == [math.inf]
 
 
-@pytest.mark.parametrize("x", [1.7e308, math.inf, -math.inf, math.nan, 5e-324])
-def test_at_the_end_of_the_floats_nothing_wrong_is_said(x):
-    """No step, or none to one side; NaN twice is not another number."""
-    gradcheck(Value.tanh, x)
-    gradcheck(lambda x: x * 1.0, x)
-
-
 @pytest.mark.parametrize(
     ("function", "point", "error", "message"),
     [
         (lambda x: x.data, [1.0], TypeError, r"gave float 1\.0 where a Value was wanted"),
-        (lambda x: [x], [1.0], TypeError, "gave list"),
+        (lambda x: x * random.random(), [0.7], ValueError, r"gave 0\.\d+ at the point, and 0\.\d+ when called again"),
+        (MLP(2, [1]), [1.0, 2.0], TypeError, r"2 arguments.*lambda \*x"),
         (Value.sin, [], ValueError, "empty"),
         (Value.sin, ["1"], TypeError, "str '1'"),
-        (Value.log, [-1.0], ValueError, "'log' of -1.0"),
         (Value.sqrt, [0.0], ZeroDivisionError, "derivative of 'sqrt' of 0.0"),
     ],
 )
 def test_what_cannot_be_checked_is_refused(function, point, error, message):
     with pytest.raises(error, match=message):
         gradcheck(function, point)
-
-
-# The differences themselves.
-
-
-@pytest.mark.parametrize(
-    ("f", "x", "found"),
-    [
-        (abs, 0.0, [-1.0, 1.0]),
-        (lambda t: max(2 * t, 3 * t - 1), 1.0, [2.0, 3.0]),
-        (math.sqrt, 1.0, [0.5]),
-        (lambda t: math.sqrt(t) ** 5 - t, 0.0, [-1.0]),
-        (math.log, 1e-200, [1e200]),
-        (lambda t: float(t >= 0), 0.0, [0.0]),
-        (lambda t: math.sqrt(abs(t)), 0.0, []),
-        (lambda t: 1 / t if t else 0.0, 0.0, []),
-    ],
-    ids=["kink", "kink of lines", "inside", "edge", "near an edge", "jump", "cusp", "pole"],
-)
-def test_slopes_at_kinks_edges_and_jumps(f, x, found):
-    """Two at a kink, one at the end of a domain, none at a pole."""
-    assert [side.number for side in slopes(lambda t: Estimate(f(t), 4 * U * abs(f(t))), x)] == pytest.approx(found)

@@ -7,7 +7,7 @@ import digit_data as data
 import numpy as np
 import pytest
 from demo_runs import as_idx, write_mnist
-from PIL import Image
+from PIL import Image, ImageOps
 
 STRIP = [5, 0, 4, 1, 9, 2]
 
@@ -22,12 +22,8 @@ def six():
 
 @pytest.mark.parametrize("each", [10, 400])
 def test_nothing_of_the_strip_or_the_report_was_trained_on(each):
-    """5,000 digits, 500 of each. So many of each are trained on; the rest is held out, and the strip, MNIST's 5 0 4 1 9 2,
-    is of the rest.
-    """
+    """So many of each are trained on; the rest is held out, and the strip, MNIST's 5 0 4 1 9 2, is of the rest."""
     images, labels = data.load_shipped()
-    assert (images.shape, images.dtype) == ((5000, 28, 28), np.uint8)
-    assert np.bincount(labels).tolist() == [500] * 10
     training, held_out, strip = data.split(labels, each)
     assert np.bincount(labels[training]).tolist() == [each] * 10
     assert sorted([*training, *held_out]) == list(range(5000))
@@ -38,15 +34,6 @@ def test_nothing_of_the_strip_or_the_report_was_trained_on(each):
         assert np.array_equal(part.labels, labels[indices])
 
 
-@pytest.mark.parametrize("size", [None, 100_000, 9])
-def test_a_lost_or_damaged_data_file_is_named(size, tmp_path):
-    path = tmp_path / "mnist_5k.npz"
-    if size:
-        path.write_bytes(data.SHIPPED.read_bytes()[:size])
-    with pytest.raises(data.InputError, match=r"mnist_5k\.npz cannot be read .* restore it"):
-        data.load_shipped(path)
-
-
 # MNIST's own files.
 
 TRAIN, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -54,34 +41,32 @@ TEST, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 
 @pytest.fixture
-def mnist(tmp_path, six):
-    """A folder with a small MNIST: 46 training images, the strip's six among them, and 20 held out."""
-    images, labels = data.load_shipped()
-    train, test = slice(5, 5000, 125), slice(100, 5000, 250)
-    with_strip = np.concatenate([images[train], six]), np.concatenate([labels[train], STRIP])
-    return write_mnist(tmp_path / "mnist", *with_strip, images[test], labels[test])
+def mnist(tmp_path):
+    return write_mnist(tmp_path / "mnist", *data.load_shipped())
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_mnist_is_read_in_every_form_without_the_strip(packed, suffix, mnist):
+@pytest.mark.parametrize(
+    ("packed", "name"),
+    [
+        (False, "{}-idx{}-ubyte"),
+        (True, "{}-idx{}-ubyte"),
+        (True, "{}-idx{}-ubyte.gz"),
+        (False, "{}-idx{}-ubyte.gz"),
+        (False, "{}.idx{}-ubyte"),
+    ],
+)
+def test_mnist_is_read_in_every_form_without_the_strip(packed, name, mnist):
     """The four files, gzipped or not and whatever they are called: images with their labels, the strip's six left out."""
     for path in list(mnist.iterdir()):
         content = path.read_bytes()
         path.unlink()
-        path.with_name(path.name + suffix).write_bytes(gzip.compress(content) if packed else content)
+        renamed = name.format(*re.fullmatch("(.*)-idx(.)-ubyte", path.name).groups())
+        path.with_name(renamed).write_bytes(gzip.compress(content) if packed else content)
     images, labels = data.load_shipped()
-    training, held_out, six = data.load(each=400, mnist=mnist)
+    training, held_out, _ = data.load(each=400, mnist=mnist)
     for part, shown in ((training, slice(5, None, 125)), (held_out, slice(100, None, 250))):
         assert np.array_equal(part.images, images[shown])
         assert np.array_equal(part.labels, labels[shown])
-    assert six.labels.tolist() == STRIP
-
-
-def spoiled(content):
-    packed = gzip.compress(content)
-    middle = len(packed) // 2
-    return packed[:middle] + bytes([packed[middle] ^ 255]) + packed[middle + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +75,6 @@ def spoiled(content):
         (TEST_LABELS, None, "is missing, and so is t10k-labels.*gz"),
         (TRAIN, lambda b: b"", "begins with nothing, where .* 00 00 08 03"),
         (TRAIN_LABELS, lambda b: b"5 0 4", "begins with 35 20 30 20, where"),
-        (TEST, lambda b: b[:9], "ends within its header, .* 9 of 16"),
         (TRAIN, lambda b: b[:-1], "promises 46×28×28 bytes, 36,064, and"),
         (TEST_LABELS, lambda b: b + b"!", "promises 20 bytes, 20, and holds 21"),
         (TEST_LABELS, lambda b: b[:4] + b"\xff" * 4, "promises 4294967295 bytes"),
@@ -99,7 +83,6 @@ def spoiled(content):
         (TRAIN_LABELS, lambda b: as_idx(np.ones(45)), "holds 45 labels for the 46 images of"),
         (TRAIN_LABELS, lambda b: as_idx(np.full(46, 10)), "holds the label 10: labels from 0 to 9"),
         (TEST, lambda b: gzip.compress(b)[:-100], r"cannot be read \(.*\): get it again"),
-        (TEST, spoiled, r"cannot be read \(.*\): get it again"),
     ],
 )
 def test_a_wrong_mnist_file_is_named(name, change, message, mnist):
@@ -113,55 +96,25 @@ def test_a_wrong_mnist_file_is_named(name, change, message, mnist):
         data.load(each=400, mnist=mnist)
 
 
-def test_a_folder_that_is_none_and_a_training_set_of_the_strip_alone_are_refused(mnist, six):
-    with pytest.raises(data.InputError, match="is not a folder: name the one"):
-        data.load(each=400, mnist=mnist / TEST)
-    (mnist / TRAIN).write_bytes(as_idx(six))
-    (mnist / TRAIN_LABELS).write_bytes(as_idx(np.array(STRIP)))
-    with pytest.raises(data.InputError, match="holds no training image besides those of the strip"):
-        data.load(each=400, mnist=mnist)
-
-
 # The strip.
 
 
 def test_the_strip_file_is_an_enlarged_picture_of_the_six_images(tmp_path, six):
-    """The PNG holds the pasted images, each pixel as a square, and cut apart again it gives the net's inputs bit for bit.
-
-    It is written as a whole or, where it cannot be, not at all.
-    """
-    path = data.write_strip(tmp_path / "new" / "folder", six)
+    """The PNG holds the pasted images, each pixel as a square, and cut apart again it gives the net's inputs bit for bit."""
+    path = data.write_strip(tmp_path, six)
     with Image.open(path) as picture:
-        assert picture.format == "PNG"
         square = np.ones((data.ENLARGED, data.ENLARGED), np.uint8)
         assert np.array_equal(np.asarray(picture), np.kron(np.hstack(list(six)), square))
     assert np.array_equal(data.cut(data.read_ink(path)), data.inputs(six))
-    (tmp_path / "504192.png").mkdir()
-    with pytest.raises(data.InputError, match=r"504192\.png cannot be written .* --out"):
-        data.write_strip(tmp_path, six)
-    assert not (tmp_path / "504192.png.part").exists()
-
-
-def on_nothing(pixels, ink):
-    """Ink of one shade, opaque where the strip is bright, on a transparent ground."""
-    shade = np.full_like(pixels, ink)
-    return Image.fromarray(np.dstack([shade, shade, shade, pixels]))
 
 
 PICTURES = {
     "inverted": lambda pixels: Image.fromarray(255 - pixels),
-    "low contrast": lambda pixels: Image.fromarray(100 + pixels // 5 * 2),
-    "low contrast, inverted": lambda pixels: Image.fromarray(220 - pixels // 5 * 2),
-    "RGB, inverted": lambda pixels: Image.fromarray(255 - pixels).convert("RGB"),
-    "RGBA": lambda pixels: Image.fromarray(pixels).convert("RGBA"),
-    "black on transparent": lambda pixels: on_nothing(pixels, 0),
-    "white on transparent": lambda pixels: on_nothing(pixels, 255),
-    "grey with alpha": lambda pixels: Image.fromarray(255 - pixels).convert("LA"),
+    "black on transparent": lambda pixels: Image.fromarray(np.dstack([0 * pixels, pixels])),
+    "white on transparent": lambda pixels: Image.fromarray(np.dstack([0 * pixels + 255, pixels])),
     "palette": lambda pixels: Image.fromarray(pixels).convert("P"),
     "1 bit": lambda pixels: Image.fromarray(pixels > 127),
-    "1 bit, inverted": lambda pixels: Image.fromarray(pixels <= 127),
-    "16 bits": lambda pixels: Image.fromarray(pixels.astype(np.uint16) * 257),
-    "16 bits, inverted": lambda pixels: Image.fromarray(65535 - pixels.astype(np.uint16) * 257),
+    "16 bits": lambda pixels: Image.fromarray(65535 - pixels.astype(np.uint16) * 257),
 }
 
 
@@ -169,39 +122,32 @@ PICTURES = {
 def test_a_strip_reads_alike_in_every_form(kind, six, tmp_path):
     """Colours, depth and polarity of the picture do not matter: the inputs are those of the plain strip."""
     PICTURES[kind](np.hstack(list(six))).save(tmp_path / "strip.png")
-    plain = (six > 127).astype(float) if "1 bit" in kind else six / 255.0
-    step = 1 / 51 if "low contrast" in kind else 1e-6
+    plain = (six > 127).astype(float) if kind == "1 bit" else six / 255.0
     found = data.cut(data.read_ink(tmp_path / "strip.png"))
-    np.testing.assert_allclose(found, plain.reshape(6, 784), rtol=0, atol=step)
+    np.testing.assert_allclose(found, plain.reshape(6, 784), rtol=0, atol=1e-6)
 
 
 def row_of(images, sizes, rng):
     """The images in a row, dark on light, each of its own size, at its own height, at some distance from the next."""
-    height = max(sizes) + 10
-    columns = [np.zeros((height, 3))]
+    row, left = Image.new("L", (sum(sizes) + 9 * len(sizes), max(sizes) + 10)), 3
     for image, size in zip(images, sizes, strict=True):
-        top, gap = rng.integers(0, height - size), rng.integers(0, 9)
-        picture = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
-        columns.append(np.pad(picture, ((top, height - size - top), (0, gap))))
-    return Image.fromarray(255 - np.hstack(columns).astype(np.uint8))
+        top, gap = rng.integers(0, row.height - size), rng.integers(0, 9)
+        row.paste(Image.fromarray(image).resize((size, size)), (left, top))
+        left += size + gap
+    return ImageOps.invert(row)
 
 
 @pytest.mark.parametrize("span", [(28, 29), (20, 30), (60, 120)])
-def test_digits_of_any_size_are_found_and_centred_as_mnists(span, six, tmp_path):
-    """Each resembles its original most, lies in a box of 20 pixels, and has its centre of mass in pixel (14, 14)."""
+def test_digits_of_any_size_are_found(span, six, tmp_path):
+    """Each resembles its original most."""
     rng = np.random.default_rng(0)
-    row_of(six, rng.integers(*span, 6), rng).save(tmp_path / "row.png")
+    row_of(six, rng.integers(*span, 6).tolist(), rng).save(tmp_path / "row.png")
     X = data.read_digits(tmp_path / "row.png")
     assert np.corrcoef(X, data.inputs(six))[:6, 6:].argmax(axis=1).tolist() == [0, 1, 2, 3, 4, 5]
-    for image in X.reshape(6, 28, 28):
-        rows, columns = np.nonzero(image)
-        assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
-        centre = [np.average(np.arange(28) + 0.5, weights=image.sum(axis=axis)) for axis in (0, 1)]
-        assert [int(place) for place in centre] == [14, 14]
 
 
 def test_mnists_own_digits_are_centred_where_they_are():
-    """They come out as they went in, but for a darkest pixel of 1."""
+    """They come out as they went in, but for a darkest pixel of 1: in a box of 20 pixels, by their centre of mass."""
     for image in data.load_shipped()[0][::50] / 255.0:
         np.testing.assert_allclose(data.centred(image), image / image.max(), rtol=0, atol=1e-6)
 

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from oracles import U
+from test_derivatives import path_sizes
 
 from microgradnet import MLP, Value, cross_entropy, dot, explain, grad, quadratic
-from microgradnet.graph import reverse, topological_order
 
 
 def test_every_path_is_there_with_its_numbers():
@@ -37,16 +38,12 @@ def test_two_edges_are_two_paths():
 @pytest.mark.parametrize("cost", [quadratic, cross_entropy])
 def test_the_sum_over_paths_is_the_gradient(cost):
     """For every parameter of a net, up to a rounding per factor and per sum: 2 an edge, and 1 for the sum."""
-    rng = np.random.default_rng(0)
-    net = MLP(2, [3, 3, 2], "tanh", "sigmoid", seed=0)
-    C = cost(net(rng.normal(size=2)), rng.random(2))
-    order = topological_order(C)
-    sizes = {C: 1.0}
-    reverse(order, sizes, lambda node: map(abs, node.partials))
-    edges = sum(len(node.partials) for node in order)
-    for p, wanted in zip(net.parameters(), grad(C, net.parameters()), strict=True):
+    rng, net = np.random.default_rng(0), MLP(2, [3, 3, 2], "tanh", "sigmoid", seed=0)
+    C, parameters = cost(net(rng.normal(size=2)), rng.random(2)), net.parameters()
+    sizes, edges = path_sizes(C, parameters)
+    for p, size, wanted in zip(parameters, sizes, grad(C, parameters), strict=True):
         explanation = explain(C, p)
-        assert abs(explanation.total - wanted) <= (2 * edges + 1) * 2.0**-53 * sizes[p]
+        assert abs(explanation.total - wanted) <= (2 * edges + 1) * U * size
         assert explanation.total == math.fsum(path.product for path in explanation.paths)
         for path in explanation.paths:
             assert path.product == math.prod(path.factors)
@@ -55,7 +52,7 @@ def test_the_sum_over_paths_is_the_gradient(cost):
 
 
 def test_paths_are_counted_before_they_are_walked():
-    """y doubled n times has 2ⁿ of them: 4,096 are shown, 2¹⁰⁰⁰ are refused with their number at once."""
+    """y doubled n times has 2ⁿ of them: 4,096 are shown, 2¹⁰⁰⁰ are refused with their number at once; one may be long."""
     x = y = Value(1.0)
     for n in range(1, 1001):
         y = y + y
@@ -63,29 +60,17 @@ def test_paths_are_counted_before_they_are_walked():
             assert len(explain(y, x).paths) == explain(y, x).total == 4096
     with pytest.raises(ValueError, match=rf"{2**1000:,} paths.* 5,000 .* with grad"):
         explain(y, x)
-
-
-def test_a_path_may_be_longer_than_the_recursion_limit():
-    x = y = Value(2.0)
+    y = x
     for _ in range(5000):
         y = y * 1.0
-    (path,) = explain(y, x).paths
-    assert len(path.factors) == 5000
+    assert len(explain(y, x).paths[0].factors) == 5000
 
 
-def test_infinite_products_do_not_hide_the_sum():
-    """math.fsum refuses inf - inf; the sum then is what the sweep gives, NaN."""
-    x = Value(1.0)
+def test_what_has_no_sum_or_no_slope():
+    """math.fsum refuses inf − inf, and the sum is NaN; what is no Value, and a missing derivative, are refused."""
+    x = Value(0.0)
     big = x * 1e308
     assert math.isnan(explain(big * 1e300 - big * 1e300, x).total)
-    assert explain(big * 1e300 + x, x).total == math.inf
-
-
-def test_explain_leaves_gradients_alone_and_refuses_what_is_no_value():
-    """A TypeError for numbers and lists; a missing derivative is said."""
-    x = Value(0.0)
-    explain(x * x, x)
-    assert x.grad == 0.0
     for output, wrt, words in ((1.0, x, r"float 1\.0 arrived as output"), (x, [x], "arrived as wrt")):
         with pytest.raises(TypeError, match=words):
             explain(output, wrt)

@@ -1,4 +1,4 @@
-"""The lecture's formulas against values worked out by hand, their activations against decimals, and what they refuse.
+"""The lecture's formulas against values worked out by hand, and what they refuse.
 
 That they agree with each other and with the engine on any net, test_lecture says.
 """
@@ -6,7 +6,6 @@ That they agree with each other and with the engine on any net, test_lecture say
 from math import log
 
 import numpy as np
-import oracles
 import pytest
 
 from microgradnet import formulas
@@ -102,40 +101,12 @@ def test_gradient_step_goes_downhill(gradients):
         assert (array == old).all()
 
 
-SATURATING = np.array([0.0, 1e-9, -1e-9, 0.3, -2.0, 17.0, -17.0, 37.0, -37.0, 340.0, -340.0, 700.0, -700.0])
-
-
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "softplus", "linear", "step"])
-def test_activations_and_slopes_keep_their_last_digits(name):
-    """σ and σ′ of every activation, saturated ones included, against decimals and their differences.
-
-    NumPy's exp, log1p and tanh are off by less than 4 ulp, 8 units of 1.1e-16; a sigmoid adds a sum and a quotient (10),
-    a slope multiplies two sigmoids (21), softplus has a logarithm of an exponential (17): all below 24.
-    """
-    values, slopes = SATURATING, np.ones(len(SATURATING))
-    if name != "linear":
-        values = [float(oracles.exactly(name, (z,))) for z in SATURATING.tolist()]
-        slopes = [oracles.derivative(name, (z,), 0) for z in SATURATING.tolist()]
-    A, b = [np.zeros((len(SATURATING), 1))], [SATURATING]  # z = b
-    np.testing.assert_allclose(formulas.forward_pass(A, b, [1.0], name).ys[1], values, rtol=24 * oracles.U, atol=0.0)
-    (db,) = formulas.forward_derivatives(A, b, [1.0], name).db
-    np.testing.assert_allclose(db.diagonal(), slopes, rtol=24 * oracles.U, atol=0.0)
-
-
-@pytest.mark.filterwarnings("ignore:the matrix subclass")
-@pytest.mark.parametrize(
-    "kind", [tuple, iter, lambda A: [a.tolist() for a in A], lambda A: [a.view(np.matrix) for a in A]]
-)
-def test_whatever_numpy_takes_for_an_array_is_one(kind):
-    """In any sequence; np.matrix, which multiplies in its own way, too. Results share no memory with what was given."""
+def test_whatever_numpy_takes_for_an_array_is_one():
+    """In any sequence; flat where samples have one number. Results share no memory with what was given."""
     wanted = formulas.delta_recursion(A, b, X, R)
-    for got, arrays in zip(formulas.delta_recursion(kind(A), b, X, R), wanted, strict=True):
+    for got, arrays in zip(formulas.delta_recursion(iter(A), (v.tolist() for v in b), X, R), wanted, strict=True):
         close(got, arrays)
     assert not any(np.shares_memory(y, x) for y in formulas.forward_pass(A, b, x).ys)
-
-
-def test_flat_data_are_a_column_where_samples_have_one_number():
-    """X of shape (K,) for n_0 = 1, R of shape (K,) for n_p = 1."""
     flat = formulas.delta_recursion([[[2.0]]], [[1.0]], [0.5, -0.5], [1.0, 0.0])
     column = formulas.delta_recursion([[[2.0]]], [[1.0]], [[0.5], [-0.5]], [[1.0], [0.0]])
     assert [d.tolist() for d in flat.deltas] == [d.tolist() for d in column.deltas]
@@ -152,10 +123,8 @@ REFUSED = [  # the messages name the culprit, what it is, and what was wanted
     (forward, ([A[0], [[1.0, 2.0, 3.0]]], b, x), r"A\[1\].*\(1, 3\).*\(n_2, 2\)"),
     (forward, ([x, A[1]], b, x), r"A\[0\].*\(2,\).*\(n_1, n_0\)"),
     (forward, ([np.zeros((0, 2))], [[]], x), r"A\[0\].*\(0, 2\)"),
-    (forward, ([[[1.0, 2.0], [3.0]]], [[0.0]], x), r"A\[0\].*length"),
     (forward, (A, [b[0], [1.0, 2.0]], x), r"b\[1\].*\(2,\).*\(1,\)"),
     (forward, (A, b, [1.0, 2.0, 3.0]), r"x .*\(3,\).*\(2,\)"),
-    (forward_derivatives, (A, b, [[1.0, 2.0]]), r"x .*\(1, 2\).*\(2,\)"),
     (forward_derivatives, (A, b, x, "gauss"), "gauss.*sigmoid"),
     (forward_derivatives, (A, b, x, ["tanh"]), "1 activations.*2 layers"),
     (delta, (A, b, x, R), r"X .*\(2,\).*\(K, 2\)"),
@@ -163,15 +132,11 @@ REFUSED = [  # the messages name the culprit, what it is, and what was wanted
     (delta, (A, b, X, R, "sigmoid", "cubic"), "cubic.*cross_entropy"),
     (delta, (A, b, X, R, ["sigmoid", "linear"], "cross_entropy"), "sigmoid.*linear"),
     (delta, (A, b, X, [0.5, 1.5], "sigmoid", "cross_entropy"), "between 0 and 1"),
-    (quadratic, (A, b, X, 1.0), r"R .*\(\).*\(2, 1\)"),
     (quadratic, (A, b, X, [[1.0], [1.0, 2.0]]), "R .*length"),
     (cross_entropy, (A, b, X, R, "tanh"), "sigmoid.*tanh"),
-    (cross_entropy, (A, b, X, [0.5, -0.5]), "between 0 and 1"),
-    *[(formulas.gradient_step, (A, b, (DA, DB), dt), f"dt is {dt}") for dt in (0.0, -1.0, np.inf, np.nan)],
+    *[(formulas.gradient_step, (A, b, (DA, DB), dt), f"dt is {dt}") for dt in (0.0, np.inf, np.nan)],
     (formulas.gradient_step, (A, b, (DA, DB[:1]), 1.0), "2 matrices and 1 vectors.*2 layers"),
-    (formulas.gradient_step, (A, b, (DA * 2, DB * 2), 1.0), "4 matrices and 4 vectors.*2 layers"),
     (formulas.gradient_step, (A, b, (DA, [[0.0], [0.0]]), 1.0), r"db\[0\].*\(1,\)"),
-    (formulas.gradient_step, (A, b, (DA[::-1], DB), 1.0), r"dA\[0\].*\(1, 2\)"),
 ]
 
 

@@ -1,9 +1,8 @@
 """Whole graphs, grown at random with much sharing, beside a plain evaluation of the same expressions.
 
-A `Recording` grows the engine's graph and, step by step, its own: numbers and local slopes from the rows of the table,
-which test_ops holds to be right, and operands as indices. Derivatives it carries forward, one tangent after the other.
-`GrowingGraph` does to such a graph what a user may do, in any order: it grows, is differentiated in every mode, copied,
-pickled, assigned to; what each node should hold is known all the time.
+`GrowingGraph` does to a graph what a user may do, in any order: it grows, is differentiated in every mode, copied, pickled,
+assigned to. Beside the engine's nodes it keeps its own: numbers and local slopes from the rows of the table, which test_ops
+holds to be right, and operands as indices, whose order needs no search. So it knows what each node should hold.
 
 Numbers are equal to the last bit. A gradient is a sum over paths of products of slopes. Each term is rounded at most twice
 an edge, on both sides, so that the gradient is off by at most 4 n U times the same sum taken over sizes, for n edges.
@@ -13,7 +12,6 @@ import copy
 import math
 import operator
 import pickle
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
@@ -46,71 +44,6 @@ def apply(op, operands):
     if op not in PUBLIC and hasattr(Value, op):
         return getattr(operands[0], op)()
     return PUBLIC.get(op, op)(*operands)
-
-
-class Recording:
-    """The engine's graph and the plain one side by side; `step` adds a node to both, or sees both refuse it."""
-
-    def __init__(self):
-        self.nodes = []  # the engine's
-        self.numbers = []
-        self.edges = []  # (index of an operand that is a node, slope); NaN where there is no slope
-
-    def leaf(self, number):
-        self.add(Value(number, f"x{len(self.nodes)}"), number, [])
-
-    def step(self, name, operands):
-        """Each an index of a node, or a float. Those of a dot are weights, bias, inputs and a 1."""
-        op = ops.named(name)
-        if name == "**" and isinstance(operands[1], float):  # another operation
-            op, operands = ops.power(operands[1]), operands[:1]
-        values = [x if isinstance(x, float) else self.nodes[x] for x in operands]
-        point = [x if isinstance(x, float) else x.data for x in values]
-        half = len(point) // 2
-        packed = (point[:half], point[half:]) if op == "dot" else point
-        try:
-            y = op.value(*packed)
-        except REFUSED:
-            with pytest.raises(REFUSED):
-                apply(op, values)
-            return
-        try:
-            slopes = op.partials(*packed, y)
-        except REFUSED:
-            slopes = [math.nan] * len(point)
-        slopes = [*slopes[0], *slopes[1]] if op == "dot" else slopes
-        # Numbers and slopes far from 1 only make products that leave the floats: such steps are left out.
-        if (y == 0.0 or 1e-30 < abs(y) < 100.0) and not any(abs(slope) > 1e4 for slope in slopes):
-            edges = [(i, slope) for i, slope in zip(operands, slopes, strict=True) if isinstance(i, int)]
-            self.add(apply(op, values), y, edges)
-
-    def add(self, node, number, edges):
-        self.nodes.append(node)
-        self.numbers.append(number)
-        self.edges.append(edges)
-
-    def derivatives(self, root):
-        """{k: (derivative of the root in node k, bound of error)}; None if a slope on the way does not exist."""
-        graph = {root}
-        for k in range(root, -1, -1):
-            if k in graph:
-                graph.update(i for i, _ in self.edges[k])
-        if any(math.isnan(slope) for k in graph for _, slope in self.edges[k]):
-            return None
-        order, result = sorted(graph), {}
-        rounded = 4 * sum(len(self.edges[k]) for k in order) * U
-        for k in order:
-            tangents = {k: (1.0, 1.0)}
-            for node in order:
-                if node > k:
-                    moving = [(*tangents[i], slope) for i, slope in self.edges[node] if i in tangents]
-                    tangents[node] = (
-                        sum(t * slope for t, _, slope in moving),
-                        sum(t * abs(slope) for _, t, slope in moving),
-                    )
-            tangent, size = tangents[root]
-            result[k] = tangent, rounded * size + 1e-300
-        return result
 
 
 def by_the_book(node, found):
@@ -147,13 +80,58 @@ class GrowingGraph(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.graph = Recording()
-        self.grads = []  # (gradient, bound of error) per node
+        self.nodes = []  # the engine's
+        self.numbers = []
+        self.edges = []  # (index of an operand that is a node, slope); NaN where there is no slope
+        self.grads = []  # (gradient, bound of error)
         self.assigned = False
+
+    def add(self, node, number, edges, grad=(0.0, 0.0)):
+        self.nodes.append(node)
+        self.numbers.append(number)
+        self.edges.append(edges)
+        self.grads.append(grad)
+
+    def step(self, name, operands):
+        """Each an index of a node, or a float. Those of a dot are weights, bias, inputs and a 1."""
+        op = ops.named(name)
+        if name == "**" and isinstance(operands[1], float):  # another operation
+            op, operands = ops.power(operands[1]), operands[:1]
+        values = [x if isinstance(x, float) else self.nodes[x] for x in operands]
+        point = [x if isinstance(x, float) else x.data for x in values]
+        half = len(point) // 2
+        packed = (point[:half], point[half:]) if op == "dot" else point
+        try:
+            y = op.value(*packed)
+        except REFUSED:
+            with pytest.raises(REFUSED):
+                apply(op, values)
+            return
+        try:
+            slopes = op.partials(*packed, y)
+        except REFUSED:
+            slopes = [math.nan] * len(point)
+        slopes = [*slopes[0], *slopes[1]] if op == "dot" else slopes
+        # Numbers and slopes far from 1 only make products that leave the floats: such steps are left out.
+        if (y == 0.0 or 1e-30 < abs(y) < 100.0) and not any(abs(slope) > 1e4 for slope in slopes):
+            edges = [(i, slope) for i, slope in zip(operands, slopes, strict=True) if isinstance(i, int)]
+            self.add(apply(op, values), y, edges)
+
+    def derivatives(self, root):
+        """{k: (derivative of the root in node k, bound of error)}; None if a slope on the way does not exist."""
+        sums, edges = {root: (1.0, 1.0)}, 0  # over paths, of products of slopes and of their sizes
+        for k in range(root, -1, -1):
+            for i, slope in self.edges[k] if k in sums else []:
+                if math.isnan(slope):
+                    return None
+                total, size = sums.get(i, (0.0, 0.0))
+                sums[i] = total + sums[k][0] * slope, size + sums[k][1] * abs(slope)
+                edges += 1
+        return {k: (total, 4 * edges * U * size + 1e-300) for k, (total, size) in sums.items()}
 
     def places(self, drawn):
         """Indices of nodes; plain numbers stay."""
-        n = len(self.graph.nodes)
+        n = len(self.nodes)
         return [x if isinstance(x, float) else n - 1 - x % n for x in drawn]
 
     @initialize(numbers=st.lists(plain, min_size=1, max_size=3))
@@ -163,27 +141,25 @@ class GrowingGraph(RuleBasedStateMachine):
 
     @rule(number=plain)
     def add_leaf(self, number):
-        self.graph.leaf(number)
-        self.grads.append((0.0, 0.0))
+        self.add(Value(number, f"x{len(self.nodes)}"), number, [])
 
     @rule(steps=st.lists(st.one_of(*steps.values()), min_size=1, max_size=12))
     def grow(self, steps):
         for name, operands in steps:
-            self.graph.step(name, self.places(operands))
-        self.grads += [(0.0, 0.0)] * (len(self.graph.nodes) - len(self.grads))
+            self.step(name, self.places(operands))
 
     @rule(root=node)
     def backward(self, root):
         """Adds to the leaves, sets the inner nodes; where a slope is missing, nothing changes."""
         (root,) = self.places([root])
-        expected = self.graph.derivatives(root)
+        expected = self.derivatives(root)
         if expected is None:
             with pytest.raises(REFUSED):
-                self.graph.nodes[root].backward()
+                self.nodes[root].backward()
             return
-        self.graph.nodes[root].backward()
+        self.nodes[root].backward()
         for k, (derivative, bound) in expected.items():
-            old, old_bound = (0.0, 0.0) if self.graph.edges[k] else self.grads[k]
+            old, old_bound = (0.0, 0.0) if self.edges[k] else self.grads[k]
             total = old + derivative
             self.grads[k] = total, old_bound + bound + 2 * U * abs(total)
 
@@ -191,8 +167,8 @@ class GrowingGraph(RuleBasedStateMachine):
     def derive(self, outputs, wrt):
         """Both modes of jacobian, vjp, and grad's graph of derivatives; the invariant says that no .grad has changed."""
         outputs, wrt = self.places(outputs), self.places(wrt)
-        rows = list(map(self.graph.derivatives, outputs))
-        ys, xs = ([self.graph.nodes[k] for k in places] for places in (outputs, wrt))
+        rows = list(map(self.derivatives, outputs))
+        ys, xs = ([self.nodes[k] for k in places] for places in (outputs, wrt))
         cotangents = [1.0, -0.5, 2.0][: len(ys)]
         if None in rows:
             with pytest.raises(REFUSED):
@@ -213,7 +189,7 @@ class GrowingGraph(RuleBasedStateMachine):
     @rule(outputs=some_nodes)
     def order(self, outputs):
         """Leaves and constants included, from one output or several; the topological order is the same without leaves."""
-        outputs = [self.graph.nodes[k] for k in self.places(outputs)]
+        outputs = [self.nodes[k] for k in self.places(outputs)]
         order = nodes(*outputs)
         found = {}
         for output in outputs:
@@ -224,37 +200,29 @@ class GrowingGraph(RuleBasedStateMachine):
     @rule(node=node, number=plain)
     def assign_a_leaf(self, node, number):
         (k,) = self.places([node])
-        if self.graph.edges[k]:
+        if self.edges[k]:
             with pytest.raises(AttributeError):
-                self.graph.nodes[k].data = number
+                self.nodes[k].data = number
         else:
-            self.graph.nodes[k].data = self.graph.numbers[k] = number
+            self.nodes[k].data = self.numbers[k] = number
             self.assigned = True
-
-    @rule()
-    def zero_the_leaves(self):
-        for k, edges in enumerate(self.graph.edges):
-            if not edges:
-                self.graph.nodes[k].grad = 0.0
-                self.grads[k] = 0.0, 0.0
 
     @rule(node=node)
     def copy_one(self, node):
         """Shallow: a node of its own, with the same operands, label and gradient."""
         (k,) = self.places([node])
-        twin = copy.copy(self.graph.nodes[k])
-        assert (twin.op, twin.label) == (self.graph.nodes[k].op, self.graph.nodes[k].label)
-        self.graph.add(twin, self.graph.numbers[k], self.graph.edges[k])
-        self.grads.append(self.grads[k])
+        twin = copy.copy(self.nodes[k])
+        assert (twin.op, twin.label) == (self.nodes[k].op, self.nodes[k].label)
+        self.add(twin, self.numbers[k], self.edges[k], self.grads[k])
 
     @rule(copied=st.sampled_from(COPIES), random=st.randoms(use_true_random=False))
     def go_on_with_a_copy(self, copied, random):
         """Its nodes in any order: numbers, gradients, labels, operations and sharing come through bit for bit."""
-        old = self.graph.nodes
+        old = self.nodes
         order = random.sample(range(len(old)), len(old))
         copies = dict(zip([old[k] for k in order], copied([old[k] for k in order]), strict=True))
-        self.graph.nodes = [copies[node] for node in old]
-        for a, b in zip(old, self.graph.nodes, strict=True):
+        self.nodes = [copies[node] for node in old]
+        for a, b in zip(old, self.nodes, strict=True):
             assert (a.op, a.data.hex(), a.grad, a.label) == (b.op, b.data.hex(), b.grad, b.label)
             for p, q in zip(a.parents, b.parents, strict=True):
                 assert q is copies[p] if p.op != "constant" else q.data == p.data
@@ -263,8 +231,8 @@ class GrowingGraph(RuleBasedStateMachine):
 
     @invariant()
     def every_node_is_right(self):
-        assert [node.data for node in self.graph.nodes] == self.graph.numbers
-        assert_close([node.grad for node in self.graph.nodes], *zip(*self.grads, strict=True))
+        assert [node.data for node in self.nodes] == self.numbers
+        assert_close([node.grad for node in self.nodes], *zip(*self.grads, strict=True))
 
 
 def assert_close(found, wanted, bounds):
@@ -301,6 +269,7 @@ def test_the_machine_rejects_a_wrong_backward(mistake, monkeypatch):
         run_state_machine_as_test(GrowingGraph, settings=settings(steady, stateful_step_count=20, database=None))
 
 
+@pytest.mark.usefixtures("switching_often")
 def test_threads_may_walk_one_graph_at_once():
     """Orders, gradients and copies are those of one thread, however often the threads take turns."""
     x = Value(1.0)
@@ -314,10 +283,5 @@ def test_threads_may_walk_one_graph_at_once():
         *[lambda copied=copied: copied(y).data for copied in COPIES[:3]],
     ]
     alone = [walk() for walk in walks]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(8) as threads:
-            assert list(threads.map(lambda k: walks[k % len(walks)](), range(10 * len(walks)))) == alone * 10
-    finally:
-        sys.setswitchinterval(interval)
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda k: walks[k % len(walks)](), range(10 * len(walks)))) == alone * 10

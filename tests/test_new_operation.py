@@ -64,26 +64,6 @@ def test_it_compiles_inside_a_net_and_travels_in_files(erf, monkeypatch, tmp_pat
         pickle.loads(pickled)
 
 
-def test_a_row_of_two_operands_with_a_domain_reports_it_everywhere(table):
-    """log_a(b), defined for positive a ≠ 1 and b > 0: the error names operation, numbers and domain, and the sample."""
-    logarithm = ops.row(
-        "log_base",
-        lambda a, b: math.log(b) / math.log(a),
-        None,
-        lambda a, b, y: (-y / (a * ops.log(a)), 1.0 / (b * ops.log(a))),
-        "a and b are positive and a is not 1",
-    )
-    gradcheck(logarithm, [2.0, 8.0])
-    assert (logarithm(2.0, 8.0), logarithm(2.0, Value(8.0)).data) == (3.0, 3.0)
-    fast = compile(lambda x: logarithm(x[0], x[1]), 2)
-    assert fast([[2.0, 8.0], [10.0, 100.0]]) == pytest.approx([3.0, 2.0])
-    for a, b, kind in ((2.0, -1.0, ValueError), (1.0, 2.0, ZeroDivisionError)):
-        with pytest.raises(kind, match=rf"'log_base' of {a} and {b}: .* a is not 1"):
-            logarithm(Value(a), Value(b))
-        with pytest.raises(kind, match=r"sample 1: .*'log_base'"):
-            fast([[2.0, 8.0], [a, b]])
-
-
 def test_a_row_of_ones_own_is_replaced(erf):
     """As in a notebook whose cell runs again: the name stands for the new row, and old graphs keep theirs."""
     x = Value(0.5)
@@ -104,14 +84,13 @@ def cosine(x, y):
 
 
 REFUSED = {
-    **{name: (name, math.erf, None, cosine, "of its own") for name in ("exp", "+", "dot", "**", "**3", "constant")},
+    **{name: (name, math.erf, None, cosine, "of its own") for name in ("exp", "dot", "**3", "constant")},
     "no tuple": ("mine", math.sinh, None, lambda x, y: ops.exp(x), "tuple of 1"),
     "too many": ("mine", math.sinh, None, lambda x, y: (1.0, 2.0), "tuple of 1"),
-    "too few": ("mine", math.hypot, None, lambda a, b, y: (a / y,), "tuple of 2"),
     "text": ("mine", math.sinh, None, lambda x, y: ("1",), "real number"),
     "three operands": ("mine", lambda a, b, c: a, None, lambda a, b, c, y: (1.0, 0.0, 0.0), "4 arguments"),
     "an int": ("mine", math.floor, None, lambda x, y: (0.0,), "float"),
-    "no out": ("mine", math.sin, lambda x: np.sin(x), cosine, "array form of 'mine'"),
+    "no out": ("mine", math.sin, lambda x: np.sin(x), cosine, "array form of 'mine'.*out=None"),
     "out ignored": ("mine", math.sin, lambda x, out=None: np.sin(x), cosine, "array form of 'mine'"),
     "another array": ("mine", math.sin, lambda x, out=None: np.cos(x, out=out), cosine, "array form of 'mine'"),
 }
@@ -127,41 +106,17 @@ def test_a_name_in_use_or_a_row_of_another_form_is_refused(table, row):
     assert before == table
 
 
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_rule_that_gives_another_number_of_partials_raises(table, count):
-    """At some numbers only, or on Values only, which the table does not see when the row is added."""
-
-    def ones(a, b, y):
-        return (1.0,) * (2 if isinstance(a, float) and a != 2.125 else count)
-
-    odd = ops.row("odd", lambda a, b: a + b, None, ones)
-    for derive in (Value.backward, lambda y: grad(y, y.parents), lambda y: jvp(y, dict.fromkeys(y.parents, 1.0))):
-        with pytest.raises((ValueError, TypeError)):
-            derive(odd(Value(2.125), Value(1.0)))
-    y = odd(Value(3.0), Value(1.0))
-    with pytest.raises((ValueError, TypeError)):
-        grad(y, y.parents, create_graph=True)
-
-
 @pytest.mark.parametrize(
     "partials",
     [
-        lambda x, y: (math.cos(x),),
         lambda x, y: (math.cos(getattr(x, "data", x)),),
         lambda x, y: (ops.cos(x) if x > -9 else 1.0,),
         lambda x, y: (ops.cos(x) if isinstance(x, float) else 1.0,),
     ],
-    ids=["math", "data", "if", "another"],
+    ids=["data", "if", "another"],
 )
 def test_gradcheck_finds_partials_that_are_right_for_numbers_alone(table, partials):
     """A second derivative would fail, or be silently wrong: the operation is named."""
     sine = ops.row("sine", math.sin, np.sin, partials)
     with pytest.raises(GradientError, match="'sine'"):
         gradcheck(lambda x: 2.0 * sine(x), 0.5)
-
-
-@pytest.mark.parametrize("thing", [np.ones(2), "0.5", [0.5], None])
-def test_what_is_no_number_is_refused(erf, thing):
-    """What arrived and what is taken."""
-    with pytest.raises(TypeError, match=r"erf.*numbers"):
-        erf(thing)

@@ -6,19 +6,19 @@ complain on the console or ask for another address: the fixture `opened` looks a
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
 import random
 import re
-from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
 import browser as chromium
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import random_graph
+from pictures import Maker, random_graph
 
 from microgradnet import (
     MLP,
@@ -33,6 +33,7 @@ from microgradnet import (
     nodes,
     ops,
     quadratic,
+    train,
 )
 from microgradnet.drawing.text import short
 from microgradnet.graph import rule_of, topological_order
@@ -59,15 +60,10 @@ def net_cost(sizes: tuple[int, ...] = (2, 3, 2, 1)) -> tuple[Value, MLP]:
 @given(st.text(max_size=20), st.sampled_from(["{}", "</script><script>{}</script>", "<!--{}<script>"]))
 def test_no_label_leaves_its_place_in_the_page(tmp_path_factory, text, around):
     """The page without its data is the same page, whatever the label; and the data hold the label."""
-    label, path = around.format(text), tmp_path_factory.getbasetemp() / "steps.html"
-    start, data, end = re.split(
-        r'(?<=id="data">)(.*?)(?=</script>)',
-        Path(draw(Value(1.0, label) * 2).steps(path)).read_text("utf-8"),
-        maxsplit=1,
-    )
-    plain = Path(draw(Value(1.0, "plain") * 2).steps(path)).read_text("utf-8")
-    assert plain.startswith(start)
-    assert plain.endswith(end)
+    path, label = tmp_path_factory.getbasetemp() / "steps.html", around.format(text)
+    pages = [Path(draw(Value(1.0, name) * 2).steps(path)).read_text("utf-8") for name in (label, "plain")]
+    (start, data, end), plain = [re.split(r'(?<=id="data">)(.*?)(?=</script>)', page, maxsplit=1) for page in pages]
+    assert (start, end) == (plain[0], plain[2])
     if label.isprintable():
         assert json.loads(data)["nodes"][0]["label"] == label
 
@@ -78,7 +74,6 @@ def test_what_has_no_steps_says_so(tmp_path):
     for picture in (draw(net), draw(net([1.0, 2.0])), draw(net_cost()[0], limit=3)):
         with pytest.raises(ValueError, match="only a graph that is drawn in full, with one result"):
             picture.steps(tmp_path / "none.html")
-    assert not (tmp_path / "none.html").exists()
 
 
 # In a browser.
@@ -105,7 +100,7 @@ def browser(tmp_path_factory):
 def opened(browser, tmp_path):
     """Open the page of a graph, at a step if one is given, in a browser that it gives back."""
 
-    def open_page(root: Value, direction: str = "LR", step: int = 0) -> chromium.Browser:
+    def open_page(root: Value, step: int = 0, direction: str = "LR") -> chromium.Browser:
         browser.open(f"file://{draw(root, direction).steps(tmp_path / 'steps.html')}#{step}")
         return browser
 
@@ -126,7 +121,7 @@ def exact(thing: dict, what: str) -> float | None:
 
 # The numbers.
 
-EXACT: list[Callable[[Value, Value, Value], Value]] = [  # IEEE 754 leaves no choice of the last digit
+EXACT: list[Maker] = [  # IEEE 754 leaves no choice of the last digit
     lambda a, b, c: a + b,
     lambda a, b, c: a - b * 0.5,
     lambda a, b, c: a * b,
@@ -135,7 +130,7 @@ EXACT: list[Callable[[Value, Value, Value], Value]] = [  # IEEE 754 leaves no ch
     lambda a, b, c: -abs(a),
     lambda a, b, c: a.relu() + b.step(),
     lambda a, b, c: maximum(a, b) - minimum(b, c),
-    lambda a, b, c: dot([a, b, c, a], [0.5, -0.25, 0.3, 1.7], bias=b),  # sums of many terms, whose order shows
+    lambda a, b, c: dot([a, b, c, a], [b, -0.25, 1.7, -b], bias=a),  # sums whose order shows, as do digits lost by it
     lambda a, b, c: dot([a, b, c], [0.3, 0.7, c / (c * c + 1.0)], bias=a + b),
 ]
 ALL = [
@@ -151,23 +146,12 @@ ALL = [
 ROUNDED_ALIKE = {"", "constant", "+", "-", "*", "/", "neg", "sqrt", "relu", "step", "abs", "maximum", "minimum", "dot"}
 
 
-def recorded_again(order: list[Value], numbers: dict[Value, float]) -> dict[Value, Value]:
-    """The same graph on other leaves, recorded by the engine."""
-    now = {leaf: Value(number) for leaf, number in numbers.items()}
-    for node in order:
-        operands = [now[parent] for parent in node.parents]
-        n = len(operands) // 2
-        now[node] = dot(operands[:n], operands[n + 1 :], operands[n]) if node.op == "dot" else node.op(*operands)
-    return now
-
-
 def how_far_apart(results: list[Value]) -> dict[Value, float]:
     """How much the page and the engine may differ in each Value under the results.
 
-    They compute the same operations in the same order. exp, tanh and their kin have the digits of two libraries of
-    functions: 4 ulp. What IEEE 754 rounds is alike, so it adds nothing to equal operands, and to others the ulp by which
-    two roundings differ. A difference of the operands is passed on by the local derivatives. So a graph of operations
-    that round alike must agree bit for bit; of any other this is 4 ulp times the condition number of the computation.
+    They compute the same operations in the same order. exp, tanh and their kin come from two libraries: 4 ulp. What
+    IEEE 754 rounds is alike for equal operands; for others it adds an ulp. The local derivatives pass on a difference of
+    the operands. So operations that round alike must agree bit for bit, and others to 4 ulp times the condition number.
     """
     apart: dict[Value, float] = {}
     for node in nodes(*results):
@@ -177,42 +161,34 @@ def how_far_apart(results: list[Value]) -> dict[Value, float]:
     return apart
 
 
-@pytest.mark.parametrize(("made", "bits"), [(EXACT, True), (ALL, False)], ids=["rounded alike", "all"])
-def test_random_changes_of_random_graphs_give_the_engines_numbers(opened, made, bits):
-    """Data, local derivatives, gradients and one leaf's tangents: on hover within `how_far_apart`, of which 0 is bit for
-    bit; in the picture the digits shown.
-    """
+@pytest.mark.parametrize("made", [EXACT, ALL], ids=["rounded alike", "all"])
+def test_random_changes_of_random_graphs_give_the_engines_numbers(opened, made):
+    """Data, partials, gradients and one leaf's tangents: exact on hover, within `how_far_apart`, and rounded in the picture."""
     rng = random.Random(1)
     for seed in range(6):
         root, every = random_graph(seed, made)
-        order, leaves = topological_order(root), [node for node in every if not node.parents]
-        place = {node: i for i, node in enumerate(every)}
-        variables = [place[leaf] for leaf in leaves if leaf.op != "constant"]
+        asked = [i for i, node in enumerate(every) if node.op != "constant"]  # nobody asks a constant's gradient
+        leaves = [i for i in asked if not every[i].parents]
         browser = opened(root)
         for _ in range(2):
-            new = [(i, rng.uniform(-3.0, 3.0)) for i in rng.sample(variables, rng.randint(1, len(variables)))]
-            browser.ask(f"{json.dumps(new)}.forEach(([i, x]) => set(i, x))")
+            root, now = random_graph(seed, made, [rng.uniform(-3.0, 3.0) for _ in range(4)])
+            browser.ask(f"{json.dumps([(i, now[i].data) for i in leaves])}.forEach(([i, x]) => set(i, x))")
             browser.press("End")
             shown, edges = browser.ask(NODES), browser.ask(EDGES)
-            chosen = rng.choice(variables)
+            chosen = rng.choice(leaves)
             browser.ask(f"choose({chosen})")
             browser.press("m", "End")
             moving = browser.ask(NODES)
             browser.press("m")
 
-            again = recorded_again(order, {leaf: exact(shown[place[leaf]], "data") for leaf in leaves})
-            now = [again[node] for node in every]
-            asked = [i for i, node in enumerate(every) if node.op != "constant"]  # nobody asks a constant's gradient
-            gradients = grad(again[root], [now[i] for i in asked], create_graph=True)
+            gradients = grad(root, [now[i] for i in asked], create_graph=True)
             tangents = jvp(now, {now[chosen]: 1.0}, create_graph=True)
-            slopes = [slope for node in order for slope in rule_of(again[node], again[node].parents, again[node])]
+            slopes = [slope for node in topological_order(root) for slope in rule_of(node, node.parents, node)]
             found = [exact(node, "data") for node in shown] + [exact(shown[i], "grad") for i in asked]
             found += [exact(node, "tangent") for node in moving] + [exact(edge, "∂") for edge in edges]
-            wanted = [
-                number if isinstance(number, Value) else Value(number) for number in now + gradients + tangents + slopes
-            ]
+            wanted = [x if isinstance(x, Value) else Value(x) for x in now + gradients + tangents + slopes]
             apart = how_far_apart(wanted)
-            assert not (bits and any(apart.values()))
+            assert made is ALL or not any(apart.values()), "bit for bit"
             for mine, engines in zip(found, wanted, strict=True):
                 assert abs(mine - engines.data) <= apart[engines]
             assert all(short(node.data) in drawn["lines"] for node, drawn in zip(now, shown, strict=True))
@@ -230,73 +206,54 @@ def test_each_operation_is_the_tables_in_the_tails_and_at_the_edges(opened):
     made = [op(*[Value(0.5) for _ in range(count)]) for op, count in zip(rows, arity, strict=True)]
     root = sum(made, Value(0.0))
     browser, number = opened(root), {node: i for i, node in enumerate(nodes(root))}
-    tried = "f => { try { return f().map(String) } catch { return null } }"
 
-    def engines(compute):
-        try:
-            return list(compute())
-        except (ValueError, ArithmeticError):
-            return None
+    def engines(op, place):
+        found: list[float] = []
+        with contextlib.suppress(ValueError, ArithmeticError):
+            found.append(op.value(*place))
+            found += op.partials(*place, *found)
+        return found
 
     for op, count, node in zip(rows, arity, made, strict=True):
-        places = [(a,) for a in points] if count == 1 else [(a, b) for a in points for b in points]
-        mine = browser.ask(
-            f"(({{value, partials}}) => {json.dumps(places)}.map(x => [() => [value(...x)], "
-            f"() => partials(...x, value(...x))].map({tried})))(operations[N[{number[node]}].operation])"
+        places = list(itertools.product(points, repeat=count))
+        pages = browser.ask(
+            f"(({{value, partials}}) => {json.dumps(places)}.map(x => {{ const found = []; "
+            "try { found.push(value(...x)); found.push(...partials(...x, ...found)) } catch {} return found.map(String) }))"
+            f"(operations[N[{number[node]}].operation])"
         )
-        for place, ours in zip(places, mine, strict=True):
-            y = engines(lambda op=op, place=place: [op.value(*place)])
-            slopes = engines(lambda op=op, place=place, y=y: op.partials(*place, y[0])) if y else None
-            for theirs, found in zip((y, slopes), ours, strict=True):
-                assert (theirs is None) == (found is None), (op, place, theirs, found)
-                for a, b in zip(theirs or [], found or [], strict=True):
-                    assert within_4_ulp(a, float(b.replace("Infinity", "inf"))), (op, place, theirs, found)
+        for place, found in zip(places, pages, strict=True):
+            numbers, wanted = [float(x) for x in found], engines(op, place)
+            assert len(numbers) == len(wanted), (op, place, numbers, wanted)
+            assert all(map(within_4_ulp, numbers, wanted)), (op, place, numbers, wanted)
 
 
 def within_4_ulp(a: float, b: float) -> bool:
     return a == b or (a != a and b != b) or abs(a - b) <= 4 * math.ulp(max(abs(a), abs(b), 1e-300))
 
 
-def test_the_exact_sum_of_products_loses_nothing_to_cancellation(opened):
-    """As `math.sumprod`, which the table uses where there is one; against fractions."""
-    browser = opened(expression())
-    rng = random.Random(3)
-    for _ in range(50):
-        w = [rng.uniform(-1, 1) * 10.0 ** rng.randint(-3, 3) for _ in range(6)]
-        x = [rng.uniform(-1, 1) for _ in range(6)]
-        w, x = [*w, *w, 1e-3], [*x, *[-x_j * (1.0 + 2.0**-40) for x_j in x], 1.0]  # cancels to twelve digits
-        assert browser.ask(f"exactDot({w}, {x})") == float(
-            sum(Fraction(a) * Fraction(b) for a, b in zip(w, x, strict=True))
-        )
-
-
 def test_numbers_are_written_as_python_writes_them(opened):
     """Rounded, with ties to the even digit, and exact; a sum or product of rounded numbers that is not theirs with ≈."""
-    browser = opened(expression())
-    rng = random.Random(2)
+    browser, rng = opened(expression()), random.Random(2)
     numbers = [0.0, -0.0, 1.0, 0.5, 12345.0, 12355.0, 9999.5, 99995.0]
     numbers += [1e-5, 1e-4, 1e15, 1e16, 5e-324, 2.0**-14, 1.7e308]
     numbers += [rng.uniform(-1, 1) * 10 ** rng.uniform(-20, 20) for _ in range(500)]
     found = browser.ask(f"{json.dumps(numbers)}.map(x => [short(x), exact(x)])")
     assert found == [[short(x), repr(x)] for x in numbers]
-    cases = [["+", 0.5, 0.25, 0.75], ["+", 1 / 3, 1 / 3, 2 / 3], ["×", 1e-7, 3.0, 3e-7], ["×", 1 / 3, 3.0, 1.0]]
-    found = browser.ask(f"{json.dumps(cases)}.map(x => resultOf(...x))")
-    assert [re.search("[=≈]", line)[0] for line in found] == ["=", "≈", "=", "≈"]
+    assert "=" in browser.ask("resultOf('×', 1e-7, 3, 3e-7)")
+    assert "≈" in browser.ask("resultOf('+', 1 / 3, 1 / 3, 2 / 3)")
 
 
 # The steps.
 
 
-@pytest.mark.parametrize(("make", "direction"), [(expression, "LR"), (lambda: net_cost()[0], "TB")])
-def test_the_arrow_keys_play_the_passes(opened, make, direction):
+def test_the_arrow_keys_play_the_passes(opened):
     """Data appear node by node, then gradients, each node lit in the engine's order, edges pointing where numbers flow."""
-    root = make()
-    browser, order = opened(root, direction), topological_order(root)
+    root, _ = net_cost((2, 2, 1))
+    browser, order = opened(root, direction="TB"), topological_order(root)
     place = {node: i for i, node in enumerate(nodes(root))}
     shown = browser.ask(NODES)
     assert ["waiting" in node["classes"] for node in shown] == [bool(node.parents) for node in place]
     assert not any("grad" in node["title"] for node in shown)
-    assert text(browser, "#curve").endswith("= ?0 updates"), "the result is not told before it is computed"
     walk = [("forward", node) for node in order] + [("backward", root)] + [("backward", node) for node in order[::-1]]
     for step, (way, current) in enumerate(walk, 1):
         browser.press("ArrowRight")
@@ -312,16 +269,20 @@ def test_the_arrow_keys_play_the_passes(opened, make, direction):
     assert browser.ask("location.hash") == f"#{len(walk)}", "the end is the end"
 
 
+def hurry(browser) -> None:
+    """Give the page a clock that is 20 times as fast."""
+    browser.ask("(slow => { window.setInterval = (f, ms) => slow(f, ms / 20); })(setInterval)")
+
+
 def test_buttons_keys_slider_and_address_go_to_any_step(opened):
-    """And back again: a step shows the same, wherever one comes from."""
-    browser = opened(expression(), step=6)
-    assert "∂tanh(u)/∂u = 4 σ(2 u) σ(−2 u)" in text(browser, "#story"), "formulas stand beside the numbers"
-    assert any("∂tanh(u)/∂u = 4 σ(2 u) σ(−2 u)" in edge["title"] for edge in browser.ask(EDGES)), "and on hover"
+    """And back again: a step shows the same, wherever one comes from. Space plays and pauses."""
     browser = opened(expression(), step=3)
     third = browser.ask(NODES)
-    assert browser.ask(PHASE) == "forward 3 of 4"
-    slide = '(s => { s.value = 3; s.dispatchEvent(new Event("input")); })(document.getElementById("slider"))'
+    slide = 'find("slider").value = 3; find("slider").dispatchEvent(new Event("input"))'
     for go, phase in (
+        (lambda: browser.press(" ", " "), "forward 4 of 4"),  # one step at once
+        (lambda: [hurry(browser), browser.press(" ")], "backward 4 of 4"),  # then one after the other
+        (lambda: browser.click("#first"), "start"),
         (lambda: browser.click("#last"), "backward 4 of 4"),
         (lambda: browser.press("Home"), "start"),
         (lambda: browser.click("#on"), "forward 1 of 4"),
@@ -329,23 +290,10 @@ def test_buttons_keys_slider_and_address_go_to_any_step(opened):
         (lambda: browser.press("End", "ArrowLeft"), "backward 3 of 4"),
         (lambda: browser.click("#back"), "backward 2 of 4"),
         (lambda: browser.ask("location.hash = '#3'; undefined"), "forward 3 of 4"),
-        (lambda: browser.click("#first"), "start"),
     ):
         go()
-        browser.wait_for(f'{PHASE} === "{phase}"')
+        browser.wait_for(f'{PHASE} === "{phase}" && find("play").textContent === "Play"')
         assert phase != "forward 3 of 4" or browser.ask(NODES) == third
-
-
-def test_space_plays_and_pauses(opened):
-    """One step at once, then one after the other until paused; on a clock that is fast while it is watched."""
-    browser = opened(expression())
-    for phase, word in (("forward 1 of 4", "Pause"), ("forward 1 of 4", "Play"), ("forward 2 of 4", "Pause")):
-        browser.press(" ")
-        assert [browser.ask(PHASE), text(browser, "#play")] == [phase, word]
-    browser.press(" ")
-    browser.ask("(slow => { window.setInterval = (f, ms) => slow(f, ms / 20); })(setInterval)")
-    browser.press(" ")
-    browser.wait_for(f'{PHASE} === "backward 4 of 4" && find("play").textContent === "Play"')
 
 
 def test_the_keyboard_alone_suffices(opened):
@@ -357,10 +305,7 @@ def test_the_keyboard_alone_suffices(opened):
         browser.press("n")
     browser.press("ArrowUp", "ArrowUp", "ArrowDown")
     assert browser.ask(f"data[{x}]") == 2.1
-    for _ in range(30):
-        if browser.ask("document.activeElement.id") == "number":
-            break
-        browser.press("Tab")
+    assert "number" in (browser.press("Tab") or browser.ask("document.activeElement.id") for _ in range(30))
     browser.type("-0.75")
     assert browser.ask(f"data[{x}]") == -0.75
     browser.type("no")
@@ -378,41 +323,20 @@ def test_the_keyboard_alone_suffices(opened):
     assert browser.ask(PHASE) == "forward mode 4 of 4"
 
 
-def test_layer_by_layer_the_deltas_come_in_the_lectures_order(opened):
-    """One step each, with formula and numbers; the same gradients at the end."""
-    cost, _ = net_cost()
-    browser = opened(cost)
-    browser.press("End")
-    node_by_node = browser.ask(NODES)
-    browser.press("l")
-    assert [node["title"] for node in node_by_node] == [node["title"] for node in browser.ask(NODES)]
-    said = browser.ask(f"steps.map((_, k) => (show(k), [{PHASE}, find('story').textContent]))")
-    assert [phase for phase, _ in said if "layer" in phase] == [
-        *[f"forward {q} of 4, layer {q}" for q in (1, 2, 3)],
-        *[f"backward {5 - q} of 4, layer {q}" for q in (3, 2, 1)],
-    ]
-    cost.backward()
-    for q in (1, 2, 3):
-        (step,) = [words for phase, words in said if phase.startswith("backward") and f"layer {q}" in phase]
-        deltas = [short(node.grad) for node in nodes(cost) if node.label.startswith(f"z{above(q)}")]
-        assert f"δ{above(q)} = ({', '.join(deltas)})" in step
-
-
-def above(q: int) -> str:
-    return "⁽" + "⁰¹²³"[q] + "⁾"
+def deltas(root: Value, layer: str) -> str:
+    return f"({', '.join(short(node.grad) for node in nodes(root) if node.label.startswith(f'z{layer}'))})"
 
 
 def said_of_layers(browser) -> dict[str, str]:
-    """What stands beside each step of a layer, by kind and number."""
+    """What stands beside each step of a layer, by kind and number; and the same numbers as node by node at the end."""
+    browser.press("End")
+    node_by_node = [node["title"] for node in browser.ask(NODES)]
     browser.press("l")
     told = browser.ask(f"steps.map((_, k) => (show(k), [{PHASE}, find('story').innerText]))")
+    assert [node["title"] for node in browser.ask(NODES)] == node_by_node
     found = [(re.sub(r" \d+ of \d+, layer", "", phase), words) for phase, words in told if "layer" in phase]
     assert len(dict(found)) == len(found), "a layer is one step"
     return dict(found)
-
-
-def mean_cross_entropy(outputs: list[Value], targets: list[float]) -> Value:
-    return cross_entropy(outputs, targets) * 0.5
 
 
 @pytest.mark.parametrize(
@@ -422,22 +346,25 @@ def mean_cross_entropy(outputs: list[Value], targets: list[float]) -> Value:
         ("tanh", "linear", quadratic, "z⁽³⁾", "∂C/∂z⁽³⁾"),
         ("sigmoid", "tanh", quadratic, "tanh(z⁽³⁾)", "tanh′(z⁽³⁾) ⊙ ∂C/∂y⁽³⁾"),
         ("softplus", "sigmoid", cross_entropy, "σ(z⁽³⁾)", "y⁽³⁾ − r: σ′ cancels"),
-        ("relu", "sigmoid", mean_cross_entropy, "σ(z⁽³⁾)", "∂C/∂c · (y⁽³⁾ − r), c the cross-entropy: σ′ cancels"),
+        ("relu", "sigmoid", lambda y, r: cross_entropy(y, r) * 0.5, "σ(z⁽³⁾)", "∂C/∂c · (y⁽³⁾ − r)"),
     ],
 )
 def test_the_formulas_of_a_layer_are_those_of_its_operations(opened, hidden, output, cost, y, delta):
-    """One step a layer, with dead neurons of relu too; σ stands for the sigmoid alone; the miracle where there is one."""
+    """One step a layer, in the lecture's order, with dead neurons of relu too; σ stands for the sigmoid alone; the miracle
+    where there is one.
+    """
     net = MLP(2, [3, 2, 1], hidden, output, seed=1)
     outputs = net([0.5, -1.0])
     root = cost(outputs, [1.0])
     root.label = "C"
+    root.backward()
     said = said_of_layers(opened(root))
     assert list(said) == ["forward 1", "forward 2", "forward 3", "backward 3", "backward 2", "backward 1"]
     name = {"sigmoid": "σ"}.get(hidden, hidden)
-    for q, inputs in ((1, "x"), (2, "y⁽¹⁾")):
-        this = above(q)
+    for q, this, above, inputs in ((1, "⁽¹⁾", "⁽²⁾", "x"), (2, "⁽²⁾", "⁽³⁾", "y⁽¹⁾")):
         assert f"z{this} = A{this} {inputs} + b{this}, y{this} = {name}(z{this})" in said[f"forward {q}"]
-        assert f"δ{this} = {name}′(z{this}) ⊙ (A{above(q + 1)})ᵀ δ{above(q + 1)}," in said[f"backward {q}"]
+        assert f"δ{this} = {name}′(z{this}) ⊙ (A{above})ᵀ δ{above}," in said[f"backward {q}"]
+        assert f"δ{this} = {deltas(root, this)}" in said[f"backward {q}"]
     assert f"y⁽³⁾ = {y}\n" in said["forward 3"]
     assert f"δ⁽³⁾ = {delta}," in said["backward 3"]
     if output == "sigmoid":
@@ -452,9 +379,8 @@ def test_a_batch_has_a_delta_for_each_sample(opened):
     root.backward()
     words = said_of_layers(opened(root))["backward 1"]
     assert "∂C/∂A⁽¹⁾ = Σₖ δ⁽¹⁾ xᵀ" in words
-    z = [node for node in nodes(root) if node.label.startswith("z⁽¹⁾")]
-    for k, some in ((1, z[:2]), (2, z[2:])):
-        assert f"k = {k}: δ⁽¹⁾ = ({', '.join(short(node.grad) for node in some)})" in words
+    for k, cost in enumerate(costs, 1):
+        assert f"k = {k}: δ⁽¹⁾ = {deltas(cost, '⁽¹⁾')}" in words
     hidden, last = net.layers
     y = hidden([0.5, 1.0])
     root = quadratic(last([y[0], y[1] * 2.0]), 1.0) + hidden.neurons[0].w[0] ** 2
@@ -464,26 +390,24 @@ def test_a_batch_has_a_delta_for_each_sample(opened):
     assert "∂C/∂A⁽¹⁾ gets δ⁽¹⁾ xᵀ" in said["backward 1"]
 
 
-@pytest.mark.parametrize(("names", "formula"), [("ab", "∂(u v)/∂u = v = −3"), ("uv", "∂(c s)/∂c = s = −3")])
-def test_no_formula_speaks_of_a_leaf_by_mistake(opened, names, formula):
-    """Its letters are the operands'; none of them is a label."""
-    a, b = Value(2.0, label=names[0]), Value(-3.0, label=names[1])
-    browser = opened(a * b)
-    browser.press("End")
-    assert f"to {names[0]} = 2: {formula};" in text(browser, "#story")
+def test_formulas_stand_beside_the_numbers_and_speak_of_no_leaf_by_mistake(opened):
+    """And on hover. Their letters are the operands'; none of them is a label."""
+    browser, formula = opened(expression(), step=6), "∂tanh(u)/∂u = 4 σ(2 u) σ(−2 u)"
+    assert formula in text(browser, "#story")
+    assert any(formula in edge["title"] for edge in browser.ask(EDGES))
+    opened(Value(2.0, label="u") * Value(-3.0, label="v")).press("End")
+    assert "to u = 2: ∂(c s)/∂c = s = −3;" in text(browser, "#story")
 
 
 def test_the_counter_counts_one_backward_sweep_against_a_forward_sweep_per_leaf(opened):
     """In multiplications: backward one an edge, but for constants, and forward one an edge that the leaf moves."""
     cost, net = net_cost((2, 2, 1))
-    every, n = nodes(cost), len(net.parameters())
-    browser = opened(cost)
-    browser.press("End", "m", "End", *"n" * len([node for node in every if not node.parents]))
+    browser, n = opened(cost), len(net.parameters())
+    tails = [set(nodes(parent)) for node in nodes(cost) for parent in node.parents if parent.op != "constant"]
+    moved = sum(leaf in below for leaf in net.parameters() for below in tails)
+    browser.press("End", "m", "End", *"n" * len([node for node in nodes(cost) if not node.parents]))
     counted = text(browser, "#counter")
-    edges = sum(parent.op != "constant" for node in every for parent in node.parents)
-    assert f"Backward mode: 1 sweep, {edges} multiplications, {n} of {n} derivatives" in counted
-    below = {node: set(nodes(node)) for node in every}
-    moved = sum(leaf in below[p] for leaf in net.parameters() for node in every for p in node.parents)
+    assert f"Backward mode: 1 sweep, {len(tails)} multiplications, {n} of {n} derivatives" in counted
     assert f"Forward mode: {n} sweeps, {moved} multiplications, {n} of {n} derivatives" in counted
 
 
@@ -496,73 +420,38 @@ def test_ten_updates_are_ten_steps_of_the_engine(opened):
     browser, parameters = opened(cost), net.parameters()
     place = {node: i for i, node in enumerate(nodes(cost))}
     browser.press(*"u" * 10)
-    costs = [cost.data]
-    for _ in range(10):
-        for p, slope in zip(parameters, grad(cost, parameters), strict=True):
-            p.data -= 0.5 * slope
-        cost = quadratic(net([0.5, -1.0]), [1.0])
-        costs.append(cost.data)
-    found = browser.ask("[data, costs]")
-    assert [found[0][place[p]] for p in net.parameters()] == pytest.approx([p.data for p in parameters], rel=1e-12)
-    assert found[1] == pytest.approx(costs, rel=1e-12)
-    assert browser.ask("document.querySelector('#curve polyline').points.length") == 11
+    found, costs = browser.ask("[data, costs]")
+    epochs = list(train(net, [[0.5, -1.0]], [[1.0]], learning_rate=0.5, epochs=10, compiled=False))
+    assert [found[place[p]] for p in parameters] == pytest.approx([p.data for p in parameters], rel=1e-12)
+    assert costs[:10] == pytest.approx([epoch.cost for epoch in epochs], rel=1e-12)
     assert "10 updates" in text(browser, "#curve")
 
 
 @pytest.mark.parametrize(
     ("make", "step", "updates", "said"),
     [
-        (lambda w: w * w, "1.1", 10, "It diverges: .* in 10 updates running. Δt = 1.1 is too large"),
-        (lambda w: w * w, "16.3", 3, "It diverges: .* in 3 updates running. Δt = 16.3 is too large"),
-        (lambda w: w.log(), "1", 1, "Diverged in update 1: ‘log’ has no value at 0: .* Δt = 1 is too large"),
-    ],
-    ids=["ten rises in a row", "a millionfold", "out of the domain"],
-)
-def test_a_step_that_is_too_large_diverges_and_says_so(opened, make, step, updates, said):
-    """Running, it stops by itself, as soon as it is clear; Reset goes back to the start."""
-    browser = opened(make(Value(1.0, label="w")))
-    browser.ask(f"find('delta').value = '{step}'")
-    browser.press("r")
-    browser.wait_for("runner === null")
-    assert browser.ask("costs.length - 1") == updates
-    assert re.match(said, text(browser, "#message"))
-    browser.press("0")
-    assert text(browser, "#message") == ""
-    assert browser.ask("data[0]") == 1.0
-
-
-@pytest.mark.parametrize(
-    ("make", "step", "updates", "said"),
-    [
+        (lambda w: w * w, "1.1", [10], "It diverges: .* in 10 updates running. Δt = 1.1 is too large"),
+        (lambda w: w * w, "16.3", [3], "It diverges: .* in 3 updates running. Δt = 16.3 is too large"),
+        (lambda w: w.log(), "1", [1], "Diverged in update 1: ‘log’ has no value at 0: .* Δt = 1 is too large"),
         (lambda w: w - w * w, "0.5", range(5, 40), "falls without bound, .* it is no cost"),
-        (
-            lambda w: 0.5 * w * w,
-            "2",
-            [50],
-            "not fallen below 0.5 in 50 updates: .* The gradient is not 0: Δt = 2 is too large",
-        ),
+        (lambda w: 0.5 * w * w, "2", [50], "not fallen below 0.5 in 50 updates: .* not 0: Δt = 2 is too large"),
         (lambda w: (w - 1.0) ** 2, "1", [1], "No progress: the gradients are 0"),
         (lambda w: (w * 400.0).sigmoid(), "1000", [1], "No progress: the gradients are too small"),
     ],
-    ids=["falls", "to and fro", "at the minimum", "saturated"],
+    ids=["ten rises", "a millionfold", "out of the domain", "falls", "to and fro", "at the minimum", "saturated"],
 )
-def test_what_goes_nowhere_stops_and_says_why(opened, make, step, updates, said):
-    """A Δt is blamed only where a smaller one would help."""
+def test_what_diverges_or_goes_nowhere_stops_and_says_why(opened, make, step, updates, said):
+    """As soon as it is clear; a Δt is blamed only where a smaller one would help. Reset goes back to the start."""
     browser = opened(make(Value(1.0, label="w")))
+    hurry(browser)
     browser.ask(f"find('delta').value = '{step}'")
     browser.press("r")
     browser.wait_for("runner === null")
     assert browser.ask("costs.length - 1") in updates
     assert re.search(said, text(browser, "#message"))
-
-
-def test_ups_and_downs_are_no_divergence(opened):
-    """Only rises in a row count: here every fifth update falls."""
-    browser = opened(Value(1.0, label="w") ** 2)
-    for k in range(1, 16):
-        browser.ask(f"find('delta').value = '{0.7 if k % 5 == 0 else 1.1}'")
-        browser.press("u")
-    assert "diverges" not in text(browser, "#message")
+    browser.press("0")
+    assert text(browser, "#message") == ""
+    assert browser.ask("data[chosen]") == 1.0
 
 
 # What is said.
@@ -586,18 +475,15 @@ def test_an_operation_of_a_users_own(opened, monkeypatch):
     monkeypatch.setattr(ops, "TABLE", {**ops.TABLE})
     cube = ops.row("cube of mine", lambda x: x * x * x, None, lambda x, y: (3.0 * x * x,))
     erf = ops.row("<erf>", math.erf, None, lambda x, y: (2.0 / math.sqrt(math.pi) * ops.exp(-x * x),))
-    a, b = Value(0.5, label="a"), Value(2.0, label="b")
-    browser = opened(erf(a) + cube(b))
+    y = erf(Value(0.5, label="a")) + cube(Value(2.0, label="b"))
+    browser = opened(y)
     assert "no formula for ‘<erf>’" in text(browser, "#story")
+    browser.ask("leaves.forEach(i => set(i, 9))")
     browser.press("End")
-    browser.ask("set(leaves[0], 9); set(leaves[1], 9)")
-    shown = {node["title"].split("\n")[0]: node for node in browser.ask(NODES)}
-    data = {"a": 0.5, "b": 9.0, "<erf>": math.erf(0.5), "cube of mine": 729.0, "+": math.erf(0.5) + 729.0}
-    assert {name: exact(node, "data") for name, node in shown.items()} == data
-    assert exact(shown["b"], "grad") == 243.0
-    assert exact(shown["a"], "grad") == erf(a).partials[0]
+    shown = browser.ask(NODES)
+    assert [exact(node, "data") for node in shown] == [0.5, math.erf(0.5), 9.0, 729.0, math.erf(0.5) + 729.0]
+    assert [exact(shown[i], "grad") for i in (0, 2)] == [y.parents[0].partials[0], 243.0]
     assert "cannot be updated" in text(browser, "#message")
-    assert browser.ask("['update', 'run'].map(id => find(id).disabled)") == [True, True]
 
 
 def test_what_was_assigned_after_recording_is_computed_again(opened):
@@ -607,25 +493,23 @@ def test_what_was_assigned_after_recording_is_computed_again(opened):
     w.data = 5.0
     browser = opened(y)
     assert "computed again" in text(browser, "#story")
-    browser.press("End")
-    assert exact(browser.ask(NODES)[-1], "data") == 10.0
+    assert browser.ask("data[root]") == 10.0
 
 
 def test_a_label_is_text_in_the_page(opened):
-    """Markup in a label is shown, not obeyed, and nothing of it runs."""
+    """Markup in a label is shown, not obeyed, and nothing of it runs; nor does any script but the page's own."""
     evil = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1><!--"
     x = Value(2.0, label=evil)
     y = cross_entropy((x * x).sigmoid(), 1)
     y.label = "<svg onload=window.hacked=1>"
     browser = opened(y)
     browser.press("n", "m", "End", "u", "m", "Home", "ArrowRight")
-    assert browser.ask("window.hacked === undefined && document.images.length === 0")
+    assert browser.ask("document.images.length") == 0
     assert browser.ask("document.title") == y.label
     assert evil in browser.ask(NODES)[0]["title"]
-    assert evil[:20] in browser.ask(NODES)[0]["lines"][0]
     assert browser.complaints() == []
     browser.ask("document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked = 1'}))")
-    assert browser.ask("window.hacked === undefined"), "the page's policy forbids every script but its own"
+    assert browser.ask("window.hacked === undefined")
     browser.events.clear()  # the browser has complained of that one
 
 
@@ -633,7 +517,7 @@ def test_a_label_is_text_in_the_page(opened):
 
 
 def test_a_small_net_and_its_text_are_on_the_screen(opened):
-    """2-3-2-1 at 1366 × 700: nothing scrolls at any step, numbers are at least 11.5 pixels high and stay in their boxes."""
+    """2-3-2-1 at 1366 × 700: nothing scrolls at any step, and numbers are at least 11.5 pixels high."""
     browser = opened(net_cost()[0])
     for key in ("", "l", "m"):
         browser.press(*key)
@@ -643,16 +527,6 @@ def test_a_small_net_and_its_text_are_on_the_screen(opened):
             " ? [] : [steps[k].phase]))"
         ) == []  # fmt: skip
     assert browser.ask("14 * svg.getScreenCTM().a") >= 11.5
-    for factor in (-1.234e-5, -2.016e8):  # long numbers, also in the narrow parts of an ellipse
-        browser.ask(f"leaves.forEach((i, k) => set(i, {factor} * (k + 1)))")
-        margins = browser.ask(
-            'steps.flatMap((_, k) => (show(k), [...document.querySelectorAll("g.node")].flatMap(group => {'
-            'const shape = group.querySelector(".shape"), box = shape.getBBox(), middle = box.y + box.height / 2;'
-            "const half = y => box.width / 2 * (shape.tagName === 'ellipse' ? Math.sqrt(1 - ((y - middle) / box.height * 2) ** 2) : 1);"
-            "return [...group.querySelectorAll('text')].map(text => text.getBBox()).filter(t => t.width > 0)"
-            ".map(t => half(t.y + t.height / 2) - t.width / 2); })))"
-        )
-        assert min(margins) > -1.0
 
 
 def test_a_caption_fits_whatever_font_there_is(browser, tmp_path):

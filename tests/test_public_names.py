@@ -35,15 +35,6 @@ def test_it_is_documented_with_an_example_and_has_a_place_in_the_readmes_tables(
     assert re.search(rf"(?<![\w.]){re.escape(name)}\b", " ".join(re.findall(r"`([^`\n]+)`", TABLES)))
 
 
-@pytest.mark.parametrize("name", [name for name, thing in NAMES.items() if inspect.isclass(thing)])
-def test_its_methods_and_properties_have_docstrings(name):
-    """Each of a public class, ours that are inherited included."""
-    for member, thing in inspect.getmembers(NAMES[name]):
-        ours = (getattr(thing, "__module__", "") or "microgradnet").startswith("microgradnet")
-        if ours and not member.startswith("_") and (inspect.isroutine(thing) or isinstance(thing, property)):
-            assert inspect.getdoc(thing), f"{name}.{member}"
-
-
 def test_the_readmes_tables_name_nothing_that_is_not_there():
     """Every name that looks like one of ours, and every test, exists."""
     for name in re.findall(r"`formulas\.(?!py`)(\w+)", TABLES):

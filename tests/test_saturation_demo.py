@@ -49,7 +49,7 @@ def test_the_naive_numbers_fail_and_the_engines_do_not(quick):
 
 
 def test_the_epochs_are_those_of_plain_floats(quick):
-    """The printed counts, by a descent in z without the package; the longest are left out. The closing lines repeat them."""
+    """The printed counts, by a descent in z without the package; the longest are left out."""
     pattern = r"^ +\S+ +\S+ +(\S+) +[01]\.\d{4} +\S+ +\S+ +(left out|[\d,]+) +\S+ +\S+ +([\d,]+)$"
     rows = re.findall(pattern, quick[0], re.MULTILINE)
     assert [float(row[0]) for row in rows] == STARTS
@@ -57,60 +57,26 @@ def test_the_epochs_are_those_of_plain_floats(quick):
               for cost, rate in ((QUADRATIC, 0.15), (CROSS_ENTROPY, 0.031))}  # fmt: skip
     assert [row[1] for row in rows] == [*counts[QUADRATIC], *["left out"] * 3]
     assert [row[2] for row in rows] == counts[CROSS_ENTROPY]
-    seen = quick[0][quick[0].index("\nSeen: ") :]
-    for cost, trend in ((QUADRATIC, "smaller"), (CROSS_ENTROPY, "larger")):
-        slopes = ", ".join(f"{slope_of(cost, STARTS[place]):.3g}" for place in (0, 1, -1))
-        assert re.search(rf"ever {trend}: {slopes};\n +epochs to be right: {', '.join(counts[cost][:2])}, ", seen)
-    assert "NOT" not in seen
+    assert "NOT" not in quick[0]
 
 
 @pytest.mark.parametrize("cost", [QUADRATIC, CROSS_ENTROPY])
 def test_learning_obeys_the_differential_equation(cost):
-    """d time / dz = 1 / (2 ∂C/∂z), by differences; none is needed where a is right already; small steps come near to it.
-
-    Learning begins at the start, with the first step by hand.
-    """
+    """d time / dz = 1 / (2 ∂C/∂z), by differences; none is needed where a is right already."""
     for z in (-1.0, 0.0, 1.5, 4.0, 10.0):
         h = 1e-5
         difference = (demo.time_needed(cost, z + h) - demo.time_needed(cost, z - h)) / (2 * h)
         assert difference == pytest.approx(1 / (2 * slope_of(cost, z)), rel=1e-7)
     assert demo.time_needed(cost, math.log(0.25)) == pytest.approx(0.0, abs=1e-12)
-    assert 0.01 * descend(cost, 4.0, 0.01) == pytest.approx(demo.time_needed(cost, 4.0), abs=0.02)
-    curve = demo.learn(cost, 2.0, 2.0, 0.1)
-    C = sigma(4) ** 2 / 2 if cost is QUADRATIC else math.log(1 + math.exp(4))
-    assert next(curve) == pytest.approx((sigma(4), C))
-    assert next(curve)[0] == pytest.approx(sigma(4 - 2 * 0.1 * slope_of(cost, 4)))
 
 
-@pytest.mark.parametrize(
-    ("constants", "words"),
-    [
-        ({"R": 1.0}, "R = 1, but the predictions here are for r = 0."),
-        ({"RIGHT": 1.5}, "RIGHT = 1.5, but"),
-        ({"RIGHT": 0.9}, "STARTS begin at z = 1.5, where a is right already."),
-        ({"X": 0.0}, "X = 0: with such an input"),
-        ({"RATES": {QUADRATIC: -0.1, CROSS_ENTROPY: 0.1}}, "a learning rate is not above 0."),
-        ({"STARTS": [(0.0, 1.0), (0.0, 3.0), (0.0, 2.0)]}, "STARTS have z = 1, 3, 2, but"),
-    ],
-)
-def test_meaningless_constants_are_refused(constants, words, monkeypatch, tmp_path):
-    """Before anything is computed: no endless descent."""
-    with pytest.raises(SystemExit, match=re.escape(words)):
-        changed_run(demo, monkeypatch, tmp_path, **constants)
-
-
-def test_what_is_said_follows_the_constants(monkeypatch, tmp_path):
-    """x = 2: z obeys dz/dt = −5 ∂C/∂z, as the counts confirm. z = 800: the epochs are no float. Below ln 2, where
-    σ² (1 − σ) still grows, the lecture's claim is told to begin later. A descent that does not arrive is given up.
-    """
-    text = changed_run(demo, monkeypatch, tmp_path, X=2.0)
+def test_what_is_said_follows_the_constants(tmp_path):
+    """x = 2: z obeys dz/dt = −5 ∂C/∂z, as the counts confirm. Below ln 2 σ² (1 − σ) still grows. No start is right already."""
+    text = changed_run(demo, tmp_path, X=2.0)
     assert "eᶻ / (5 Δt), the cross-entropy's like z / (5 Δt)" in text
     assert float(re.search(r"differ by at most (\S+) %", text)[1]) < 2.0
-    starts = [(0.6, 0.9), (2.0, 2.0), (400.0, 400.0)]
-    assert "> 1e300 epochs" in changed_run(demo, monkeypatch, tmp_path, X=1.0, STARTS=starts)
-    text = changed_run(demo, monkeypatch, tmp_path, STARTS=[(0.0, 0.0), (0.1, 0.1), (4.0, 4.0)])
+    text = changed_run(demo, tmp_path, STARTS=[(0.0, 0.0), (0.1, 0.1), (4.0, 4.0)])
     assert "now smaller, now larger: 0.125, 0.136, 0.000335" in text
     assert "This is NOT what the lecture says" in text
-    assert "(For the quadratic cost the lecture is right from z = ln 2 on; the first start lies below.)" in text
-    monkeypatch.setattr(demo, "PATIENCE", 10)
-    assert demo.epochs_needed(QUADRATIC, 2.0, 2.0) is None
+    with pytest.raises(SystemExit, match=r"STARTS begin at z = 1\.5, where a is right already"):
+        changed_run(demo, tmp_path, RIGHT=0.9)

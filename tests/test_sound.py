@@ -32,12 +32,8 @@ def table():
     ("function", "numbers"),
     [
         (lambda x: (1e-200 * x[0]) * x[1], [1e200, 1e200]),
-        (lambda x: (1e200 * x[0]) * x[1], [1e-200, 1e-200]),
         (lambda x: 1e200 * (1e200 * (W * x[0])), [1e-300, 0.0]),
-        (lambda x: (x[0] * 1e-300) * (x[1] * 1e300), [1e5, 1e-5]),
         (lambda x: (x[0] / 1e200) / 1e200 * 1e300, [1e150, 1.0]),
-        (lambda x: 0.0 * x[0] + x[1], [1e300, 2.0]),
-        (lambda x: W * x[0] * 1e-300, [1.0, 2.0]),
     ],
 )
 def test_factors_stay_where_they_are(function, numbers, K):
@@ -71,12 +67,9 @@ def test_saturated_slopes_vanish_as_they_do_eagerly(function, z, K):
     [
         lambda x: x[1] * x[2] + (x[0] + -x[0]),  # brackets stay
         lambda x: x[0] * x[1] + -x[0] + x[1] * x[2],  # products do not come first
-        lambda x: sum([x[0], -x[0], x[1], x[2]]),
         lambda x: sum([W * x[1], W * x[2]], x[0] + -x[0]),
-        lambda x: W * x[1] + ((x[0] + -x[0]) + W * x[2]),
         lambda x: (x[1] + x[2]) + (x[0] + -x[0] + W),
         lambda x: -x[0] + W * x[0] + W,  # a bias is no part of a dot behind a term
-        lambda x: W * x[0] + -x[0] * x[1] + W,
         lambda x: x[1] + (W * x[0] + -x[0] * x[1]),
     ],
 )
@@ -133,10 +126,8 @@ def enclosures(outputs):
         elif node.op == "dot":
             half = len(of) // 2
             terms = [products(w, x) for w, x in zip(of[:half], of[half + 1 :], strict=True)] + [of[half]]
-            ends, size = (
-                [sum(side) for side in zip(*[(min(t), max(t)) for t in terms], strict=True)],
-                sum(map(largest, terms)),
-            )
+            ends = [sum(map(min, terms)), sum(map(max, terms))]
+            size = sum(map(largest, terms))
         elif node.op == "*":
             ends = products(*of)
         elif node.op == "neg":
@@ -175,10 +166,8 @@ def rounded(low, high):
 
 def far_apart(rng, parameters):
     """A program of 3 to 15 steps, as a function of three inputs."""
-    steps = [
-        (rng.choice(STEPS), rng.choice(FACTORS), [rng.randrange(60) for _ in range(4)])
-        for _ in range(rng.randint(3, 15))
-    ]
+    count = rng.randint(3, 15)
+    steps = [(rng.choice(STEPS), rng.choice(FACTORS), [rng.randrange(60) for _ in range(4)]) for _ in range(count)]
 
     def function(x):
         pool = [*x, *parameters]
@@ -225,11 +214,10 @@ def test_no_order_and_no_factor_loses_more_than_its_sums_allow(seed):
     for K in BATCHES:
         if not math.isnan(y.data):
             assert low <= fast([numbers] * K)[-1] <= high
-        for found, slope, (low_slope, high_slope) in zip(
-            fast.value_and_grad([numbers] * K)[1], slopes, bounds, strict=True
-        ):
-            more = (K + 2) * U * max(abs(low_slope), abs(high_slope))  # of the mean
-            assert math.isnan(slope.data) or low_slope - more <= found <= high_slope + more
+        _, gradient = fast.value_and_grad([numbers] * K)
+        for found, slope, ends in zip(gradient, slopes, bounds, strict=True):
+            more = (K + 2) * U * largest(ends)  # of the mean
+            assert math.isnan(slope.data) or ends[0] - more <= found <= ends[1] + more
 
 
 def test_a_force_law_keeps_its_digits_in_float32():
@@ -276,22 +264,26 @@ def test_a_cost_that_overflows_is_named(K):
             call([[1e155, 1.0]] * K, [[0.0, 0.0]] * K)
 
 
-def test_assign_of_a_float32_program_keeps_what_it_is_given():
-    """The parameters are floats."""
-    w = Value(1.0)
-    compile(lambda x: w * x[0], 1, dtype=np.float32).assign([0.1])
-    assert w.data == 0.1
-
-
-NAMES = [["power_3"], ["ﬁ", "fi"], ["class", "a b", "a-b", "a_b"], ["x", "theta", "multiply", "w0", "f1", "op1"]]
+NAMES = [
+    ["power_3"],
+    ["ﬁ", "fi"],  # equal under NFKC
+    ["class", "a b", "a-b", "a_b"],
+    ["x", "theta", "multiply", "w0", "f1", "op1"],
+    ["regroup", "logistic", "parameters", "matmul", "numbers", "first largest", "take"],
+]
 
 
 @pytest.mark.parametrize("K", BATCHES)
 @pytest.mark.parametrize("names", NAMES, ids=str)
 def test_rows_go_by_numbers_in_the_source(names, K, table):
-    """Names like ours, equal under NFKC, or no names at all run their own functions."""
+    """Names like ours, or no names at all, run their own functions."""
     rows = [
-        ops.row(name, lambda x, k=k: k * math.sinh(x), None, lambda x, y, k=k: (k * ops.sigmoid(x),))
+        ops.row(
+            name,
+            lambda x, k=k: k * math.sinh(x),
+            lambda x, out=None, k=k: np.multiply(k, np.sinh(x), out=out),
+            lambda x, y, k=k: (k * ops.sigmoid(x),),
+        )
         for k, name in enumerate(names, 2)
     ]
     fast = compile(lambda x: sum([row(x[0]) for row in rows], x[0] ** 3 * W), 1)
@@ -323,54 +315,36 @@ def test_targets_beyond_0_and_1_do_not_reach_a_compiled_cost(cost, K, bad):
             call(X, R)
 
 
-@pytest.mark.parametrize("name", ["regroup", "logistic", "parameters", "matmul", "numbers", "first largest", "take"])
-def test_a_row_with_the_name_of_a_structural_operation_is_itself(name, table):
-    """In a batch as for one sample."""
-    row = ops.row(name, lambda x: 7.0 * x, lambda x, out=None: np.multiply(7.0, x, out=out), lambda x, y: (7.0,))
-    fast = compile(lambda x: row(x[0] * W), 1)
-    for K in (1, 70):
-        assert fast([[2.0]] * K).tolist() == [14.0] * K
-        assert fast.value_and_grad([[2.0]] * K)[1] == pytest.approx([14.0])
-
-
-@pytest.mark.parametrize("name", ["", " take", "tab\t", "line\nbreak"])
-def test_a_row_needs_a_name_that_prints(name, table):
-    with pytest.raises(ValueError, match="does not print"):
-        ops.row(name, math.sinh, np.sinh, lambda x, y: (y,))
-
-
 def test_numbers_beyond_float32_are_refused_wherever_they_come_from():
-    """Inputs, given and present parameters, constants."""
+    """Inputs, given and present parameters, constants; the parameters themselves are floats."""
     w = Value(1.0)
     fast = compile(lambda x: w * x[0], 1, dtype=np.float32)
-    with pytest.raises(OverflowError, match=r"input 1 holds 1e[+]300, beyond float32"):
-        fast([[1e300]])
-    with pytest.raises(OverflowError, match=r"theta holds 1e[+]300"):
-        fast.value_and_grad([[0.0]], theta=[1e300])
     fast.assign([1e300])
-    with pytest.raises(OverflowError, match=r"theta holds 1e[+]300"):
-        fast([[0.0]])
-    with pytest.raises(OverflowError, match=r"the function holds 1e[+]300"):
-        compile(lambda x: x[0] * 1e300, 1, dtype=np.float32)
+    assert w.data == 1e300
+    for call, where in (
+        (lambda: fast([[1e300]], theta=[1.0]), "input 1"),
+        (lambda: fast.value_and_grad([[0.0]], theta=[1e300]), "theta"),
+        (lambda: fast([[0.0]]), "theta"),
+        (lambda: compile(lambda x: x[0] * 1e300, 1, dtype=np.float32), "the function"),
+    ):
+        with pytest.raises(OverflowError, match=rf"{where} holds 1e[+]300"):
+            call()
 
 
 # What is stale.
 
 
-def double():
-    return ops.row("mine", lambda x: 2.0 * x, lambda x, out=None: np.multiply(2.0, x, out=out), lambda x, y: (2.0,))
-
-
-def triple():
-    return ops.row("mine", lambda x: 3.0 * x, lambda x, out=None: np.multiply(3.0, x, out=out), lambda x, y: (3.0,))
+def mine(n):
+    """A row of that name: n times its operand."""
+    return ops.row("mine", lambda x: n * x, lambda x, out=None: np.multiply(n, x, out=out), lambda x, y: (n,))
 
 
 @pytest.mark.parametrize("K", BATCHES)
 def test_what_was_compiled_keeps_its_row(table, K):
     """Value, gradient and errors: all by the row it was recorded with."""
-    mine = double()
-    fast = compile(lambda x: mine(W * x[0]), 1)
-    triple()
+    row = mine(2.0)
+    fast = compile(lambda x: row(W * x[0]), 1)
+    mine(3.0)
     assert fast([[1.0]] * K).tolist() == [2.0] * K
     value, gradient = fast.value_and_grad([[1.0]] * K)
     assert (value, gradient.tolist()) == (2.0, [2.0])
@@ -378,27 +352,27 @@ def test_what_was_compiled_keeps_its_row(table, K):
 
 def test_a_pickled_program_does_not_meet_another_row(table):
     """With the same row again it goes on; with another one it is refused."""
-    mine = double()
-    pickled = pickle.dumps(compile(lambda x: mine(W * x[0]), 1))
-    triple()
+    row = mine(2.0)
+    pickled = pickle.dumps(compile(lambda x: row(W * x[0]), 1))
+    mine(3.0)
     with pytest.raises(ValueError, match=r"'mine' has changed.*compile it again"):
         pickle.loads(pickled)
-    double()
+    mine(2.0)
     assert pickle.loads(pickled)([[1.0]]) == [2.0]
 
 
 def test_a_graph_with_old_and_new_rows_is_not_compiled(table):
     """One name would stand for two operations."""
-    old = double()(W)
-    new = triple()
+    old = mine(2.0)(W)
+    new = mine(3.0)
     with pytest.raises(ValueError, match="'mine' was replaced"):
         compile(lambda x: new(x[0]) + old, 1)
 
 
 def test_a_pickled_graph_whose_row_was_changed_names_the_row(table):
     """Its recorded numbers are not those that the row gives now."""
-    pickled = pickle.dumps(double()(W))
-    triple()
+    pickled = pickle.dumps(mine(2.0)(W))
+    mine(3.0)
     y = pickle.loads(pickled)
     assert m.grad(y, y.parents) == [2.0]
     with pytest.raises(RuntimeError, match="the row 'mine' was changed"):
@@ -408,35 +382,30 @@ def test_a_pickled_graph_whose_row_was_changed_names_the_row(table):
 # What is accepted.
 
 
-def slope(x, y):
-    return (1.0,)
-
-
 def of_another_kind(x, y):
     return (2.0 * x if isinstance(x, float) else 7.0,)
 
 
 @pytest.mark.parametrize(
-    ("value", "partials", "message"),
+    ("name", "value", "partial", "message"),
     [
-        (lambda x: x, lambda x, y: (math.nan,), r"a partial of 'mine' is float nan at 0\.5"),
-        (lambda x: x, lambda x, y: (True,), r"a partial of 'mine' is bool True at 0\.5"),
-        (lambda x: math.log(x - 1e4), slope, r"'mine' raises an error at each point tried \(0\.5; 1\.5; .*shift"),
-        (lambda x: {}[x], slope, r"the value of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
-        (lambda x: x, lambda x, y: ({}[x],), r"the partials of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
-        (lambda x: math.atan2(x, -1.0), slope, r"'mine' at 0\.0 is 3\.14\d+, and at -0\.0 it is -3\.14"),
+        *[(name, math.sinh, 1.0, "does not print") for name in ("", " take", "line\nbreak")],
+        ("mine", math.sinh, math.nan, r"a partial of 'mine' is float nan at 0\.5"),
+        ("mine", math.sinh, True, r"a partial of 'mine' is bool True at 0\.5"),
+        ("mine", lambda x: math.log(x - 1e4), 1.0, r"'mine' raises an error at each point tried \(0\.5; 1\.5; .*shift"),
+        ("mine", lambda x: {}[x], 1.0, r"the value of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
+        ("mine", lambda x: math.atan2(x, -1.0), 1.0, r"'mine' at 0\.0 is 3\.14\d+, and at -0\.0 it is -3\.14"),
     ],
 )
-def test_a_row_is_refused_in_its_own_words(value, partials, message, table):
+def test_a_row_is_refused_in_its_own_words(name, value, partial, message, table):
     with pytest.raises((TypeError, ValueError), match=message):
-        ops.row("mine", value, None, partials)
+        ops.row(name, value, None, lambda x, y: (partial,))
 
 
 @pytest.mark.parametrize(
     "partials",
     [
         lambda x, y: (2.0 * x if x > 0.0 else 0.0,),
-        lambda x, y: (2.0 * x if x != 0.0 else 0.0,),
         lambda x, y: (2.0 * x if x else 0.0,),
         lambda x, y: (2.0 * math.fabs(x),),
         of_another_kind,
@@ -450,29 +419,11 @@ def test_partials_that_run_on_numbers_alone_are_not_compiled(partials, table):
         compile(lambda x: mine(W * x[0]), 1)
 
 
-def test_the_sign_of_a_zero_makes_no_number_different():
-    """So sums may leave out 0.0: at 0.0 and -0.0 each row gives the same number, or none."""
-
-    def at(op, *operands):
-        try:
-            y = op.value(*operands)
-            return y, op.partials(*operands, y)
-        except (ValueError, ArithmeticError):
-            return None
-
-    for op in [op for op in ops.TABLE.values() if op is not ops.dot] + [ops.power(n) for n in (-1, 0.5, 1, 2, 3)]:
-        for point in ([0.0, 0.75], [0.75, 0.0], [0.0, 0.0]):
-            operands = point[: ops.arity(op.partials)]
-            assert at(op, *operands) == at(op, *[x or -0.0 for x in operands])
-
-
 CALLS = {
     "quadratic": lambda some: quadratic(some([W, W]), some([1.0, 0.0])),
     "cross_entropy": lambda some: cross_entropy(some([W.sigmoid(), W.sigmoid()]), some([1.0, 0.0])),
     "softmax_cross_entropy": lambda some: m.softmax_cross_entropy(some([W, W]), some([1.0, 0.0])),
     "gradcheck": lambda some: m.gradcheck(lambda a, b: a * b, some([1.0, 2.0])).differences,
-    "net": lambda some: MLP(2, [1], seed=1)(some([1.0, 2.0])),
-    "dot": lambda some: m.dot(some([W, W]), some([1.0, 2.0])),
 }
 
 
@@ -485,11 +436,8 @@ def test_a_generator_is_as_good_as_a_list(call):
     "call",
     [
         lambda some: compile(lambda x: x[0] * W, 1)(some([[1.0]])),
-        lambda some: compile(lambda x: x[0] * W, 1).value_and_grad([some([1.0])]),
         lambda some: compile(lambda x: x[0] * W, 1)([[1.0]], theta=some([1.0])),
-        lambda some: compile(lambda x: x[0] * W, 1).assign(some([1.0])),
         lambda some: train(MLP(1, [1]), some([[1.0]]), [[1.0]]),
-        lambda some: train(MLP(1, [1]), [[1.0]], some([[1.0]])),
         lambda some: train(MLP(1, [1]), [[1.0]], [[1.0]], validation=some([1, 2])),
         lambda some: MLP(1, some([1])),
         lambda some: Value(some([1.0])),
@@ -507,24 +455,12 @@ def test_minus_zero_is_not_zero(K):
     assert (np.signbit(fast([[2.0]] * K)) == [True, True, False]).all()
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_plain_number_as_a_weight_is_not_trained(compiled):
-    """It cannot learn, and it must not be trained in one mode alone."""
-    net = MLP(2, [2, 1], seed=1)
-    neuron = net.layers[0].neurons[0]
-    neuron.w[0] = 0.5
-    with pytest.raises(TypeError, match=r"0\.5 is among the net's parameters"):
-        train(net, [[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0], compiled=compiled)
-
-
 @pytest.mark.parametrize(
     "call",
     [
         lambda masked: compile(lambda x: x[0] * W, 2)(masked),
         lambda masked: compile(lambda x: quadratic(x, [0.0, W]), 2).value_and_grad([[1.0, 2.0]], theta=masked[0, :1]),
         lambda masked: train(MLP(2, [1]), masked, [[1.0]]),
-        lambda masked: compile(lambda x: x[0] * W, 2)([masked[0]]),
-        lambda masked: train(MLP(2, [1]), [masked[0]], [[1.0]]),
     ],
 )
 def test_masked_numbers_are_not_used(call):

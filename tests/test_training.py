@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rounding import flat
 
 from microgradnet import MLP, DivergenceError, Epoch, Layer, Neuron, Value, cross_entropy, formulas, quadratic, train
-from microgradnet import training as training_module
 from microgradnet.optimizers import Adam, Descent
 
 XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -47,11 +47,6 @@ def lecture(net, X, R, rate, epochs, K0, seed, cost="quadratic"):
             dt = rate(next(step)) if callable(rate) else rate
             A, b = formulas.gradient_step(A, b, formulas.delta_recursion(A, b, x, r, cost=cost), dt)
             yield A, b, total
-
-
-def flat(A, b):
-    """Matrices and biases in the order of `parameters()`."""
-    return np.concatenate([np.column_stack(layer).ravel() for layer in zip(A, b, strict=True)])
 
 
 def close(actual, desired):
@@ -102,15 +97,24 @@ def test_training_is_the_lectures_descent(widths, K, K0, rate, epochs, cost, com
     assert numbers == list(range(1, epochs + 1))
 
 
-def test_anything_with_parameters_trains(compiled):
-    """A neuron, a layer and a net that start alike take the same steps."""
-    units = [Neuron(2, seed=1), Layer(2, 1, seed=1), MLP(2, [1], seed=1)]
+def test_anything_with_parameters_trains_by_anything_with_a_step(compiled):
+    """A neuron, a layer and a net that start alike take the same steps; here by the sign of the gradient."""
+    signs = SimpleNamespace(step=lambda theta, gradient: theta - 0.25 * np.sign(gradient))
+    units = [Neuron(1, "linear"), Layer(1, 1, "linear"), line(2.0)]
     for unit in units:
-        list(train(unit, XOR, ODD, epochs=2, seed=0, compiled=compiled))
-    assert state(units[0]) == state(units[1]) == state(units[2]) != state(MLP(2, [1], seed=1))
-
-
-# Optimizers.
+        unit.parameters()[0].data = 2.0
+        list(train(unit, [3.0], [1.0], epochs=2, optimizer=signs, compiled=compiled))
+        assert state(unit) == [1.5, -0.5]
+    with pytest.raises(TypeError, match=r"\(1,\) for \(2,\)"):
+        next(
+            train(
+                line(2.0),
+                [3.0],
+                [1.0],
+                optimizer=SimpleNamespace(step=lambda theta, gradient: theta[:1]),
+                compiled=compiled,
+            )
+        )
 
 
 @pytest.mark.parametrize("make", [lambda: Descent(falling), lambda: Descent(2.0, momentum=0.9), lambda: Adam(0.1)])
@@ -126,33 +130,6 @@ def test_a_training_that_was_stopped_goes_on_with_the_same_bits(make, compiled):
     list(train(net, XOR, ODD, epochs=4, optimizer=optimizer, seed=rng, **how))
     assert state(net) == state(never_stopped)
     assert optimizer.steps == 14
-
-
-class Stepping:
-    """An optimizer of one's own."""
-
-    def __init__(self, step):
-        self.step = step
-
-
-def test_an_optimizer_of_ones_own_trains(compiled):
-    """Any object with a step: here the sign of the gradient."""
-    net, signs = line(2.0), Stepping(lambda theta, gradient: theta - 0.25 * np.sign(gradient))
-    list(train(net, [3.0], [1.0], epochs=2, optimizer=signs, compiled=compiled))
-    assert state(net) == [1.5, -0.5]
-    with pytest.raises(TypeError, match=r"\(1,\) for \(2,\)"):
-        next(train(net, [3.0], [1.0], optimizer=Stepping(lambda theta, gradient: theta[:1]), compiled=compiled))
-
-
-# Costs of one's own.
-
-
-def test_a_cost_may_look_at_some_of_the_outputs_only(compiled):
-    """What it leaves out gets no gradient; the rest is trained, here by ∂C/∂a = 2 x = 2."""
-    net = MLP(1, [3], "linear", seed=1)
-    before = net.weights()[0]
-    list(train(net, [1.0], [[0.0] * 3], lambda y, r: y[1] * 2.0, 0.5, epochs=3, compiled=compiled))
-    close(net.weights()[0], before - [[0.0], [3.0], [0.0]])
 
 
 @pytest.mark.parametrize("where", ["inside", "outside"])
@@ -177,10 +154,8 @@ def test_a_penalty_on_the_weights_may_be_recorded_inside_the_cost_or_before(wher
 EDITS = {
     "numbers": lambda net, settings: net.set_weights([[[1, 2], [3, 4]], [[5, 6]]], [[0.5, 0.25], [0.125]]),
     "an activation": lambda net, settings: setattr(net.layers[0].neurons[1], "activation", "tanh"),
-    "a weight": lambda net, settings: net.layers[0].neurons[0].w.__setitem__(1, Value(0.5)),
     "a shared weight": lambda net, settings: net.layers[0].neurons[0].w.__setitem__(1, net.layers[0].neurons[1].w[0]),
     "a layer": lambda net, settings: net.layers.append(Layer(1, 1, seed=3)),
-    "the cost": lambda net, settings: settings.update(factor=3.0),
     "a Value of the cost's own": lambda net, settings: setattr(settings["own"], "data", 3.0),
     "the cost, by a node": lambda net, settings: settings.update(factor=1.0 + sum(p**2 for p in net.parameters())),
 }
@@ -238,22 +213,6 @@ def test_an_epoch_tells_cost_and_accuracy_before_its_step_and_on_validation_data
     assert len(accuracies) > 2, "the check needs a net whose accuracies change"
 
 
-def test_seconds_are_those_of_training_alone(monkeypatch):
-    """By a clock that moves with each cost recorded, in validation too, and while the caller is at work."""
-    now, seconds = 0.0, []
-
-    def cost(y, r):
-        nonlocal now
-        now += 1.0
-        return quadratic(y, r)
-
-    monkeypatch.setattr(training_module, "time", SimpleNamespace(perf_counter=lambda: now))
-    for epoch in train(MLP(2, [1], seed=1), XOR, ODD, cost, epochs=3, validation=(XOR, ODD), compiled=False):
-        seconds.append(epoch.seconds)
-        now += 10_000.0
-    assert seconds == [4.0, 8.0, 12.0]
-
-
 LINE = np.array([-3.0, -1.0, 1.0, 3.0])
 CORNERS = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.3], [0.4, 0.3, 0.2], [0.1, 0.2, 0.3]])
 
@@ -267,7 +226,6 @@ CORNERS = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.3], [0.4, 0.3, 0.2], [0.1, 0.2
         (LINE, [0.1, 0.2, 0.3, 0.4], None),
         (CORNERS[:, :2], [[0, 1], [1, 1], [0, 0], [1, 0]], None),
     ],
-    ids=["0 and 1", "-1 and 1", "2 and 6", "1 alone", "classes", "numbers", "multi-label"],
 )
 def test_accuracy_is_the_share_of_right_classes_or_none_where_targets_name_none(X, R, accuracy, compiled):
     """Of a net that gives back its inputs, before a step that changes next to nothing and after it."""
@@ -299,32 +257,27 @@ def test_targets_come_as_a_column_flat_or_as_class_labels(given, meant):
     assert [e.validation_accuracy for e in found] == [e.validation_accuracy for e in wanted]
 
 
-BAD_DATA = {  # for a net of two inputs and one output
+BAD_DATA = {  # for a net of two inputs and one output; of labels, for three: what was understood, or could be meant
     "X and R differ in length": (XOR, ODD[:3], ValueError, r"4.*3"),
     "too few columns": (XOR[:, :1], ODD, ValueError, r"1 column, .* 2 inputs"),
     "too many targets": (XOR, np.ones((4, 2)), ValueError, r"2 columns, .* 1 output: give one column per output"),
     "three dimensions": (np.ones((4, 2, 1)), ODD, ValueError, r"\(4, 2, 1\)"),
     "no samples": (np.empty((0, 2)), np.empty(0), ValueError, "empty"),
-    "ragged rows": ([[0, 1], [1], [1, 0], [0, 0]], ODD, ValueError, r"rows of .*X"),
     "NaN in X": ([[0, 1], [math.nan, 1], [1, 0], [0, 0]], ODD, ValueError, r"X\[1, 0\] is nan"),
-    "NaN in R": (XOR, [0, 1, math.nan, 0], ValueError, r"R\[2, 0\] is nan"),
-    "strings": ([["0", "1"]] * 4, ODD, TypeError, r"X\b"),
-    "bools": (XOR.astype(bool).tolist(), ODD, TypeError, "bool"),
+    "bools": (XOR, [False, True, True, False], TypeError, r"R holds bool.*np\.array\(…, float\)"),
+    "names": (XOR, ["a", "b", "b", "a"], TypeError, "R holds .*number classes 0, 1"),
     "Values": ([[Value(0.0), Value(1.0)]] * 4, ODD, TypeError, r"X\b"),
-}
-BAD_LABELS = {  # for three outputs: the message says what was understood, or could be meant
-    "beyond": (XOR, [0, 1, 3, 2], ValueError, r"R has shape \(4,\).* labels, 0 to 2; but .*R\[2\] is 3\b"),
-    "negative": (XOR, [0, -1, 1, 2], ValueError, r"labels, 0 to 2; but .*R\[1\] is -1\b"),
-    "not whole": (XOR, [0, 0.5, 1, 2], ValueError, r"labels, 0 to 2; but .*R\[1\] is 0\.5\b"),
-    "a column": (XOR, ODD[:, None], ValueError, r"R has 1 column, .* 3 outputs: .*np\.eye\(3\)\[labels\]"),
+    "a label beyond": (XOR, [0, 1, 3, 2], ValueError, r"R has shape \(4,\).* labels, 0 to 2; but .*R\[2\] is 3\b"),
+    "a label that is not whole": (XOR, [0, 0.5, 1, 2], ValueError, r"labels, 0 to 2; but .*R\[1\] is 0\.5\b"),
+    "a column for labels": (XOR, ODD[:, None], ValueError, r"R has 1 column, .* 3 outputs: .*np\.eye\(3\)\[labels\]"),
 }
 
 
-@pytest.mark.parametrize("case", [*BAD_DATA, *BAD_LABELS])
+@pytest.mark.parametrize("case", BAD_DATA)
 def test_bad_data_is_refused_at_the_call(case):
     """With what is wrong; as validation data too, and called so."""
-    X, R, error, words = (BAD_DATA | BAD_LABELS)[case]
-    net, right = (MLP(2, [3, 1]), ODD) if case in BAD_DATA else (MLP(2, [3]), LABELS)
+    X, R, error, words = BAD_DATA[case]
+    net, right = (MLP(2, [3]), LABELS) if "label" in case else (MLP(2, [3, 1]), ODD)
     with pytest.raises(error, match=words):
         train(net, X, R)
     with pytest.raises(error, match=f"(?=.*validation).*{words}"):
@@ -332,9 +285,8 @@ def test_bad_data_is_refused_at_the_call(case):
 
 
 @pytest.mark.parametrize("bad", [-3.0, 3.0])
-@pytest.mark.parametrize("place", ["R", "validation R"])
-def test_targets_that_a_cost_refuses_are_refused_at_the_call(bad, place, compiled):
-    """Each column is tried with its own extremes: here the second is refused beyond ±2, while the first goes to ±9."""
+def test_targets_that_a_cost_refuses_are_refused_at_the_call(bad):
+    """A compiled cost would take them. Each column is tried with its own extremes: here only the second is bad beyond ±2."""
 
     def cost(y, r):
         if not isinstance(r[1], Value) and abs(r[1]) > 2:
@@ -342,27 +294,25 @@ def test_targets_that_a_cost_refuses_are_refused_at_the_call(bad, place, compile
         return quadratic(y, r)
 
     right, wrong = [[9, 0], [0, 2], [-9, 0], [0, -2]], [[9, 0], [0, bad], [-9, 0], [0, 0]]
-    R, validation = (wrong, None) if place == "R" else (right, (XOR, wrong))
-    with pytest.raises(ValueError, match=f"target {bad}") as caught:
-        train(MLP(2, [2]), XOR, R, cost, validation=validation, compiled=compiled)
-    assert any(f"sample 1 of {place.replace('R', 'X')}" in note for note in caught.value.__notes__)
+    for R, validation in ((wrong, None), (right, (XOR, wrong))):
+        with pytest.raises(ValueError, match=f"target {bad}"):
+            train(MLP(2, [2]), XOR, R, cost, validation=validation)
 
 
 @pytest.mark.parametrize(
     ("how", "error", "words"),
     [
         ({"batch_size": 5}, ValueError, r"batch_size.*5.*4"),
-        *[({"batch_size": n}, ValueError, "batch_size") for n in (0, 2.0, True)],
-        *[({"epochs": n}, ValueError, "epochs") for n in (0, 2.5)],
+        ({"batch_size": 0}, ValueError, "batch_size"),
+        ({"epochs": 2.5}, ValueError, "epochs"),
         ({"learning_rate": -0.1}, ValueError, r"learning_rate.*-0\.1"),
-        ({"learning_rate": None}, TypeError, "None"),
+        ({"learning_rate": Adam(0.1)}, TypeError, r"Adam\(.*learning rate.*optimizer="),
         ({"optimizer": Adam}, TypeError, r"optimizer .*Adam\(0\.001\)"),
-        ({"optimizer": 0.1}, TypeError, "optimizer"),
         ({"optimizer": Adam(0.1), "learning_rate": 0.1}, ValueError, "give the learning rate to the optimizer"),
         ({"seed": "a"}, TypeError, "int"),
         ({"cost": "quadratic"}, TypeError, "cost"),
-        *[({"net": net}, TypeError, "net") for net in (lambda x: x, MLP)],
-        *[({"validation": v}, TypeError, "validation") for v in ((XOR,), (XOR, ODD, ODD), 5, "ab", XOR)],
+        ({"net": lambda x: x}, TypeError, "net"),
+        *[({"validation": v}, TypeError, "validation") for v in ((XOR,), "ab", XOR)],
     ],
 )
 def test_settings_that_make_no_sense_are_refused_at_the_call(how, error, words):
@@ -395,7 +345,7 @@ def test_divergence_names_epoch_and_step_and_keeps_the_last_finite_step(rate, K0
     words = rf"epoch {steps * K0 // 3 + 1}, step {steps + 1}\b.*below {re.escape(str(rate))}"
     with pytest.raises(DivergenceError, match=words):
         done.extend(train(net, [1.0] * 3, [0.0] * 3, epochs=999, batch_size=K0, optimizer=optimizer, compiled=compiled))
-    assert (optimizer.steps, len(done)) == (steps, steps * K0 // 3)
+    assert (optimizer.steps, len(done)) == (steps, steps * K0 // 3)  # it has forgotten the step that diverged
     np.testing.assert_allclose(state(net), [0.3 + (y - 0.3) / 2, (y - 0.3) / 2], rtol=1e-6)
 
 
@@ -403,58 +353,21 @@ def test_divergence_names_epoch_and_step_and_keeps_the_last_finite_step(rate, K0
     ("X", "how"),
     [
         (1e3, {"learning_rate": 1.7e308}),
-        (1.0, {"optimizer": Stepping(lambda theta, gradient: theta * math.nan)}),
-        *[(1.0, {"cost": lambda y, r, bad=bad: quadratic(y, r) + bad}) for bad in (math.nan, math.inf)],
+        (1.0, {"optimizer": SimpleNamespace(step=lambda theta, gradient: theta * math.nan)}),
+        (1.0, {"cost": lambda y, r: quadratic(y, r) + math.nan}),
     ],
-    ids=["too far", "nowhere", "NaN", "infinite"],
+    ids=["too far", "nowhere", "NaN"],
 )
-def test_a_step_that_is_not_finite_does_not_reach_the_net(X, how, compiled):
-    net = line(1e10)
+def test_what_is_not_finite_does_not_reach_the_net(X, how, compiled):
+    """A step or a validation cost; large parameters are finite, though their squares are not."""
+    net, large = line(1e10), line(1e200)
     with pytest.raises(DivergenceError, match=r"epoch 1, step 1\b"):
         next(train(net, [X], [0.0], compiled=compiled, **how))
     assert state(net) == [1e10, 0.0]
-
-
-def test_large_parameters_are_finite(compiled):
-    """Though their squares are not."""
-    net = line(1e200)
-    list(train(net, [1.0], [0.0], lambda y, r: y[0] * 0.5, 1.0, epochs=2, compiled=compiled))
-    assert state(net) == [1e200, -1.0]
-
-
-@pytest.mark.parametrize("kind", [Descent, Adam, lambda rate: Descent(rate, momentum=0.5)])
-def test_an_optimizer_forgets_the_step_that_diverged(kind, compiled):
-    """It holds what belongs to the net: the moments of the first step."""
-    optimizer, other = kind(lambda step: 0.5 if step == 1 else 1.7e308), kind(0.5)
-    net, twin = line(1e3), line(1e3)
-    with pytest.raises(DivergenceError, match=r"epoch 2, step 2\b"):
-        list(train(net, [1e3], [0.0], optimizer=optimizer, compiled=compiled))
-    next(train(twin, [1e3], [0.0], optimizer=other, compiled=compiled))
-    assert state(net) == state(twin)
-    gradient = np.array([1.0, -2.0])
-    optimizer.learning_rate = 0.5
-    assert optimizer.step(gradient, gradient).tolist() == other.step(gradient, gradient).tolist()
-
-
-def test_divergence_seen_in_the_validation_data_is_divergence(compiled):
-    net = line(0.5)
-    with pytest.raises(DivergenceError, match=r"epoch 1, on the validation data"):
-        next(train(net, [1.0], [0.0], learning_rate=1e50, validation=([1e200], [0.0]), compiled=compiled))
-    assert np.isfinite(state(net)).all()
-
-
-def test_an_error_in_a_cost_of_ones_own_comes_through():
-    """It is not dressed up, and three steps are finished."""
-    optimizer = Descent(0.5)
-
-    def cost(y, r):
-        if optimizer.steps == 3:
-            raise LookupError("mine")
-        return quadratic(y, r)
-
-    with pytest.raises(LookupError, match="mine"):
-        list(train(MLP(2, [1]), XOR, ODD, cost, optimizer=optimizer, batch_size=1, compiled=False))
-    assert optimizer.steps == 3
+    list(train(large, [1.0], [0.0], lambda y, r: y[0] * 0.5, 1.0, epochs=2, compiled=compiled))
+    assert state(large) == [1e200, -1.0]
+    with pytest.raises(DivergenceError, match="epoch 1, on the validation data"):
+        next(train(line(0.5), [1.0], [0.0], learning_rate=1e50, validation=([1e200], [0.0]), compiled=compiled))
 
 
 # Ctrl-C.

@@ -4,6 +4,7 @@ That numbers, gradients and copies are right, whatever a user does to a graph, t
 """
 
 import copy
+import functools
 import gc
 import itertools
 import math
@@ -58,7 +59,6 @@ def test_a_value_tells_how_it_was_computed():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda x: x * 2.0,
         lambda x: 1 - x,
         lambda x: x / np.float32(4),
         lambda x: dot([x, 2.0], [3, x], 1.0),
@@ -101,10 +101,7 @@ def test_a_node_made_by_hand_is_differentiated_by_its_partials():
 
 
 def chain(x, length, link=lambda y, x: y + x):
-    y = x
-    for _ in range(length):
-        y = link(y, x)
-    return y
+    return functools.reduce(link, itertools.repeat(x, length), x)
 
 
 @pytest.mark.parametrize(
@@ -122,17 +119,14 @@ def test_a_chain_of_a_million_nodes_builds_differentiates_and_is_freed(link, len
     assert sys.getrefcount(x) < 10
 
 
-@pytest.mark.parametrize("copied", COPIES, ids=["deepcopy", "pickle in Python", "protocol 2", "4", "5"])
-def test_a_chain_far_longer_than_the_recursion_limit_is_copied(copied, bare_python):
+def test_a_graph_can_be_copied_again_and_again(tmp_path, bare_python):
+    """However long; after a failed pickle, while another pickler still lives, and as part of a larger graph."""
     x = Value(1.0)
-    new_y, new_x = copied([chain(x, 3_000), x])
-    new_y.backward()
-    assert (new_x.grad, x.grad) == (3_001.0, 0.0)
-
-
-def test_a_graph_can_be_pickled_again_and_again(tmp_path, bare_python):
-    """After a pickle, after a failed one, while another pickler still lives, and as part of a larger graph."""
-    y = chain(Value(1.0), 5_000)
+    y = chain(x, 3_000)
+    for copied in COPIES:
+        new_y, new_x = copied([y, x])
+        new_y.backward()
+        assert (new_x.grad, x.grad) == (3_001.0, 0.0)
     first = pickle.dumps(y)
     with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
         pickle.dumps([y, lambda: 0])
@@ -144,16 +138,7 @@ def test_a_graph_can_be_pickled_again_and_again(tmp_path, bare_python):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == first
 
 
-def refused(y):
-    """Errors that were handled."""
-    for wrong in (y.log, lambda: y**0.5, lambda: y / 0.0, lambda: y + "1", lambda: maximum(y, None)):
-        with pytest.raises((*REFUSED, TypeError)):
-            wrong()
-    with pytest.raises(ZeroDivisionError):
-        (y * (y - y.data).sqrt()).backward()
-
-
-USES = {"recorded": lambda y: None, "differentiated": Value.backward, "refused": refused, "copied": copy.copy}
+USES = {"recorded": lambda y: None, "differentiated": Value.backward, "copied": copy.copy}
 USES |= {f"copied by {k}": copied for k, copied in enumerate(COPIES)}
 
 
@@ -192,29 +177,26 @@ def test_gradients_are_bit_identical_under_every_hash_seed():
 # Domains.
 
 
-def value(op, point):
-    return op.value(*point)
-
-
-def partials(op, point):
-    return op.partials(*point, value(op, point))
-
-
-def refusals(op, f, numbers):
-    """{point: type of the error} for the points among these at which f of the row raises."""
-    found = {}
+def refusals(op, numbers):
+    """{point: type of the error} for the points among these at which the row raises; points with a value and no slope."""
+    found, without_slope = {}, []
     for point in itertools.product(numbers, repeat=oracles.arity(op)):
         try:
-            f(op, point)
+            y = op.value(*point)
         except REFUSED as error:
             found[point] = type(error)
-    return found
+            continue
+        try:
+            op.partials(*point, y)
+        except REFUSED:
+            without_slope.append(point)
+    return found, without_slope
 
 
 @pytest.mark.parametrize("op", ROWS, ids=str)
 def test_leaving_the_domain_names_operation_number_and_label(op):
     """An error of Python's own kind at the operation itself, with all that one needs to find it in a graph."""
-    found = refusals(op, value, (-2.0, 0.0, 1e300, math.inf))
+    found, _ = refusals(op, (-2.0, 0.0, 1e300, math.inf))
     assert op.domain or not found
     for point, error in found.items():
         operands = [Value(x, f"x{k}") for k, x in enumerate(point)]
@@ -225,35 +207,26 @@ def test_leaving_the_domain_names_operation_number_and_label(op):
                 assert part in str(caught.value)
 
 
-NO_SLOPE = [
-    (op, p) for op in ROWS for p in refusals(op, partials, (0.0, 1.0)) if p not in refusals(op, value, (0.0, 1.0))
-]
+NO_SLOPE = [(op, point) for op in ROWS for point in refusals(op, (0.0, 1.0))[1]]
 assert {op for op, _ in NO_SLOPE} >= {"sqrt", "**0.5", "xlogy", "xlog1my"}
 
 
 @pytest.mark.parametrize(("op", "point"), NO_SLOPE, ids=str)
 def test_a_value_without_derivative_is_said_by_every_mode(op, point):
-    """As √0: backward through it, or through a copy, raises, naming it, and no gradient has changed by then."""
+    """As √0: backward through it, or through a copy, raises, naming it. (No gradient has changed by then: test_graphs.)"""
     x, w = [Value(number, f"x{k}") for k, number in enumerate(point)], Value(3.0)
-    inner = w * 2.0
-    y = inner + op(*x) * w
-    nodes = [*x, w, inner, y]
-    for node in nodes:
-        node.grad = 10.0
+    y = w * 2.0 + op(*x) * w
+    assert jvp(y, {w: 1.0}) == 2.0 + op(*point)  # the others are held fixed
     modes = [y.backward, lambda: grad(y, x), lambda: jvp(y, dict.fromkeys(x, 1.0)), lambda: hessian(y, x)]
-    for mode in [*modes, y.backward, *[copied(y).backward for copied in COPIES]]:
+    for mode in [*modes, *[copied(y).backward for copied in COPIES]]:
         with pytest.raises(REFUSED) as caught:
             mode()
         assert all(part in str(caught.value) for part in ("derivative", f"'{op}'", *[f"'{leaf.label}'" for leaf in x]))
-    assert [node.grad for node in nodes] == [10.0] * len(nodes)
-    inner.backward()
-    assert (y.data, w.grad) == (6.0 + 3.0 * op(*point), 12.0)
 
 
 # What is taken for a number, and what is not.
 
-ACCEPTED = [3, 0.25, -0.0, 1e308, 5e-324, np.float64(0.1), np.float32(0.1), np.float16(0.1), np.longdouble(0.5)]
-ACCEPTED += [np.int8(-3), np.int64(2**40), np.uint8(200)]
+ACCEPTED = [3, -0.0, 1e308, np.float64(0.1), np.float16(0.1), np.longdouble(0.5), np.int64(2**40), np.uint8(200)]
 
 
 @pytest.mark.parametrize("number", ACCEPTED, ids=lambda n: f"{type(n).__name__}-{n}")
@@ -271,8 +244,7 @@ def test_real_numbers_of_python_and_numpy_are_taken(number):
     assert grad(dot([number, x], [x, number], number), x) == [2.0 * float(number)]
 
 
-THINGS = [True, np.bool_(True), "1", np.str_("1"), b"1", 1j, np.complex128(1), None, [1.0], (1.0,), {1.0}, object()]
-THINGS += [np.array(1.0), np.array([1.0, 2.0]), np.array([[Value(1.0)]], dtype=object)]
+THINGS = [True, np.bool_(True), "1", b"1", 1j, np.complex128(1), None, [1.0], object(), np.array(1.0), np.ones((1, 2))]
 
 
 @pytest.mark.parametrize("thing", THINGS, ids=lambda x: f"{type(x).__name__}{getattr(x, 'shape', '')}")
@@ -296,10 +268,6 @@ def test_what_is_no_number_is_refused_with_what_arrived(thing):
     assert x.data == 2.0
 
 
-def computed():
-    return Value(2.0) * 3.0
-
-
 @pytest.mark.parametrize(
     ("slip", "error", "words"),
     [
@@ -308,8 +276,8 @@ def computed():
         (lambda: Value(10**400), OverflowError, "integer"),
         (lambda: Value(1.0) + 10**400, OverflowError, "integer"),
         (lambda: type("Number", (Value,), {}), TypeError, r"ops\.row"),
-        (lambda: setattr(computed(), "data", 7.0), AttributeError, r"'\*'"),
-        (lambda: setattr(computed(), "m", 0.0), AttributeError, "keep it in a list"),
+        (lambda: setattr(-Value(2.0), "data", 7.0), AttributeError, "'neg'"),
+        (lambda: setattr(-Value(2.0), "m", 0.0), AttributeError, "keep it in a list"),
         (lambda: setattr(Value(1.0), "v", 0.0), AttributeError, "keep it in a list"),
     ],
 )
@@ -319,40 +287,36 @@ def test_a_slip_is_refused(slip, error, words):
         slip()
 
 
-def test_dot_takes_sequences_of_all_kinds():
-    """Of Values, plain numbers or both, on either side; none at all gives the bias."""
+def test_dot_takes_two_sequences_of_one_length():
+    """Of Values, plain numbers or both, on either side; none at all gives the bias. No truncation, no strings."""
     w, x = [Value(2.0), Value(3.0)], Value(4.0)
-    for inputs in ([10, 1], (10.0, 1.0), np.array([10.0, 1.0]), np.array([10, 1]), (x for x in (10, 1))):
-        z = dot(w, inputs, 0.5)
-        assert (z.data, grad(z, w)) == (23.5, [10.0, 1.0])
-    for weights in ([2.0, 1.0], np.array([2.0, 1.0]), (2, 1)):
-        z = dot(weights, [x, 1.0], 1)
-        assert (z.data, grad(z, x)) == (10.0, [2.0])
-    assert dot(np.array(w), np.array([x, x])).data == 20.0
+    for numbers in ([10, 1], (10.0, 1.0), np.array([10.0, 1.0]), np.array([10, 1])):
+        assert [grad(z, w) for z in (dot(w, iter(numbers), 0.5), dot(numbers, w, 1))] == [[10.0, 1.0]] * 2
+    assert dot(np.array(w), [x, 2.0], x).data == 18.0
     assert dot([], [], bias=Value(3.0)).data == 3.0
-
-
-@pytest.mark.parametrize("thing", [3.0, Value(1.0), None, "12", b"12", np.array(1.0), np.ones((2, 2)), [1.0]], ids=type)
-def test_dot_needs_two_sequences_of_one_length(thing):
-    """A TypeError about the sequence, not its elements; for another length a ValueError with both, no truncation."""
-    wanted = (ValueError, "1.*2|2.*1") if isinstance(thing, list) else (TypeError, "sequence")
-    for w, x in ((thing, [1.0, 2.0]), ([1.0, 2.0], thing)):
-        with pytest.raises(wanted[0], match=wanted[1]):
-            dot(w, x)
+    for thing in (3.0, x, "12", np.array(1.0), np.ones((2, 2)), [1.0]):
+        for pair in ((thing, [1.0, 2.0]), ([1.0, 2.0], thing)):
+            with pytest.raises((TypeError, ValueError), match=r"sequence|1.*2|2.*1"):
+                dot(*pair)
 
 
 # Comparison.
 
 
 def test_values_compare_by_their_data():
-    """With each other and with plain numbers on either side, all six comparisons, and truth. Their hash is identity."""
+    """With each other and with plain numbers on either side, as floats do; so does truth. Their hash is identity."""
     numbers = [(1.0, 2.0), (2.0, 1.0), (1.0, 1.0), (0.0, -0.0), (math.nan, 1.0), (math.inf, 1.0)]
     for f in [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]:
         for a, b in numbers:
-            assert f(Value(a), Value(b)) is f(a, b)
-            for number in (float, np.float64, np.float32):
-                assert bool(f(Value(a), number(b))) is bool(f(number(a), Value(b))) is f(a, b)
-    for number in (0.0, -0.0, 1e-300, -2.0, math.inf, math.nan):
+            assert f(Value(a), Value(b)) is f(Value(a), b) is f(a, Value(b)) is f(a, b)
+            assert bool(f(Value(a), np.float32(b))) is bool(f(np.float64(a), Value(b))) is f(a, b)
+        for thing in ("1.0", None, [1.0]):
+            if f in (operator.eq, operator.ne):
+                assert f(Value(1.0), thing) is f(thing, Value(1.0)) is (f is operator.ne)
+            else:
+                with pytest.raises(TypeError):
+                    f(Value(1.0), thing)
+    for number in (0.0, -0.0, 1e-300, math.inf, math.nan):
         assert bool(Value(number)) is bool(number)
     a, b = Value(1.0), Value(1.0)
     keys = {a: "a", b: "b"}
@@ -360,31 +324,18 @@ def test_values_compare_by_their_data():
     assert (keys[a], keys[b]) == ("a", "b")
 
 
-@pytest.mark.parametrize("thing", ["1.0", None, [1.0], object(), 1j + 1], ids=type)
-def test_comparing_with_what_is_no_number_is_false_or_refused(thing):
-    """As for floats: an order is a TypeError."""
-    for a, b in ((Value(1.0), thing), (thing, Value(1.0))):
-        assert (a == b, a != b) == (False, True)
-        for f in (operator.lt, operator.le, operator.gt, operator.ge):
-            with pytest.raises(TypeError):
-                f(a, b)
-
-
 # NumPy.
 
 
 @pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sin", "cos", "tanh", "absolute", "negative", "square"])
 def test_a_ufunc_of_values_is_the_ufunc_of_their_data(name):
-    """Also of a layer in NumPy's notation, whose gradients are matrix products of the function's slopes."""
-    f = getattr(np, name)
-    numbers = np.array([[0.5, 1.5], [3.0, 0.25]])
+    """In an array, with the slopes that the same function gives alone."""
+    f, numbers = getattr(np, name), np.array([[0.5, 1.5], [3.0, 0.25]])
     values = np.vectorize(Value, otypes=[object])(numbers)
     # NumPy's own loops may differ from the C library's by a unit or two in the last place.
     np.testing.assert_allclose(np.vectorize(lambda v: v.data)(f(values)), f(numbers), rtol=1e-15)
-    layer = values @ [2.0, 1.0] + 1.0
-    f(layer).sum().backward()
-    assert [v.grad for v in values[:, 0]] == [2.0 * z.grad for z in layer]
-    assert [z.grad for z in layer] == [grad(f(z), z)[0] for z in layer]
+    f(values).sum().backward()
+    assert [v.grad for v in values.flat] == [grad(f(v), v)[0] for v in values.flat]
 
 
 @pytest.mark.parametrize("f", OPERATORS)
@@ -394,7 +345,7 @@ def test_a_value_beside_an_array_is_taken_with_each_element(f):
     for array in (a, a.astype(object), np.array([Value(1.0), Value(3.0)])):
         assert [v.data for v in f(x, array)] == [f(2.0, 1.0), f(2.0, 3.0)]
         assert [v.data for v in f(array, x)] == [f(1.0, 2.0), f(3.0, 2.0)]
-    for kind in [np.float64, np.float32, np.float16, np.int64, np.int8, np.longdouble]:
+    for kind in [np.float64, np.float16, np.int64, np.longdouble]:
         y = f(kind(4), x)
         assert (type(y), y.data) == (Value, f(4.0, 2.0))
         assert y.parents[1] is x

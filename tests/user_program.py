@@ -22,10 +22,9 @@ def expressions() -> None:
     by_hand = Value(x.data**2, [x], [2.0 * x.data])
     assert_type(sum(m.softmax([x, w, 0.0]), start=by_hand), Value)
     assert m.logsumexp([x, w, 0.0]) > m.maximum(x, w)
-    name: str = y.op
-    assert x.label != name
+    names: list[str] = [y.op, x.label]
     order: list[Value] = m.nodes(x, y)
-    assert order[-1] is y
+    assert len(order) > len(names)
 
 
 def derivatives() -> None:
@@ -62,13 +61,11 @@ def nets(folder: Path) -> None:
 def training() -> None:
     X, r = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
     net = m.MLP(2, [1], seed=1)
-    records: list[m.Epoch] = []
     try:
-        for epoch in m.train(net, X, r, cost=m.cross_entropy, learning_rate=0.1, epochs=2, validation=(X, r)):
-            records.append(epoch)
+        records: list[m.Epoch] = [*m.train(net, X, r, m.cross_entropy, learning_rate=0.1, epochs=2, validation=(X, r))]
+        assert_type(records[-1].accuracy, float | None)
     except m.DivergenceError as error:
         raise SystemExit(f"the learning rate is too large: {error}") from error
-    assert_type(records[-1].accuracy, float | None)
     adam = m.Adam(lambda step: 0.1 / step, beta1=0.8)
     next(m.train(net, X, r, optimizer=adam, seed=np.random.default_rng(0)))
     assert_type(m.Descent(0.5, momentum=0.9).step(np.ones(2), np.ones(2)), npt.NDArray[np.float64])
@@ -93,17 +90,12 @@ def checking() -> None:
     y = x * x + x.sin()
     print(m.explain(y, x))
     print(m.draw(y, direction="TB").source)
-    try:
-        print(m.gradcheck(lambda a, b: a * b.exp(), [1.0, 2.0]).reverse)
-    except m.GradientError as error:
-        print(error)
+    assert issubclass(m.GradientError, ArithmeticError)
+    assert_type(m.gradcheck(lambda a, b: a * b.exp(), [1.0, 2.0]).reverse, list[float])
     A, b = net.weights(), net.biases()
     zs, ys = formulas.forward_pass(A, b, [0.5, -1.0])
-    assert len(zs) + 1 == len(ys)
-    forward = formulas.forward_derivatives(A, b, [0.5, -1.0])
-    deltas, dA, db = formulas.delta_recursion(A, b, X=[[0.5, -1.0]], R=[1.0], cost="quadratic")
-    assert deltas[0].shape == (1, 3)
-    assert forward.dA[0].shape == (1, 3, 2)
+    assert formulas.forward_derivatives(A, b, [0.5, -1.0]).dA[0].shape == (len(ys[-1]), len(zs[0]), 2)
+    _, dA, db = formulas.delta_recursion(A, b, X=[[0.5, -1.0]], R=[1.0], cost="quadratic")
     natural = formulas.quadratic_gradient_forward(A, b, [[0.5, -1.0]], [1.0])
     entropy = formulas.cross_entropy_gradient_forward(A, b, [[0.5, -1.0]], [1.0])
     for gradients in (natural, entropy, (dA, db)):
