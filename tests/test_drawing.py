@@ -249,14 +249,14 @@ def test_a_loop_is_drawn_by_its_first_and_last_time():
         theta = theta + omega * 0.05
         thetas.append(theta)
     source = draw(theta).source
-    assert "the same 6 operations, 1,999 times" in source
+    assert "the same 6 operations, 2,000 times" in source
     drawn = dict(read(source).nodes)
     written = {line.replace("−", "-") for a in drawn.values() for line in a["label"].split(r"\n")}
     assert {"θ = 1", f"{thetas[1].data:.4g}", f"{theta.data:.4g}"} <= written
-    sins = [math.sin(t.data) for t in thetas[2:-2]]
+    sins = [math.sin(t.data) for t in thetas[1:-2]]
     assert f"sin: {min(sins)!r} … {max(sins)!r}" in drawn["between"]["tooltip"]
     counts = re.findall(r"&#160;([\d,]+)<", drawn["between"]["label"])
-    assert sum(int(count.replace(",", "")) for count in counts) == 1997 * (6 + 2), "six operations and two constants"
+    assert sum(int(count.replace(",", "")) for count in counts) == 1998 * (6 + 2), "six operations and two constants"
     assert len(drawn) < 40
 
 

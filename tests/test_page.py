@@ -461,7 +461,7 @@ def test_outside_a_domain_the_page_says_where_it_stops(opened):
     browser = opened(Value(2.0, label="x").log() + 1, step=9)
     browser.ask("set(chosen, -1)")
     assert browser.ask(PHASE) == "stopped"
-    assert "‘log’ has no value at −1: it is defined where x is positive" in text(browser, "#story")
+    assert "‘log’ has no value at −1: it is defined where its operand is positive" in text(browser, "#story")
     browser.ask("set(chosen, 3)")
     browser.press("End")
     assert browser.ask(PHASE) == "backward 2 of 2"
@@ -535,4 +535,134 @@ def test_a_caption_fits_whatever_font_there_is(browser, tmp_path):
         '[...document.querySelectorAll("text")].map(text => { text.style.fontFamily = "DejaVu Sans, Verdana, sans-serif";'
         "return document.documentElement.viewBox.baseVal.width - text.getBBox().x - text.getBBox().width; })"
     )
+    assert min(margins) > 0.0
+
+
+# What a reader stumbles over.
+
+
+def squared_error() -> Value:
+    w, x, b, r = (Value(number, label=name) for name, number in zip("wxbr", [0.5, 2.0, 0.25, 3.0], strict=True))
+    return (w * x + b - r) ** 2
+
+
+def test_a_comma_is_a_decimal_point(opened):
+    """In a leaf's field and in that of Δt."""
+    browser = opened(squared_error())
+    browser.ask("find('number').focus()")
+    browser.type("1,5")
+    browser.press("Enter", "t")
+    browser.type("0,125")
+    browser.press("Enter", "u")
+    assert browser.ask("data[0]") == 1.5 - 0.125 * 2.0 * (1.5 * 2.0 + 0.25 - 3.0) * 2.0
+
+
+def test_a_held_leaf_stays(opened):
+    """The story says that all labelled leaves move; `h` holds the chosen one. Of a net the data are held from the start."""
+    browser = opened(squared_error())
+    assert "Update moves all of w, x, b, r: hold (h)" in text(browser, "#story")
+    browser.press("n", "h", "u")
+    assert "x (held)" in text(browser, "#leaf")
+    assert browser.ask("data[1] === 2 && leaves.every(i => i === 1 || data[i] !== recorded[i])")
+    browser.press("h", "u")
+    assert browser.ask("data[1]") != 2.0
+    cost, net = net_cost()
+    assert opened(cost).ask("trained.size") == len(net.parameters())
+
+
+def test_back_in_the_browser_shows_what_is_chosen(opened):
+    """Not what the fields held before."""
+    browser = opened(squared_error())
+    browser.press("n", "n")
+    browser.events.clear()
+    page = browser.ask("location.href")
+    browser.command("Page.navigate", url="about:blank")
+    browser.wait_for("location.href === 'about:blank'")
+    browser.ask("history.back()")
+    browser.wait_for(f"location.href === {json.dumps(page)} && document.readyState === 'complete'")
+    assert (
+        browser.ask("[Number(find('leaf').value) === chosen, Number(find('number').value) === data[chosen]]")
+        == [True] * 2
+    )
+
+
+def test_the_list_of_leaves_keeps_only_its_own_keys(opened):
+    """The arrows choose in it; all others are the page's."""
+    browser = opened(squared_error())
+    browser.ask("find('leaf').focus()")
+    browser.press("ArrowDown")
+    assert browser.ask("[N[chosen].name, data[chosen]]") == ["x", 2.0]
+    browser.press("u", "Home", "ArrowRight")
+    assert browser.ask("[costs.length, current]") == [2, 1]
+    browser.press("Escape")
+    assert browser.ask("document.activeElement === document.body")
+
+
+def test_the_number_on_an_edge_has_the_edges_tooltip(opened):
+    browser = opened(squared_error())
+    browser.press("End")
+    labels = "[...document.querySelectorAll('g.edge:not(:has(path)) title')].map(title => title.textContent)"
+    assert browser.ask(labels) == [edge["title"] for edge in browser.ask(EDGES)]
+
+
+def test_the_curve_tells_its_bounds_and_its_number(opened):
+    """However long the label; over a thousandfold, on a scale of logarithms, which is a line where C shrinks evenly."""
+    w = Value(1.0, label="w")
+    cost = w * w
+    cost.label = "a very long label of a cost, which goes on and on"
+    browser = opened(cost)
+    browser.ask("find('delta').value = '0.45'")
+    browser.press(*"u" * 5, "End")
+    told = browser.ask("[...document.querySelectorAll('#curve text')].map(text => text.textContent)")
+    assert told[0].endswith("… = 1e−10")
+    assert told[1:] == ["1", "1e−10", "5 updates, scale logarithmic"]
+    slopes = browser.ask(
+        "(p => [...p].slice(1).map((q, k) => q.y - p[k].y))([...find('curve').querySelector('polyline').points])"
+    )
+    assert max(slopes) - min(slopes) < 0.25, "points are written to a tenth"
+    assert browser.ask("find('curve').querySelector('text').getBBox().width") < 244
+
+
+def test_what_is_not_the_steps_fault_is_not_blamed_on_it(opened):
+    """A NaN that was there before; a result without bound."""
+    browser = opened(Value(math.nan, label="z") * 2)
+    browser.press("u")
+    assert text(browser, "#message") == "The result is NaN: Reset, or change a leaf."
+    browser = opened(Value(1.0, label="x") * 1.0)
+    browser.ask("find('delta').value = '50'")
+    browser.press("r")
+    browser.wait_for("runner === null")
+    assert "falls without bound" in text(browser, "#message")
+
+
+def test_between_layers_operations_are_counted_and_samples_told_apart(opened):
+    """Each name once, with how often; ∂C/∂y of each sample with its k, which its frame has, too."""
+    net = MLP(2, [2, 1], seed=1)
+    browser = opened(sum((quadratic(net([0.5, k]), 1.0) for k in (1.0, 2.0, 3.0)), Value(0.0)))
+    browser.press("l", "End")
+    while browser.ask(PHASE) != "backward 1 of 3":
+        browser.press("ArrowLeft")
+    story = text(browser, "#story")
+    assert "3 × ‘**2’" in story
+    assert all(f"k = {k}: ∂C/∂y⁽²⁾₁" in story for k in (1, 2, 3))
+    assert "layer 2, k = 3" in text(browser, "#graph svg")
+
+
+@pytest.mark.parametrize("bias", [0.0, -1.23e-5])
+def test_the_numbers_of_a_slide_stay_in_their_circles(browser, tmp_path, bias):
+    """Small ones, with many characters."""
+    net = MLP(2, [3, 2], seed=1)
+    for p in net.parameters():
+        p.data *= 12.0
+    for layer in net.layers:
+        for neuron in layer.neurons:
+            neuron.b.data = bias
+    browser.open(f"file://{draw(net, x=[1.0, -2.0], r=[1.0, 0.0]).render(outfile=tmp_path / 'slide.svg')}")
+    margins = browser.ask(
+        "[...document.querySelectorAll('g.node')].filter(g => g.querySelector('ellipse')).flatMap(g => {"
+        "const {cx, cy, rx} = g.querySelector('ellipse'), [x, y, r] = [cx, cy, rx].map(length => length.baseVal.value);"
+        "return [...g.querySelectorAll('text')].filter(t => t.textContent.trim()).map(t => t.getBBox()).map(b => "
+        "r - Math.hypot(b.width / 2, Math.abs(b.y + b.height / 2 - y))); })"
+    )
+    assert len(margins) > 10
     assert min(margins) > 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from ..nn import Neuron
-from .grid import GAP, NUMBER, Grid, Spot, Unit, bias_of
+from .grid import GAP, NUMBER, Grid, Spot, bias_of
 from .picture import Picture, literal, picture
 from .sample import Net, Sample
 from .text import dot_label, dot_tooltip, exact, short, shown, subscript, width
@@ -30,6 +30,11 @@ class _NetPicture:
         self._style = self._grid.style
         self._deltas = sample.deltas if sample else None
         self._biases = any(bias_of(unit) != 0.0 for column in self._grid.columns for unit in column.units)
+        drawn = [spot for spot in self._grid.spots if GAP not in spot]
+        self._fonts = [  # of inputs, of neurons
+            min([self._style.font, *[self._largest_font(c, i) for c, i in drawn if (c > 0) is neurons]])
+            for neurons in (False, True)
+        ]
         self._g = picture(direction, self._caption(), layout="nop2", fontsize=f"{self._style.caption:g}")
 
     def draw(self) -> Picture:
@@ -60,13 +65,20 @@ class _NetPicture:
         if GAP in (c, i):
             self._text(name, ["…", self._grid.left_out(c)], along, across, self._style.font + 1.0)
             return
-        unit = self._grid.columns[c].units[i] if self._grid.columns[c].units else None
-        lines, tooltip = self._words(c, i, unit)
-        look = {"fillcolor": "#e3eefb", "color": "#2b6cb0"} if unit is None else {}
-        diameter = self._style.input_diameter if unit is None else self._style.diameter
-        size = {"width": f"{diameter / 72:.3f}", "fontsize": f"{self._style.font:g}"}
+        lines, tooltip = self._words(c, i)
+        look = {"fillcolor": "#e3eefb", "color": "#2b6cb0"} if c == 0 else {}
+        size = {"width": f"{self._diameter(c) / 72:.3f}", "fontsize": f"{self._fonts[c > 0]:.3g}"}
         look |= {"shape": "circle", "tooltip": dot_tooltip(tooltip)} | size
         self._place(name, lines, *self._grid.point(along, across), look)
+
+    def _diameter(self, c: int) -> float:
+        return self._style.diameter if c else self._style.input_diameter
+
+    def _largest_font(self, c: int, i: int) -> float:
+        """In which the lines stay in their circle."""
+        lines, _ = self._words(c, i)
+        corners = [(width(line, 0.5), 1.2 * abs(k - (len(lines) - 1) / 2) + 0.3) for k, line in enumerate(lines)]
+        return self._diameter(c) / 2 / max(math.hypot(*corner) for corner in corners)
 
     def _place(self, name: str, lines: list[str], x: float, y: float, look: dict[str, str]) -> None:
         """A node, and over it those of its lines that are derivatives, in their colour."""
@@ -78,8 +90,9 @@ class _NetPicture:
                 f"{name}_", dot_label(derivatives), **look | {"style": "", "penwidth": "0", "fontcolor": "#a3380a"}
             )
 
-    def _words(self, c: int, i: int, unit: Unit | None) -> tuple[list[str], list[str]]:
+    def _words(self, c: int, i: int) -> tuple[list[str], list[str]]:
         """What stands in a circle, and what hovering over it shows."""
+        unit = self._grid.columns[c].units[i] if self._grid.columns[c].units else None
         name = f"x{subscript(i + 1)}" if unit is None else unit.y_label if isinstance(unit, Neuron) else "y"
         bias = None if unit is None else bias_of(unit)
         words = [name] if bias is None else [f"{name}, bias b = {exact(bias)}"]

@@ -24,7 +24,7 @@ _SHAPES = {  # told apart by shape first: (words of the legend, attributes)
     "operation": ("box: operation", {}),
 }
 _RESULT = ("double frame: result", {"peripheries": "2", "fillcolor": "#e3f6e5", "color": "#2f7d3b"})
-_LONG = 600  # columns crossed by all edges together
+_LONG = 2500  # columns crossed by all edges together, a second of layout
 _LINE = 14.0  # points from line to line of a node's label
 LIVE_LINE = 14.0  # on the live page
 

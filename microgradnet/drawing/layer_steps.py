@@ -49,7 +49,7 @@ def step_groups(graph: DrawnGraph) -> list[dict[str, Any]]:
             group |= lecture.words(calls)
             group["calls"] = [
                 {
-                    "name": _name(call, len(calls)),
+                    "name": _name(call),
                     "z": [number[z] for z in call.z],
                     "y": [number[call.y[z]] for z in call.z if z in call.y],
                 }
@@ -59,10 +59,9 @@ def step_groups(graph: DrawnGraph) -> list[dict[str, Any]]:
     return made
 
 
-def _name(call: LayerCall, together: int) -> str:
-    """Of one of so many calls in a step: of all the layer's calls, which are samples, or of a step in time."""
-    calls = len(call.layer.calls)
-    return "" if calls == 1 else f"k = {call.number}" if together == calls else f"call {call.number}"
+def _name(call: LayerCall) -> str:
+    """Which of its layer's calls it is, as on its frame: a sample, or a step in time."""
+    return "" if len(call.layer.calls) == 1 else f"k = {call.number}"
 
 
 class _Lecture:

@@ -139,7 +139,7 @@ class NetLayout:
         far = columns.centre[max(where)] + columns.half[max(where)] + GAP
         a, b = self._point((near, block.low)), self._point((far, block.high))
         (left, right), (bottom, top) = sorted([a[0], b[0]]), sorted([a[1], b[1]])
-        label = f"{call.layer}, call {call.number}" if len(call.layer.calls) > 1 else str(call.layer)
+        label = f"{call.layer}, k = {call.number}" if len(call.layer.calls) > 1 else str(call.layer)
         return Frame(
             block.nodes,
             {

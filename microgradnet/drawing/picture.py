@@ -98,7 +98,7 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
 
         One self-contained HTML file, for the mouse or the keyboard alone. It plays the forward and the backward pass, node
         by node or layer by layer, or forward mode with the tangent of one leaf; every leaf can be changed, and all
-        numbers follow at once; gradient descent moves the parameters, once or running. The backward pass starts from
+        numbers follow at once; gradient descent moves the parameters, or all leaves that are not held, once or running. The backward pass starts from
         gradients of 0, whatever the values hold. A fragment opens a step: steps.html#3. An operation of your own needs
         a value that is an expression of the table's operations or a function of `math`; else the page keeps the
         recorded numbers there, and says so.
@@ -109,8 +109,8 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         """
         if self._play is None:
             raise ValueError(
-                "only a graph that is drawn in full, with one result, can be stepped through: draw(cost) for a cost "
-                "of a small net, or draw(cost, limit=...) with a higher limit"
+                "only a graph that is drawn in full, with one result, can be stepped through, no net and no compiled "
+                "function: draw(cost) for a cost of a small net, with a higher limit=... if it was folded"
             )
         page = self._play()
         pathlib.Path(path).write_text(page, encoding="utf-8", newline="\n")

@@ -43,12 +43,14 @@ def draw_program(fast: Compiled, direction: str, limit: int) -> Picture:
     scalars = topological_order(*outputs)
     caption = [
         f"{found}, for K samples at once",
-        "(operations as the compiler takes them apart; the table counts the nodes that were recorded)",
+        f"({len(scalars):,} were recorded, as the table counts; the compiler takes some apart, a dot into products and bias)",
     ]
     of_products = {a: names.get(a, "product") for a in computed}
     names = {a: name for a, name in names.items() if not _awaits_its_bias(a, names, order)}
     drawn = len(order) <= limit
-    g = picture(direction, caption + (_LEGEND if drawn else []), nodesep="0.25", ranksep="0.35")
+    joined = min([name[1:] for a in order if (name := names.get(a, "")).startswith("W")], default="")
+    legend = [*_LEGEND, *([f"W{joined} = [A{joined} b{joined}]: weights and bias in one array"] if joined else [])]
+    g = picture(direction, caption + (legend if drawn else []), nodesep="0.25", ranksep="0.35")
     g.node("scalars", _table("The recorded graph", _scalar_rows(fast, scalars)), shape="plain")
     title = "What was found" if drawn else "What was found: too many arrays to draw"
     g.node("found", _table(title, _found_rows(computed, of_products)), shape="plain")

@@ -50,7 +50,11 @@ def find_repetition(graph: DrawnGraph, limit: int) -> Repetition | None:
             best, covered = Repetition(high + period - times * period, period, times), length
     if best is None or len(graph.nodes) - len(best.between(graph)) > limit:
         return None
-    return best
+    start, period, times = best
+    ops = [node.op for node in graph.order]
+    while start >= period and ops[start - period : start] == ops[start : start + period]:  # the first time, from leaves
+        start, times = start - period, times + 1
+    return Repetition(start, period, times)
 
 
 def _longest_run(true: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int]:
@@ -65,10 +69,12 @@ def _longest_run(true: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int,
 
 def draw_repetition(graph: DrawnGraph, repetition: Repetition, direction: str, size: str, more: list[str]) -> Picture:
     """The picture: the first and the last time in full, a box for those between. size, more: for the caption."""
-    _, period, times = repetition
+    start, period, times = repetition
+    after = len(graph.order) - start - times * period
+    others = "".join([f"; {plural(n, 'operation')} {where}" for n, where in ((start, "before"), (after, "after")) if n])
     caption = [
-        f"{size}: the same {plural(period, 'operation')}, {times:,} times.",
-        "The first and the last time are drawn, those between are one box.",
+        f"{size}: the same {plural(period, 'operation')}, {times:,} times{others}.",
+        f"The first and the last of the {times:,} are drawn, those between are one box.",
     ]
     g = picture(direction, [*caption, *more], nodesep="0.15", ranksep="0.3")
     hidden = set(between := repetition.between(graph))

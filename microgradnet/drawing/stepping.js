@@ -72,6 +72,7 @@ const boxes = N.map((node, i) => {
 scene.edges.forEach((edge, e) => {  // above the nodes, for a narrow gap
   if (!edge.label) return;
   const [x, y] = edge.label, label = make(svg, "g");
+  make(label, "title");
   edges[e].label = label;
   edges[e].text = make(label, "text", {x, y: y + (tight ? 3.5 : 1.5), lengthAdjust: "spacingAndGlyphs"});
 });
@@ -159,6 +160,7 @@ function show(step) {
     group.setAttribute("class", "edge" + (on ? ` ${way}` : ""));
     title.textContent = there ? slope(head, place, exact) : "";
     if (!label) return;
+    label.firstElementChild.textContent = title.textContent;
     label.setAttribute("class", "edge" + (on ? ` ${way}` : ""));
     const arrow = tight ? "" : backwards ? (scene.across ? "← " : "↑ ") : scene.across ? "→ " : "↓ ";
     text.textContent = flow ? arrow + short(flow.term) : there ? short(partials[head][place]) : "";
@@ -172,7 +174,7 @@ function show(step) {
   find("story").lastElementChild.className = lines.length > 4 ? "many" : "";
   find("story").lastElementChild.replaceChildren(...lines.map(line =>
     Object.assign(document.createElement("li"), {textContent: line, className: now.kind === "start" ? "note" : ""})));
-  find("counter").textContent = counted(multiplied(done));
+  find("counter").textContent = countedSweeps(multiplied(done));
   draw(known.has(root));
   find("slider").value = current;
   for (const id of ["first", "back"]) find(id).disabled = current === 0;
@@ -205,9 +207,26 @@ function fit(fitting) {
 leaves.forEach(i => {
   const option = document.createElement("option");
   option.value = i;
-  option.textContent = (N[i].name || `${N[i].kind} ${i}`) + (N[i].fixed ? " (fixed)" : "");
   find("leaf").append(option);
 });
+
+function nameLeaves() {
+  for (const option of find("leaf").options) {
+    const i = Number(option.value), {name, kind, fixed, grad} = N[i];
+    option.textContent = (name || `${kind} ${i}`) + (fixed ? " (fixed)" : grad && !trained.has(i) ? " (held)" : "");
+  }
+  find("hold").setAttribute("aria-pressed", !trained.has(chosen));
+  find("hold").disabled = !N[chosen].grad;
+  for (const id of ["update", "run"]) find(id).disabled = Boolean(refusal());
+}
+
+function hold() {  // or release: whether updates leave the chosen leaf alone
+  if (!trained.delete(chosen)) trained.add(chosen);
+  stop();
+  beginDescent();
+  nameLeaves();
+  say("");
+}
 
 function choose(leaf) {
   chosen = leaf;
@@ -216,6 +235,7 @@ function choose(leaf) {
   find("value").min = x - half;
   find("value").max = x + half;
   for (const id of ["number", "value"]) find(id).disabled = Boolean(N[leaf].fixed);
+  nameLeaves();
   forwardMode();
   renew();
 }
@@ -228,6 +248,11 @@ function renew(step = current) {  // once a number is another
   plan();
   show(step);
 }
+
+const typed = id => {  // the number in a field, with a decimal point or a decimal comma
+  const text = find(id).value.trim().replace("−", "-").replace(",", ".");
+  return text ? Number(text) : NaN;
+};
 
 function set(leaf, x) {
   find("number").setAttribute("aria-invalid", !Number.isFinite(x));
@@ -247,12 +272,13 @@ function nudge(up, small) {
 // Gradient descent.
 
 let runner = null;
-const say = text => { find("message").textContent = text || refusal; };
+const say = text => { find("message").textContent = text || refusal(); };
 
 function update() {
-  const dt = Number(find("delta").value);
+  const dt = typed("delta");
   find("delta").setAttribute("aria-invalid", !(dt > 0));
-  const why = !(dt > 0) ? "Give a Δt above 0." : failure || undefinedAt ? (failure ?? undefinedAt).text : refusal;
+  const why = !(dt > 0) ? "Give a Δt above 0." : failure || undefinedAt ? (failure ?? undefinedAt).text
+    : Number.isFinite(data[root]) ? refusal() : `${N[root].name || "The result"} is ${short(data[root])}: Reset, or change a leaf.`;
   if (why) return stop(why);
   descend(dt);
   const [text, isEnd] = verdict(dt);
@@ -276,16 +302,27 @@ function run() {
   update();
 }
 
+function clipped(text, room, font) {
+  if (widthOf(text, font) <= room) return text;
+  let letters = [...text];
+  while (letters.length && widthOf(letters.join("") + "…", font) > room) letters.pop();
+  return letters.join("") + "…";
+}
+
 function draw(known) {  // the curve of the result over the updates; known: whether the step shown has computed it
   const curve = find("curve"), drawn = costs.filter(Number.isFinite), k = costs.length - 1;
+  const least = Math.min(...drawn), high = Math.max(...drawn), logarithmic = least > 0 && high > 1000 * least;
+  const low = logarithmic ? least : Math.min(0, least), shape = logarithmic ? Math.log : x => x;
+  const scale = high > low ? 74 / (shape(high) - shape(low)) : 0;
+  const points = costs.map((c, j) => [62 + 170 * j / Math.max(k, 1), c]).filter(([, c]) => Number.isFinite(c))
+                      .map(([x, c]) => `${x.toFixed(1)},${(100 - scale * (shape(c) - shape(low))).toFixed(1)}`);
   curve.replaceChildren();
-  make(curve, "path", {d: "M6,20V92H164"});
-  const high = Math.max(...drawn), low = Math.min(0, ...drawn), scale = high > low ? 68 / (high - low) : 0;
-  const points = costs.map((c, j) => [6 + 156 * j / Math.max(k, 1), c]).filter(([, c]) => Number.isFinite(c))
-                      .map(([x, c]) => `${x.toFixed(1)},${(90 - scale * (c - low)).toFixed(1)}`);
+  make(curve, "path", {d: "M60,22V102H236"});
   make(curve, "polyline", {points: points.join(" ")});
-  make(curve, "text", {x: 6, y: 12}, `${N[root].name || "result"} = ${known ? short(data[root]) : "?"}`);
-  make(curve, "text", {x: 6, y: 106}, `${Math.max(k, 0)} update${k === 1 ? "" : "s"}` + (k > 0 ? `; top ${short(high)}` : ""));
+  const value = ` = ${known ? short(data[root]) : "?"}`;
+  make(curve, "text", {x: 2, y: 12}, clipped(N[root].name || "result", 232 - widthOf(value, "12px"), "12px") + value);
+  if (k > 0 && scale) [[high, 30], [low, 104]].forEach(([x, y]) => make(curve, "text", {x: 56, y, class: "bound"}, short(x)));
+  make(curve, "text", {x: 62, y: 118}, `${Math.max(k, 0)} update${k === 1 ? "" : "s"}` + (logarithmic ? ", scale logarithmic" : ""));
 }
 
 function reset() {
@@ -321,22 +358,22 @@ const actions = {
   play: () => play(timer === null), fit: () => fit(!find("graph").classList.contains("fit")),
   layers: () => change(() => { byLayer = toggle("layers", !byLayer); }),
   mode: () => change(() => { inForwardMode = toggle("mode", !inForwardMode); }),
-  reset, update: () => { stop(); update(); }, run,
+  hold, reset, update: () => { stop(); update(); }, run,
 };
 const keys = {Home: "first", ArrowLeft: "back", ArrowRight: "on", End: "last", " ": "play", f: "fit", l: "layers",
-              m: "mode", 0: "reset", u: "update", r: "run"};
+              m: "mode", h: "hold", 0: "reset", u: "update", r: "run"};
 for (const [id, action] of Object.entries(actions)) find(id).addEventListener("click", () => {
   if (!["play", "fit", "run"].includes(id)) play(false);
   action();
 });
 addEventListener("keydown", event => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  const {key, target} = event, typing = target.matches("input[type=text]"), up = key === "ArrowUp";
-  if (typing && (key === "Enter" || key === "Escape")) return target.blur();
-  if (target.matches("select") && key !== "n" && key !== "p") return;
+  const {key, target} = event, typing = target.matches("input[type=text]"), up = key === "ArrowUp", down = key === "ArrowDown";
+  if ((typing && key === "Enter") || key === "Escape") return target.blur();
   if (target.id === "value" && key.startsWith("Arrow")) return;
-  if (target.matches("button") && key === " ") return;
-  if (up || key === "ArrowDown") {
+  if (target.matches("button, select") && (key === " " || key === "Enter")) return;
+  if (target.matches("select") && (up || down)) choose(other(down ? 1 : -1));
+  else if (up || down) {
     if (target.id === "delta") return;
     nudge(up, event.shiftKey);
   } else if (typing) return;
@@ -347,14 +384,13 @@ addEventListener("keydown", event => {
   event.preventDefault();
 });
 find("slider").addEventListener("input", () => { play(false); show(Number(find("slider").value)); });
-find("leaf").addEventListener("change", () => choose(Number(find("leaf").value)));
+find("leaf").addEventListener("change", () => { choose(Number(find("leaf").value)); find("leaf").blur(); });
 find("value").addEventListener("input", () => set(chosen, Number(find("value").value)));
-find("number").addEventListener("input", () => set(chosen, find("number").value.trim() ? Number(find("number").value.replace("−", "-")) : NaN));
+find("number").addEventListener("input", () => set(chosen, typed("number")));
 find("number").addEventListener("blur", () => { find("number").setAttribute("aria-invalid", false); renew(); });
 addEventListener("hashchange", () => show(Number(location.hash.slice(1)) || 0));
 
 find("layers").hidden = !tight;
-for (const id of ["update", "run"]) find(id).disabled = Boolean(refusal);
 document.querySelector("h1").textContent = document.title = scene.title;
 data = [...recorded];
 reset();

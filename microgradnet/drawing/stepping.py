@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from .drawn_graph import DrawnGraph, local_derivatives, missing_derivative
 from .expression import draw_graph
 from .javascript import LETTERS, Written, written
 from .layer_steps import step_groups
-from .text import shown
+from .text import short, shown
 
 _HERE = Path(__file__).parent
 _SCRIPTS = "sweeps.js", "story.js", "stepping.js"
+_MOST_NAMED = 6  # leaves
 _OTHER_LETTERS = "stpqghmnαβγκλμ①②③"  # for formulas, where a label is one of the usual ones
 
 
@@ -89,9 +91,14 @@ class Operations:
     def words(self) -> list[dict[str, Any]]:
         """What is said about each operation."""
         return [
-            {"domain": node.op.domain, "derivatives": text.derivatives, "formulas": text.formulas}
+            {"domain": _domain(node), "derivatives": text.derivatives, "formulas": text.formulas}
             for node, text in self._written
         ]
+
+
+def _domain(node: Value) -> str:
+    """Where an operation is defined; the table's x would be taken for a leaf."""
+    return re.sub(r"\bx\b", "its operand", node.op.domain) if len(node.parents) == 1 else node.op.domain
 
 
 def _letters(graph: DrawnGraph) -> tuple[str, str, str]:
@@ -109,6 +116,10 @@ def _notes(graph: DrawnGraph, operations: Operations) -> list[str]:
         notes.append(
             "A leaf was assigned after the graph was recorded: all is computed again from the leaves' present numbers."
         )
+    if len(trained := _trained(graph)) > 1 and not graph.layers:
+        moved = [graph.name(node) or short(node.data) for node in graph.nodes if node in trained]
+        named = ", ".join([*moved[:_MOST_NAMED], *(["…"] if len(moved) > _MOST_NAMED else [])])
+        notes.append(f"Update moves all of {named}: hold (h) those that are data.")
     if operations.locked:
         names = list(dict.fromkeys(str(node.op) for node in operations.locked))
         notes.append(

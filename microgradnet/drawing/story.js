@@ -50,6 +50,11 @@ function resultOf(sign, a, b, result) {  // with ≈ where the rounded numbers d
 const named = i => N[i].name ? `${N[i].name} = ${number(i)}` : N[i].op ? `‘${N[i].op}’ = ${number(i)}` : number(i);
 const number = i => short(data[i]) + (N[i].stale ? " †" : "");
 const list = (items, most = 5) => items.slice(0, most).join(", ") + (items.length > most ? ", …" : "");
+const counted = items => {  // "2 × ‘+’, ‘exp’": each once, with how often
+  const often = new Map();
+  for (const item of items) often.set(item, (often.get(item) ?? 0) + 1);
+  return list([...often].map(([item, n]) => n > 1 ? `${n} × ${item}` : item), 8);
+};
 const vector = some => `(${list(some.map(short), 8)})`;
 
 function slope(i, place, form = short) {  // "∂tanh(u)/∂u = 4 σ(2 u) σ(−2 u) = 0.07065"
@@ -90,14 +95,16 @@ function story(now) {  // the sentence, and its lines
                        : `Nothing below ${named(i)} moves: its tangent is 0.`, lines];
 }
 
+const callOf = new Map(scene.groups.flatMap(group => group.calls ?? []).flatMap(({name, z, y}) => [...z, ...y].map(i => [i, name])));
+
 function layerLines(now) {
   if (!now.layer) {
     const ends = now.nodes.slice(-3).map(named);
-    if (now.kind === "forward") return [`Between layers: ${now.nodes.map(i => `‘${N[i].op}’`).join(", ")}, up to ${list(ends)}.`];
+    if (now.kind === "forward") return [`Between layers: ${counted(now.nodes.map(i => `‘${N[i].op}’`))}, up to ${list(ends)}.`];
     if (now.kind === "forward mode") return now.nodes.map(i => `tangent of ${named(i)}: ${short(tangents[i] ?? 0)}`).slice(0, 5);
     const below = [...new Set(now.nodes.flatMap(i => flows[i].map(flow => flow.parent)))].filter(p => !now.nodes.includes(p));
-    return [`Through ${now.nodes.toReversed().map(i => `‘${N[i].op}’`).join(", ")}:`,
-            ...below.map(p => `∂${scene.cost}/∂${N[p].name || `‘${N[p].op}’`} = ${short(grads[p])}`).slice(0, 5)];
+    return [`Through ${counted(now.nodes.toReversed().map(i => `‘${N[i].op}’`))}:`,
+            ...below.map(p => `${callOf.get(p) ? `${callOf.get(p)}: ` : ""}∂${scene.cost}/∂${N[p].name || (N[p].op ? `‘${N[p].op}’` : number(p))} = ${short(grads[p])}`).slice(0, 5)];
   }
   const {z, y} = now.names, given = {sigmoid: i => sigmoid(data[i])}[now.outputs];
   const row = (name, nodes, number) => nodes.length ? [`${name} = ${vector(nodes.map(number))}`] : [];
@@ -115,7 +122,7 @@ function layerLines(now) {
   return [now.backward, ...lines(call => [...(given ? row(y, call.z, given) : []), ...row(now.names.delta, call.z, i => grads[i])])];
 }
 
-function counted({backward, forward}) {
+function countedSweeps({backward, forward}) {
   const all = wanted.length, ofAll = n => `${n} of ${all} derivative${all === 1 ? "" : "s"}`;
   const said = ({complete, sweeps, products, derivatives}) => !(sweeps && (complete || products)) ? "not yet" :
     `${sweeps} sweep${sweeps === 1 ? "" : "s"}, ${products} multiplications` + (complete ? `, ${ofAll(derivatives)}` : " so far");
@@ -124,13 +131,13 @@ function counted({backward, forward}) {
 
 // Gradient descent.
 
-const refusal = trained.length === 0 ? "There is no parameter to update."
-  : trained.some(i => N[i].fixed) ? "Parameters under an operation without a formula cannot be updated." : "";
+const refusal = () => trained.size === 0 ? "All leaves are held: there is nothing to update."
+  : [...trained].some(i => N[i].fixed) ? "Parameters under an operation without a formula cannot be updated." : "";
 
 function verdict(dt) {  // on the last update, and whether to stop
   const {start, before, lowest, rises, rose, idle, moved, flat, expected} = descent, now = data[root], k = costs.length - 1;
   const name = N[root].name || "The result", tooLarge = `Δt = ${short(dt)} is too large`;
-  if (!failure && !rose && now < -1e6 * (1 + Math.abs(start)))
+  if (!failure && !rose && now < -1000 * (1 + Math.abs(start)))
     return [`${name} falls without bound, to ${short(now)} in ${k} updates: it has no minimum to go to, so it is no cost.`, true];
   if (failure || !Number.isFinite(now))
     return [`Diverged in update ${k}: ${failure ? failure.text : `${name} is ${short(now)}.`} ${tooLarge}: Reset, and take a smaller one.`, true];

@@ -68,9 +68,9 @@ const scene = JSON.parse(document.getElementById("data").textContent);
 const {nodes: N, order, notes} = scene, root = N.findIndex(node => node.result);
 const leaves = [...N.keys()].filter(i => !N[i].op).sort((i, j) => N[i].at[0] - N[j].at[0] || N[i].at[1] - N[j].at[1]);
 const recorded = N.map(node => Number(node.data));
-const trained = leaves.filter(i => N[i].trained), wanted = leaves.filter(i => N[i].grad);
+const wanted = leaves.filter(i => N[i].grad), trained = new Set(leaves.filter(i => N[i].trained));  // not held
 let data, partials, failure, undefinedAt, flows, grads, tangents, movements;
-let chosen = trained[0] ?? leaves[0];
+let chosen = [...trained][0] ?? leaves[0];
 
 function forward() {
   partials = N.map(() => []);
@@ -179,12 +179,12 @@ function beginDescent() {  // from the leaves as they are
 }
 
 function descend(dt) {
-  const before = trained.map(i => data[i]);
+  const moving = [...trained], before = moving.map(i => data[i]);
   descent.before = data[root];
-  descent.flat = trained.every(i => grads[i] === 0);
-  descent.expected = dt * trained.reduce((sum, i) => sum + grads[i] ** 2, 0);  // how far a small step falls
-  for (const i of trained) data[i] -= dt * grads[i];
-  descent.moved = trained.some((i, j) => data[i] !== before[j]);
+  descent.flat = moving.every(i => grads[i] === 0);
+  descent.expected = dt * moving.reduce((sum, i) => sum + grads[i] ** 2, 0);  // how far a small step falls
+  for (const i of moving) data[i] -= dt * grads[i];
+  descent.moved = moving.some((i, j) => data[i] !== before[j]);
   compute();
   costs.push(failure ? NaN : data[root]);
   descent.rises = data[root] > descent.before ? descent.rises + 1 : 0;
