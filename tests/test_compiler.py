@@ -239,6 +239,7 @@ def test_inf_that_floats_allow_is_a_result(K):
         (lambda x: (w * x) ** 1.5, -2.0, ValueError, "'**1.5' of -2.0"),
         (lambda x: (w * x) ** 3, 1e200, OverflowError, "'**3' of 1e+200"),
         (lambda x: (w * x) ** x, -2.0, ValueError, "'**' of -2.0"),
+        (lambda x: quadratic(w * x, 0.5) * 1e-10, 1e155, OverflowError, "'**2' of 1e+155"),  # BLAS is silent
         (lambda x: m.cross_entropy(w * x, 1.0), -0.5, ValueError, "'xlogy' of 1.0 and -0.5"),
     ],
 )

@@ -1,5 +1,6 @@
 """What once went wrong without a word: right, or refused."""
 
+import itertools
 import math
 import pickle
 import random
@@ -47,22 +48,6 @@ def test_factors_stay_where_they_are(function, numbers, K):
 
 @pytest.mark.parametrize("K", BATCHES)
 @pytest.mark.parametrize(
-    "function", [Value.sigmoid, Value.tanh, Value.softplus, lambda z: cross_entropy(z.sigmoid(), 1)]
-)
-@pytest.mark.parametrize("z", [1e150, -1e150, 720.0, -720.0, -744.0])
-def test_saturated_slopes_vanish_as_they_do_eagerly(function, z, K):
-    """σ(-720) is 2e-313 and σ(-1e150) is 0, beside samples of any size: no factor of 1e150 makes something of the rest."""
-    w, x = Value(1.0), Value(z)
-    y = function(w * x) * 1e150
-    fast = compile(lambda x: function(w * x[0]) * 1e150, 1)
-    (slope,) = m.grad(y, [w])
-    assert fast([[z]] * K) == pytest.approx([y.data] * K, rel=1e-10)
-    value, gradient = fast.value_and_grad([[z]] * K)
-    assert (value, gradient) == (pytest.approx(y.data, rel=1e-10), pytest.approx([slope], rel=1e-10))
-
-
-@pytest.mark.parametrize("K", BATCHES)
-@pytest.mark.parametrize(
     "function",
     [
         lambda x: x[1] * x[2] + (x[0] + -x[0]),  # brackets stay
@@ -94,7 +79,7 @@ def test_derivatives_keep_their_digits_for_every_float(name, order):
         return y
 
     fast = [compile(lambda x, n=n: derivative(x[0], n), 1) for n in (order - 1, order)]
-    for x in [0.0, 5e-324, 1e-300, 1e-160, 1e-16, 1e-8, 1e-3, 0.5, 1.0, 2.0, 20.0, 36.0, 300.0, 700.0, 745.0]:
+    for x in [0.0, 5e-324, 1e-300, 1e-160, 1e-16, 1e-8, 1e-3, 0.5, 1.0, 2.0, 20.0, 36.0, 700.0, 745.0, 1e150]:
         for point in (x, -x):
             exact = oracles.derivative(name, (point,), *[0] * order)
             allowed = 8 * math.ulp(exact) + 1e-50 * (x == 0.0)  # as the differences are not quite 0 there
@@ -108,60 +93,41 @@ def test_derivatives_keep_their_digits_for_every_float(name, order):
 # digits of its own; enclosures carry both through the graph, and through that of the gradient.
 
 U, TINY, MOST = 2.0**-53, 2.0**-1074, sys.float_info.max
-RISING = ("tanh", "sigmoid", "softplus", "relu", "detach", "step")
+MONOTONE = ("+", "-", "*", "neg", "maximum", "minimum", "tanh", "sigmoid", "softplus", "relu", "detach", "step")
 
 
 def enclosures(outputs):
     """Of each node, the smallest and the largest number that it may have."""
     found, sizes = {}, {}
     for node in m.nodes(*outputs):
-        of = [found[parent] for parent in node.parents]
-        size = sum(sizes[parent] for parent in node.parents) if node.op in ("+", "-") else None
+        of, size = [found[parent] for parent in node.parents], None
         if not of:
             ends = [node.data]
-        elif node.op == "+":
-            ends = [a + b for a, b in zip(*of, strict=True)]
-        elif node.op == "-":
-            ends = [a - b for a, b in zip(of[0], of[1][::-1], strict=True)]
         elif node.op == "dot":
             half = len(of) // 2
-            terms = [products(w, x) for w, x in zip(of[:half], of[half + 1 :], strict=True)] + [of[half]]
+            pairs = zip(of[:half], of[half + 1 :], strict=True)
+            terms = [[w * x for w, x in itertools.product(*pair)] for pair in pairs] + [of[half]]
             ends = [sum(map(min, terms)), sum(map(max, terms))]
             size = sum(map(largest, terms))
-        elif node.op == "*":
-            ends = products(*of)
-        elif node.op == "neg":
-            ends = [-x for x in of[0]]
-        elif node.op in ("maximum", "minimum"):
-            ends = [node.op.value(*pair) for pair in zip(*of, strict=True)]
-        elif node.op in ("sin", "cos"):
-            y, width = node.op.value(of[0][0]), min(of[0][1] - of[0][0], 2.0)
-            ends = [max(y - width, -1.0), min(y + width, 1.0)]
-        elif node.op == "sigmoid_slope":  # largest where x is nearest to 0
-            ends = [node.op.value(x) for x in (*of[0], sorted([*of[0], 0.0])[1])]
         else:
-            assert node.op in RISING
-            ends = [node.op.value(x) for x in of[0]]
+            if node.op == "sigmoid_slope":  # largest where x is nearest to 0
+                of = [[*of[0], sorted([*of[0], 0.0])[1]]]
+            else:
+                assert node.op in MONOTONE
+            ends = [node.op.value(*corner) for corner in itertools.product(*of)]
+            if node.op in ("+", "-"):
+                size = sum(sizes[parent] for parent in node.parents)
         error = 8 * U * largest(ends) + 4 * TINY if of else 0.0
         error += len(sizes) * (U * size + TINY) if size is not None else 0.0
-        found[node] = rounded(min(ends) - error, max(ends) + error)
+        low, high = float(np.min(ends)) - error, float(np.max(ends)) + error
+        # What reaches the largest float may be infinite, or have come back from there; infinity minus itself is anything.
+        found[node] = low if low > -MOST else -math.inf, high if high < MOST else math.inf
         sizes[node] = largest(found[node]) if size is None else size
     return [found[output] for output in outputs]
 
 
-def products(a, b):
-    return [x * y if x and y else 0.0 for x in a for y in b]
-
-
 def largest(ends):
     return max(map(abs, ends))
-
-
-def rounded(low, high):
-    """What reaches the largest float may be infinite, or have come back from there."""
-    if not low <= high:  # infinity minus itself
-        return -math.inf, math.inf
-    return (low if low > -MOST else -math.inf), (high if high < MOST else math.inf)
 
 
 def far_apart(rng, parameters):
@@ -192,23 +158,20 @@ STEPS = [
     lambda c, x, y, v, w: x.tanh(),
     lambda c, x, y, v, w: x.sigmoid() * y,
     lambda c, x, y, v, w: x.softplus(),
-    lambda c, x, y, v, w: x.sin() + y,
+    lambda c, x, y, v, w: x.relu() + y,
     lambda c, x, y, v, w: x.detach() * y,
 ]
 
 
-@pytest.mark.parametrize("seed", range(1770, 1830))  # four of these once failed
+@pytest.mark.parametrize("seed", range(1770, 1830))
 def test_no_order_and_no_factor_loses_more_than_its_sums_allow(seed):
     """Values and gradients, one sample by plain floats and many in arrays."""
     rng = random.Random(seed)
     parameters = [Value(rng.uniform(-1, 1)) for _ in range(3)]
     function = far_apart(rng, parameters)
     numbers = [rng.choice([1.0, 1e100, 1e-100, 1e150]) * rng.uniform(-2, 2) for _ in range(3)]
-    try:
-        y = function([Value(number) for number in numbers])
-        slopes = m.grad(y, parameters, create_graph=True)
-    except (ArithmeticError, ValueError):  # sin(inf)
-        return
+    y = function([Value(number) for number in numbers])
+    slopes = m.grad(y, parameters, create_graph=True)
     fast = compile(function, 3, parameters=parameters)
     ((low, high),), bounds = enclosures([y]), enclosures(slopes)
     for K in BATCHES:
@@ -255,27 +218,26 @@ def test_what_is_lost_inside_an_operation_is_refused(table):
         compile(lambda x: x[0] ** 0.5, 1)([[1.0], [4.0], [-math.inf]] * 30)
 
 
-@pytest.mark.parametrize("K", BATCHES)
-def test_a_cost_that_overflows_is_named(K):
-    """With its gradient, too, where the squares are added up by BLAS, which raises nothing."""
-    fast = compile(lambda x, r: quadratic([W * x[0], W * x[1]], r) * 1e-10, 2, 2)
-    for call in (fast, fast.value_and_grad):
-        with pytest.raises(OverflowError, match=r"sample 0: cannot take '\*\*2' of 1e\+155"):
-            call([[1e155, 1.0]] * K, [[0.0, 0.0]] * K)
-
-
 NAMES = [
-    ["power_3"],
-    ["ﬁ", "fi"],  # equal under NFKC
-    ["class", "a b", "a-b", "a_b"],
-    ["x", "theta", "multiply", "w0", "f1", "op1"],
-    ["regroup", "logistic", "parameters", "matmul", "numbers", "first largest", "take"],
-]
+    "power_3",
+    "ﬁ",
+    "fi",
+    "class",
+    "a b",
+    "a-b",
+    "a_b",
+    "x",
+    "theta",
+    "multiply",
+    "w0",
+    "f1",
+    "op1",
+]  # ﬁ is fi under NFKC
+NAMES += ["regroup", "logistic", "parameters", "matmul", "numbers", "first largest", "take"]
 
 
 @pytest.mark.parametrize("K", BATCHES)
-@pytest.mark.parametrize("names", NAMES, ids=str)
-def test_rows_go_by_numbers_in_the_source(names, K, table):
+def test_rows_go_by_numbers_in_the_source(K, table):
     """Names like ours, or no names at all, run their own functions."""
     rows = [
         ops.row(
@@ -284,10 +246,10 @@ def test_rows_go_by_numbers_in_the_source(names, K, table):
             lambda x, out=None, k=k: np.multiply(k, np.sinh(x), out=out),
             lambda x, y, k=k: (k * ops.sigmoid(x),),
         )
-        for k, name in enumerate(names, 2)
+        for k, name in enumerate(NAMES, 2)
     ]
     fast = compile(lambda x: sum([row(x[0]) for row in rows], x[0] ** 3 * W), 1)
-    expected = sum(k * math.sinh(0.7) for k in range(2, 2 + len(names))) + 0.7**3
+    expected = sum(k * math.sinh(0.7) for k in range(2, 2 + len(NAMES))) + 0.7**3
     assert fast([[0.7]] * K) == pytest.approx([expected] * K, rel=1e-14)
     value, gradient = fast.value_and_grad([[0.7]] * K)
     assert (value, gradient) == (pytest.approx(expected, rel=1e-14), pytest.approx([0.7**3], rel=1e-14))
@@ -339,44 +301,26 @@ def mine(n):
     return ops.row("mine", lambda x: n * x, lambda x, out=None: np.multiply(n, x, out=out), lambda x, y: (n,))
 
 
-@pytest.mark.parametrize("K", BATCHES)
-def test_what_was_compiled_keeps_its_row(table, K):
-    """Value, gradient and errors: all by the row it was recorded with."""
-    row = mine(2.0)
-    fast = compile(lambda x: row(W * x[0]), 1)
-    mine(3.0)
-    assert fast([[1.0]] * K).tolist() == [2.0] * K
-    value, gradient = fast.value_and_grad([[1.0]] * K)
-    assert (value, gradient.tolist()) == (2.0, [2.0])
-
-
-def test_a_pickled_program_does_not_meet_another_row(table):
-    """With the same row again it goes on; with another one it is refused."""
-    row = mine(2.0)
-    pickled = pickle.dumps(compile(lambda x: row(W * x[0]), 1))
-    mine(3.0)
+def test_a_row_that_is_replaced_is_not_mixed_with_the_new_one(table):
+    """What was compiled keeps its row; its pickle, a new recording and a pickled graph's second derivatives are refused."""
+    old = mine(2.0)
+    fast, y = compile(lambda x: old(W * x[0]), 1), old(W)
+    pickled, graph = pickle.dumps(fast), pickle.dumps(y)
+    new = mine(3.0)
+    for K in BATCHES:
+        assert fast([[1.0]] * K).tolist() == [2.0] * K
+        value, gradient = fast.value_and_grad([[1.0]] * K)
+        assert (value, gradient.tolist()) == (2.0, [2.0])
     with pytest.raises(ValueError, match=r"'mine' has changed.*compile it again"):
         pickle.loads(pickled)
+    with pytest.raises(ValueError, match="'mine' was replaced"):
+        compile(lambda x: new(x[0]) + y, 1)
+    loaded = pickle.loads(graph)
+    assert m.grad(loaded, loaded.parents) == [2.0]
+    with pytest.raises(RuntimeError, match="the row 'mine' was changed"):
+        m.grad(loaded, loaded.parents, create_graph=True)
     mine(2.0)
     assert pickle.loads(pickled)([[1.0]]) == [2.0]
-
-
-def test_a_graph_with_old_and_new_rows_is_not_compiled(table):
-    """One name would stand for two operations."""
-    old = mine(2.0)(W)
-    new = mine(3.0)
-    with pytest.raises(ValueError, match="'mine' was replaced"):
-        compile(lambda x: new(x[0]) + old, 1)
-
-
-def test_a_pickled_graph_whose_row_was_changed_names_the_row(table):
-    """Its recorded numbers are not those that the row gives now."""
-    pickled = pickle.dumps(mine(2.0)(W))
-    mine(3.0)
-    y = pickle.loads(pickled)
-    assert m.grad(y, y.parents) == [2.0]
-    with pytest.raises(RuntimeError, match="the row 'mine' was changed"):
-        m.grad(y, y.parents, create_graph=True)
 
 
 # What is accepted.
@@ -432,20 +376,29 @@ def test_a_generator_is_as_good_as_a_list(call):
     assert call(iter) == call(list)
 
 
+ONCE = iter([1.0]), "a list_iterator, whose items can be taken only once"
+MASKED = np.ma.array([1.0], mask=[True]), "masked array"
+
+
+@pytest.mark.parametrize(("given", "words"), [ONCE, MASKED])
 @pytest.mark.parametrize(
     "call",
     [
-        lambda some: compile(lambda x: x[0] * W, 1)(some([[1.0]])),
-        lambda some: compile(lambda x: x[0] * W, 1)([[1.0]], theta=some([1.0])),
-        lambda some: train(MLP(1, [1]), some([[1.0]]), [[1.0]]),
-        lambda some: train(MLP(1, [1]), [[1.0]], [[1.0]], validation=some([1, 2])),
-        lambda some: MLP(1, some([1])),
-        lambda some: Value(some([1.0])),
+        lambda given: compile(lambda x: x[0] * W, 1)(given),
+        lambda given: compile(lambda x: x[0] * W, 1).value_and_grad([[1.0]], theta=given),
+        lambda given: train(MLP(1, [1]), given, [[1.0]]),
+        lambda given: train(MLP(1, [1]), [[1.0]], [[1.0]], validation=(given, [1.0])),
     ],
 )
-def test_a_generator_of_data_is_named_as_what_it_is(call):
-    with pytest.raises((TypeError, ValueError), match="a list_iterator, whose items can be taken only once"):
-        call(iter)
+def test_data_of_which_not_every_number_can_be_used_are_refused(call, given, words):
+    with pytest.raises(TypeError, match=words):
+        call(given)
+
+
+def test_a_generator_is_no_pair_no_widths_and_no_number():
+    for call in (lambda once: train(MLP(1, [1]), [[1.0]], [[1.0]], validation=once), lambda once: MLP(1, once), Value):
+        with pytest.raises((TypeError, ValueError), match=ONCE[1]):
+            call(iter([1.0, 2.0]))
 
 
 @pytest.mark.parametrize("K", BATCHES)
@@ -453,17 +406,3 @@ def test_minus_zero_is_not_zero(K):
     """As a factor, as a leaf, and beside its opposite."""
     fast = compile(lambda x: [x[0] * -0.0, Value(-0.0) * x[0], x[0] * 0.0], 1)
     assert (np.signbit(fast([[2.0]] * K)) == [True, True, False]).all()
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda masked: compile(lambda x: x[0] * W, 2)(masked),
-        lambda masked: compile(lambda x: quadratic(x, [0.0, W]), 2).value_and_grad([[1.0, 2.0]], theta=masked[0, :1]),
-        lambda masked: train(MLP(2, [1]), masked, [[1.0]]),
-    ],
-)
-def test_masked_numbers_are_not_used(call):
-    """What is hidden under a mask is no number."""
-    with pytest.raises(TypeError, match="masked array"):
-        call(np.ma.array([[1.0, 2.0]], mask=[[True, False]]))
