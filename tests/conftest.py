@@ -14,6 +14,8 @@ for library in ("OPENBLAS", "OMP", "MKL"):
 
 from hypothesis import HealthCheck, settings
 
+from microgradnet import ops
+
 slow_on_purpose = [HealthCheck.too_slow]  # a busy machine is no reason to fail
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=slow_on_purpose)
 settings.register_profile("explore", max_examples=1000, deadline=None, suppress_health_check=slow_on_purpose)
@@ -27,3 +29,13 @@ def switching_often():
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
+
+
+@pytest.fixture
+def table():
+    """The table of operations, which loses at the end what a test has added."""
+    before = dict(ops.TABLE)
+    ops.TABLE.pop("erf", None)  # the README's, if it ran before
+    yield ops.TABLE
+    ops.TABLE.clear()
+    ops.TABLE.update(before)

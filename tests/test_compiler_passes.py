@@ -15,7 +15,6 @@ import pytest
 import microgradnet as m
 from microgradnet import Value, dot, maximum, ops, quadratic
 from microgradnet.compiler import array_ops, derivative, rewrites
-from microgradnet.compiler.adjoints import Linear
 from microgradnet.compiler.array_graph import ArrayGraph, Shape, describe
 from microgradnet.compiler.programs import Passes
 from microgradnet.compiler.record import record
@@ -203,23 +202,6 @@ def test_derivatives_of_structural_operations_are_differences():
     for i, step in enumerate(h * np.eye(6)):
         difference = (value_of(root, numbers + step, X) - value_of(root, numbers - step, X)).mean() / (2 * h)
         assert gradient[i] == pytest.approx(difference, rel=1e-7, abs=1e-9)
-
-
-LEAVES = (array_ops.flat, array_ops.given, array_ops.constants, array_ops.uniform)
-
-
-@pytest.mark.parametrize("op", [op for op in derivative.RULES if op not in LEAVES], ids=str)
-def test_a_wrong_rule_is_caught(op, monkeypatch):
-    """A planted mistake: half of the adjoint of the first operand."""
-    right = derivative.RULES[op]
-
-    def halved(*operands):
-        first, *rest = right(*operands)
-        return Linear(lambda g: first * (0.5 * g)), *rest
-
-    monkeypatch.setitem(derivative.RULES, op, halved)
-    with pytest.raises(AssertionError):
-        test_derivatives_of_structural_operations_are_differences()
 
 
 if __name__ == "__main__":

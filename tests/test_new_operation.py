@@ -10,16 +10,6 @@ from microgradnet import MLP, GradientError, Value, compile, draw, explain, grad
 
 
 @pytest.fixture
-def table():
-    """The table, which loses at the end what a test has added."""
-    before = dict(ops.TABLE)
-    ops.TABLE.pop("erf", None)  # the README's, if it ran before
-    yield ops.TABLE
-    ops.TABLE.clear()
-    ops.TABLE.update(before)
-
-
-@pytest.fixture
 def erf(table):
     """The row that the README shows."""
     return ops.row("erf", math.erf, None, lambda x, y: (2.0 / math.sqrt(math.pi) * ops.exp(-x * x),))

@@ -17,14 +17,6 @@ W = Value(1.0, label="w")
 BATCHES = [1, 40]  # plain floats, and arrays
 
 
-@pytest.fixture
-def table():
-    before = dict(ops.TABLE)
-    yield ops.TABLE
-    ops.TABLE.clear()
-    ops.TABLE.update(before)
-
-
 # What a compiled program may reorder.
 
 

@@ -105,16 +105,9 @@ def test_anything_with_parameters_trains_by_anything_with_a_step(compiled):
         unit.parameters()[0].data = 2.0
         list(train(unit, [3.0], [1.0], epochs=2, optimizer=signs, compiled=compiled))
         assert state(unit) == [1.5, -0.5]
+    first = SimpleNamespace(step=lambda theta, gradient: theta[:1])
     with pytest.raises(TypeError, match=r"\(1,\) for \(2,\)"):
-        next(
-            train(
-                line(2.0),
-                [3.0],
-                [1.0],
-                optimizer=SimpleNamespace(step=lambda theta, gradient: theta[:1]),
-                compiled=compiled,
-            )
-        )
+        next(train(line(2.0), [3.0], [1.0], optimizer=first, compiled=compiled))
 
 
 @pytest.mark.parametrize("make", [lambda: Descent(falling), lambda: Descent(2.0, momentum=0.9), lambda: Adam(0.1)])
@@ -373,21 +366,6 @@ def test_what_is_not_finite_does_not_reach_the_net(X, how, compiled):
 # Ctrl-C.
 
 
-def interrupt_at(moment):
-    """A profile function that raises a KeyboardInterrupt at the given moment: where these two modules call or return.
-
-    Python looks for signals there.
-    """
-    moments = itertools.count(1)
-
-    def profile(frame, event, argument):
-        ours = frame.f_globals.get("__name__") in ("microgradnet.training", "microgradnet.optimizers")
-        if ours and next(moments) == moment:
-            raise KeyboardInterrupt
-
-    return profile
-
-
 def test_ctrl_c_at_any_moment_leaves_the_last_finished_step(monkeypatch, compiled):
     """In net and optimizer. A step that has been computed but not yet taken over may be lost, an older one never."""
     steps, step_into, profile = [], Adam.step_into, sys.getprofile()
@@ -397,12 +375,18 @@ def test_ctrl_c_at_any_moment_leaves_the_last_finished_step(monkeypatch, compile
         steps.append(new.tolist())
         return new
 
+    def interrupt(frame, event, argument):
+        """As a signal would, at the given moment: where these two modules call or return."""
+        ours = frame.f_globals.get("__name__") in ("microgradnet.training", "microgradnet.optimizers")
+        if ours and next(left, None) == 0:
+            raise KeyboardInterrupt
+
     monkeypatch.setattr(Adam, "step_into", watched)
     for moment in itertools.count(1):
-        net, optimizer = MLP(2, [1], seed=1), Adam(0.01)
+        net, optimizer, left = MLP(2, [1], seed=1), Adam(0.01), iter(range(moment)[::-1])
         steps[:] = [state(net)]
         epochs = train(net, XOR, ODD, optimizer=optimizer, epochs=2, batch_size=3, seed=0, compiled=compiled)
-        sys.setprofile(interrupt_at(moment))
+        sys.setprofile(interrupt)
         try:
             list(epochs)
             break  # before that moment came

@@ -154,14 +154,10 @@ def test_a_graph_is_freed_with_the_last_reference_to_it(use, bare_python):
 
 
 BITS = """
-from microgradnet import MLP, Value, cross_entropy, dot, maximum
-nodes = [Value(0.1 * k - 1.3) for k in range(40)]
-for k in range(300):
-    a, b = nodes[(7 * k + 3) % len(nodes)], nodes[(13 * k + 5) % len(nodes)]
-    nodes.append([a * b, a + b, (a - b).tanh(), dot([a, b, 0.3], [b, a, a], b), maximum(a, b), a.sin()][k % 6].tanh())
-net = MLP(3, [5, 2], seed=1)
-(sum(nodes) + cross_entropy(net([nodes[-1], nodes[-2], 0.3]), [0, 1])).backward()
-print([v.grad.hex() for v in [*nodes, *net.parameters()]])
+from microgradnet import MLP, Value, cross_entropy
+x, net = [Value(k / 3) for k in range(3)], MLP(3, [9, 3], seed=1)
+cross_entropy(net(net(x)), [0, 0.5, 1]).backward()
+print([v.grad.hex() for v in [*x, *net.parameters()]])
 """
 
 
@@ -171,7 +167,7 @@ def test_gradients_are_bit_identical_under_every_hash_seed():
     run = [sys.executable, "-W", "error", "-c", BITS]
     one, other = (subprocess.check_output(run, env=home | {"PYTHONHASHSEED": seed}) for seed in ("0", "4242"))
     assert one == other
-    assert len(one) > 5_000
+    assert len(one) > 1_000
 
 
 # Domains.
