@@ -121,32 +121,6 @@ def test_a_row_is_right_at_the_edges(op):
         check(op, point)
 
 
-WRONG = {
-    "value": [lambda y: y * (1 + 1e-9) or 1e-9, lambda y: math.inf, lambda y: math.log(0.0)],
-    "partials": [
-        lambda rule: [-p for p in rule],
-        lambda rule: [p * (1.0 + 1e-10) for p in rule],
-        lambda rule: [*rule[:-1], rule[-1] + 1e-10],
-        lambda rule: rule[::-1],
-        lambda rule: [1.0] * len(rule),
-    ],
-}
-
-
-@each_row_in_the_book
-@pytest.mark.parametrize("what", WRONG)
-def test_the_check_rejects_what_is_slightly_off(op, what, monkeypatch):
-    """The checker of the checker: a domain too small, a billionth, a wrong sign, swapped operands, where it makes a difference."""
-    point = (1.5, 0.75, 1.25, 0.5, 2.0, 3.0)[: arity(op)]
-    check(op, point)
-    right = globals()[what](op, point)
-    for wrong in WRONG[what]:
-        monkeypatch.setitem(globals(), what, lambda *_, wrong=wrong: wrong(right))
-        if what == "value" or wrong(right) != right:
-            with pytest.raises(AssertionError):
-                check(op, point)
-
-
 # One row, many uses.
 
 

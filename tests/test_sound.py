@@ -323,22 +323,6 @@ def of_another_kind(x, y):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "partial", "message"),
-    [
-        *[(name, math.sinh, 1.0, "does not print") for name in ("", " take", "line\nbreak")],
-        ("mine", math.sinh, math.nan, r"a partial of 'mine' is float nan at 0\.5"),
-        ("mine", math.sinh, True, r"a partial of 'mine' is bool True at 0\.5"),
-        ("mine", lambda x: math.log(x - 1e4), 1.0, r"'mine' raises an error at each point tried \(0\.5; 1\.5; .*shift"),
-        ("mine", lambda x: {}[x], 1.0, r"the value of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
-        ("mine", lambda x: math.atan2(x, -1.0), 1.0, r"'mine' at 0\.0 is 3\.14\d+, and at -0\.0 it is -3\.14"),
-    ],
-)
-def test_a_row_is_refused_in_its_own_words(name, value, partial, message, table):
-    with pytest.raises((TypeError, ValueError), match=message):
-        ops.row(name, value, None, lambda x, y: (partial,))
-
-
-@pytest.mark.parametrize(
     "partials",
     [
         lambda x, y: (2.0 * x if x > 0.0 else 0.0,),
