@@ -85,21 +85,9 @@ REFUSED = {
     **{name: (name, math.sinh, None, cosine, "does not print") for name in ("", " take", "line\nbreak")},
     "nan": ("mine", math.sinh, None, lambda x, y: (math.nan,), r"a partial of 'mine' is float nan at 0\.5"),
     "bool": ("mine", math.sinh, None, lambda x, y: (True,), r"a partial of 'mine' is bool True at 0\.5"),
-    "far": (
-        "mine",
-        lambda x: math.log(x - 1e4),
-        None,
-        cosine,
-        r"'mine' raises an error at each point .*\(0\.5; .*shift",
-    ),
+    "far": ("mine", lambda x: math.log(x - 1e4), None, cosine, r"'mine' raises an error at each point .*shift"),
     "fails": ("mine", lambda x: {}[x], None, cosine, r"the value of 'mine' failed at 0\.5 \(KeyError: 0\.5\)"),
-    "-0": (
-        "mine",
-        lambda x: math.atan2(x, -1.0),
-        None,
-        cosine,
-        r"'mine' at 0\.0 is 3\.14\d+, and at -0\.0 it is -3\.14",
-    ),
+    "-0": ("mine", lambda x: math.atan2(x, -1.0), None, cosine, r"at 0\.0 is 3\.14\d+, and at -0\.0 it is -3\.14"),
     "another array": ("mine", math.sin, lambda x, out=None: np.cos(x, out=out), cosine, "array form of 'mine'"),
 }
 
