@@ -146,6 +146,7 @@ class GrowingGraph(RuleBasedStateMachine):
     def grow(self, steps):
         for name, operands in steps:
             self.step(name, self.places(operands))
+        self.backward(root=0)
 
     @rule(root=node)
     def backward(self, root):
@@ -233,6 +234,7 @@ class GrowingGraph(RuleBasedStateMachine):
         assert [node.data for node in self.nodes] == self.numbers
         assert_close([node.grad for node in self.nodes], *zip(*self.grads, strict=True))
         self.derive(outputs=[0], wrt=range(len(self.nodes)))
+        self.derive(outputs=[0, 1, 2], wrt=[len(self.nodes) // 2])
 
 
 def assert_close(found, wanted, bounds):
