@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from microgradnet import MLP, Value, compile, cross_entropy, draw, quadratic, train
+from microgradnet import MLP, Value, compile, cross_entropy, draw, ops, quadratic, train
 
 NET, CLASSES = MLP(2, [3, 1], seed=1), MLP(2, [3, 3], seed=1)
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -58,6 +58,7 @@ MISTAKES = {
     "no targets": (lambda: COST(X), TypeError, "1 array arrived where the function takes 2"),
     "labels": (lambda: COST_OF_CLASSES(X, [0, 1, 2, 1]), ValueError, r"input 2 .*np\.eye\(3\)\[labels\]"),
     "a label": (lambda: cross_entropy(CLASSES([1, 2]), 1), ValueError, r"np\.eye\(3\)\[labels\]"),
+    "a word": (lambda: ops.tanh("1"), TypeError, "'1' arrived where 'tanh' takes plain numbers and Values"),
     "round": (lambda: round(Value(1.5), 1), TypeError, r"round\(x\.data\)"),
     "float": (lambda: float(Value(1.5)), TypeError, r"x\.exp\(\).*x\.data"),
     "math.exp": (lambda: math.exp(Value(1.5)), TypeError, r"x\.exp\(\).*x\.data"),
