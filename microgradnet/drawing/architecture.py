@@ -16,6 +16,7 @@ from .text import dot_label, dot_tooltip, exact, short, shown, subscript, width
 
 _BESIDE = 92.0  # from the outputs to the targets
 _BLANK = "\u00a0"  # a line that a renderer does not leave out
+_RIM = 2.0  # free inside a circle
 _BELOW = 26.0  # from the last target to the cost
 
 
@@ -78,7 +79,7 @@ class _NetPicture:
         """In which the lines stay in their circle."""
         lines, _ = self._words(c, i)
         corners = [(width(line, 0.5), 1.2 * abs(k - (len(lines) - 1) / 2) + 0.3) for k, line in enumerate(lines)]
-        return self._diameter(c) / 2 / max(math.hypot(*corner) for corner in corners)
+        return (self._diameter(c) / 2 - _RIM) / max(math.hypot(*corner) for corner in corners)
 
     def _place(self, name: str, lines: list[str], x: float, y: float, look: dict[str, str]) -> None:
         """A node, and over it those of its lines that are derivatives, in their colour."""
