@@ -15,26 +15,13 @@ import re
 from pathlib import Path
 
 import browser as chromium
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import Maker, random_graph
 
-from microgradnet import (
-    MLP,
-    Value,
-    cross_entropy,
-    dot,
-    draw,
-    grad,
-    jvp,
-    maximum,
-    minimum,
-    nodes,
-    ops,
-    quadratic,
-    train,
-)
+from microgradnet import MLP, Value, cross_entropy, dot, draw, grad, jvp, maximum, minimum, nodes, ops, quadratic, train
 from microgradnet.drawing.text import short
 from microgradnet.graph import rule_of, topological_order
 
@@ -297,7 +284,7 @@ def test_buttons_keys_slider_and_address_go_to_any_step(opened):
 
 
 def test_the_keyboard_alone_suffices(opened):
-    """A leaf is chosen, typed, moved by arrows and by its slider; an update; everything by keys, focus found by Tab."""
+    """A leaf is chosen, typed with a point or a comma, moved by arrows and by its slider; focus found by Tab; an update."""
     browser = opened(expression())
     w, x = "scene.nodes.findIndex(n => n.name === 'w')", "scene.nodes.findIndex(n => n.name === 'x')"
     browser.press("End")
@@ -305,7 +292,7 @@ def test_the_keyboard_alone_suffices(opened):
     browser.press("ArrowUp", "ArrowUp", "ArrowDown")
     assert browser.ask(f"data[{x}]") == 2.1
     assert "number" in (browser.press("Tab") or browser.ask("document.activeElement.id") for _ in range(30))
-    browser.type("-0.75")
+    browser.type("-0,75")
     assert browser.ask(f"data[{x}]") == -0.75
     browser.type("no")
     assert browser.ask('document.activeElement.getAttribute("aria-invalid")') == "true"
@@ -314,7 +301,7 @@ def test_the_keyboard_alone_suffices(opened):
     assert browser.ask(f"document.activeElement.id === 'value' && data[{x}] > -0.75")
     browser.ask("document.activeElement.blur()")
     browser.press("0", "t")
-    browser.type("0.25")
+    browser.type("0,25")
     browser.press("Enter", "u")
     slope_w = 2.0 / math.cosh(-0.5 * 2.0 + 4.0) ** 2
     assert math.isclose(browser.ask(f"data[{w}]"), -0.5 - 0.25 * slope_w, rel_tol=1e-12)
@@ -322,18 +309,36 @@ def test_the_keyboard_alone_suffices(opened):
     assert browser.ask(PHASE) == "forward mode 4 of 4"
 
 
+def test_the_list_of_leaves_keeps_only_its_own_keys(opened):
+    """The arrows choose in it; all others are the page's. Back in the browser's history, the fields show what is chosen."""
+    browser = opened(expression())
+    browser.ask("find('leaf').focus()")
+    browser.press("ArrowDown")
+    assert browser.ask("[N[chosen].name, data[chosen]]") == ["x", 2.0]
+    browser.press("u", "Home", "ArrowRight")
+    assert browser.ask("[costs.length, current]") == [2, 1]
+    browser.press("Escape")
+    assert browser.ask("document.activeElement === document.body")
+    page = browser.ask("location.href")
+    browser.command("Page.navigate", url="about:blank")
+    browser.wait_for("location.href === 'about:blank'")
+    browser.ask("history.back()")
+    browser.wait_for(f"location.href === {json.dumps(page)} && document.readyState === 'complete'")
+    assert browser.ask("Number(find('leaf').value) === chosen && Number(find('number').value) === data[chosen]")
+
+
 def deltas(root: Value, layer: str) -> str:
     return f"({', '.join(short(node.grad) for node in nodes(root) if node.label.startswith(f'z{layer}'))})"
 
 
 def said_of_layers(browser) -> dict[str, str]:
-    """What stands beside each step of a layer, by kind and number; and the same numbers as node by node at the end."""
+    """What stands beside each step, by kind and number of the layer if it has one; and the same numbers as node by node at the end."""
     browser.press("End")
     node_by_node = [node["title"] for node in browser.ask(NODES)]
     browser.press("l")
     told = browser.ask(f"steps.map((_, k) => (show(k), [{PHASE}, find('story').innerText]))")
     assert [node["title"] for node in browser.ask(NODES)] == node_by_node
-    found = [(re.sub(r" \d+ of \d+, layer", "", phase), words) for phase, words in told if "layer" in phase]
+    found = [(re.sub(r" \d+ of \d+, layer", "", phase), words) for phase, words in told]
     assert len(dict(found)) == len(found), "a layer is one step"
     return dict(found)
 
@@ -358,7 +363,8 @@ def test_the_formulas_of_a_layer_are_those_of_its_operations(opened, hidden, out
     root.label = "C"
     root.backward()
     said = said_of_layers(opened(root))
-    assert list(said) == ["forward 1", "forward 2", "forward 3", "backward 3", "backward 2", "backward 1"]
+    layers = [step for step in said if re.fullmatch(r"\w+ \d", step)]
+    assert layers == ["forward 1", "forward 2", "forward 3", "backward 3", "backward 2", "backward 1"]
     name = {"sigmoid": "σ"}.get(hidden, hidden)
     for q, this, above, inputs in ((1, "⁽¹⁾", "⁽²⁾", "x"), (2, "⁽²⁾", "⁽³⁾", "y⁽¹⁾")):
         assert f"z{this} = A{this} {inputs} + b{this}, y{this} = {name}(z{this})" in said[f"forward {q}"]
@@ -371,29 +377,37 @@ def test_the_formulas_of_a_layer_are_those_of_its_operations(opened, hidden, out
 
 
 def test_a_batch_has_a_delta_for_each_sample(opened):
-    """With its k. And what other weights or inputs make of the formulas is said."""
+    """With its k, as ∂C/∂y and the frames have; operations between layers are counted by name."""
     net = MLP(2, [2, 1], seed=1)
-    costs = [quadratic(net([0.5, k]), 1.0) for k in (1.0, 2.0)]
-    root = (costs[0] + costs[1]) / 2
+    costs = [quadratic(net([0.5, k]), 1.0) for k in (1.0, 2.0, 3.0)]
+    root = costs[0] + costs[1] + costs[2]
     root.backward()
-    words = said_of_layers(opened(root))["backward 1"]
-    assert "∂C/∂A⁽¹⁾ = Σₖ δ⁽¹⁾ xᵀ" in words
+    browser = opened(root)
+    assert "layer 2, k = 3" in text(browser, "#graph svg")
+    said = said_of_layers(browser)
+    assert "3 × ‘**2’" in said["backward 1 of 3"]
+    assert "∂C/∂A⁽¹⁾ = Σₖ δ⁽¹⁾ xᵀ" in said["backward 1"]
     for k, cost in enumerate(costs, 1):
-        assert f"k = {k}: δ⁽¹⁾ = {deltas(cost, '⁽¹⁾')}" in words
-    hidden, last = net.layers
+        assert f"k = {k}: ∂C/∂y⁽²⁾₁" in said["backward 1 of 3"]
+        assert f"k = {k}: δ⁽¹⁾ = {deltas(cost, '⁽¹⁾')}" in said["backward 1"]
+
+
+def test_other_weights_or_inputs_change_the_formulas(opened):
+    hidden, last = MLP(2, [2, 1], seed=1).layers
     y = hidden([0.5, 1.0])
-    root = quadratic(last([y[0], y[1] * 2.0]), 1.0) + hidden.neurons[0].w[0] ** 2
-    said = said_of_layers(opened(root))
+    said = said_of_layers(opened(quadratic(last([y[0], y[1] * 2.0]), 1.0) + hidden.neurons[0].w[0] ** 2))
     assert "z⁽²⁾ = A⁽²⁾ inputs + b⁽²⁾" in said["forward 2"]
     assert "⊙ ∂C/∂y⁽¹⁾" in said["backward 1"]
     assert "∂C/∂A⁽¹⁾ gets δ⁽¹⁾ xᵀ" in said["backward 1"]
 
 
 def test_formulas_stand_beside_the_numbers_and_speak_of_no_leaf_by_mistake(opened):
-    """And on hover. Their letters are the operands'; none of them is a label."""
+    """And on hover, over an edge or its number. Their letters are the operands'; none of them is a label."""
     browser, formula = opened(expression(), step=6), "∂tanh(u)/∂u = 4 σ(2 u) σ(−2 u)"
     assert formula in text(browser, "#story")
     assert any(formula in edge["title"] for edge in browser.ask(EDGES))
+    numbers = "[...document.querySelectorAll('g.edge:not(:has(path)) title')].map(title => title.textContent)"
+    assert browser.ask(numbers) == [edge["title"] for edge in browser.ask(EDGES)]
     opened(Value(2.0, label="u") * Value(-3.0, label="v")).press("End")
     assert "to u = 2: ∂(c s)/∂c = s = −3;" in text(browser, "#story")
 
@@ -436,8 +450,9 @@ def test_ten_updates_are_ten_steps_of_the_engine(opened):
         (lambda w: (w * w - 2.0) ** 2, "0.225", range(50, 500), "not fallen below .* in 50 .* Δt = 0.225 is too large"),
         (lambda w: (w - 1.0) ** 2, "1", [1], "No progress: the gradients are 0"),
         (lambda w: (w * 400.0).sigmoid(), "1000", [1], "No progress: the gradients are too small"),
+        (lambda w: w * 1.0, "50", range(5, 99), "falls without bound"),
+        (lambda w: w * math.nan, "1", [0], "^The result is NaN: Reset, or change a leaf.$"),
     ],
-    ids=["ten rises", "a millionfold", "out of the domain", "falls", "up and down", "at the minimum", "saturated"],
 )
 def test_what_diverges_or_goes_nowhere_stops_and_says_why(opened, make, step, updates, said):
     """As soon as it is clear; a Δt is blamed only where a smaller one would help. Reset goes back to the start."""
@@ -451,6 +466,33 @@ def test_what_diverges_or_goes_nowhere_stops_and_says_why(opened, make, step, up
     browser.press("0")
     assert text(browser, "#message") == ""
     assert browser.ask("data[chosen]") == 1.0
+
+
+def test_the_curve_tells_its_bounds_and_its_number(opened):
+    """However long the label; over a thousandfold, on a scale of logarithms, which is a line where C shrinks evenly."""
+    cost = Value(1.0, label="w") ** 2
+    cost.label = "a very long label of a cost, which goes on and on"
+    browser = opened(cost)
+    browser.ask("find('delta').value = '0.45'")
+    browser.press(*"u" * 5)
+    told = browser.ask("[...document.querySelectorAll('#curve text')].map(text => text.textContent)")
+    assert told[0].endswith("… = 1e−10")
+    assert told[1:] == ["1", "1e−10", "5 updates, scale logarithmic"]
+    heights = browser.ask("[...find('curve').querySelector('polyline').points].map(p => p.y)")
+    assert np.ptp(np.diff(heights)) < 0.25, "points are written to a tenth"
+
+
+def test_a_held_leaf_stays(opened):
+    """The story says that all labelled leaves move; `h` holds the chosen one. Of a net the data are held from the start."""
+    browser = opened(expression())
+    assert "Update moves all of w, x: hold (h)" in text(browser, "#story")
+    browser.press("n", "h", "u")
+    assert "x (held)" in text(browser, "#leaf")
+    assert browser.ask("leaves.map(i => N[i].name + (data[i] === recorded[i]))") == ["wfalse", "xtrue"]
+    browser.press("h", "u")
+    assert browser.ask("data[chosen]") != 2.0
+    cost, net = net_cost()
+    assert opened(cost).ask("trained.size") == len(net.parameters())
 
 
 # What is said.
@@ -536,116 +578,6 @@ def test_a_caption_fits_whatever_font_there_is(browser, tmp_path):
         "return document.documentElement.viewBox.baseVal.width - text.getBBox().x - text.getBBox().width; })"
     )
     assert min(margins) > 0.0
-
-
-# What a reader stumbles over.
-
-
-def squared_error() -> Value:
-    w, x, b, r = (Value(number, label=name) for name, number in zip("wxbr", [0.5, 2.0, 0.25, 3.0], strict=True))
-    return (w * x + b - r) ** 2
-
-
-def test_a_comma_is_a_decimal_point(opened):
-    """In a leaf's field and in that of Δt."""
-    browser = opened(squared_error())
-    browser.ask("find('number').focus()")
-    browser.type("1,5")
-    browser.press("Enter", "t")
-    browser.type("0,125")
-    browser.press("Enter", "u")
-    assert browser.ask("data[0]") == 1.5 - 0.125 * 2.0 * (1.5 * 2.0 + 0.25 - 3.0) * 2.0
-
-
-def test_a_held_leaf_stays(opened):
-    """The story says that all labelled leaves move; `h` holds the chosen one. Of a net the data are held from the start."""
-    browser = opened(squared_error())
-    assert "Update moves all of w, x, b, r: hold (h)" in text(browser, "#story")
-    browser.press("n", "h", "u")
-    assert "x (held)" in text(browser, "#leaf")
-    assert browser.ask("data[1] === 2 && leaves.every(i => i === 1 || data[i] !== recorded[i])")
-    browser.press("h", "u")
-    assert browser.ask("data[1]") != 2.0
-    cost, net = net_cost()
-    assert opened(cost).ask("trained.size") == len(net.parameters())
-
-
-def test_back_in_the_browser_shows_what_is_chosen(opened):
-    """Not what the fields held before."""
-    browser = opened(squared_error())
-    browser.press("n", "n")
-    browser.events.clear()
-    page = browser.ask("location.href")
-    browser.command("Page.navigate", url="about:blank")
-    browser.wait_for("location.href === 'about:blank'")
-    browser.ask("history.back()")
-    browser.wait_for(f"location.href === {json.dumps(page)} && document.readyState === 'complete'")
-    assert (
-        browser.ask("[Number(find('leaf').value) === chosen, Number(find('number').value) === data[chosen]]")
-        == [True] * 2
-    )
-
-
-def test_the_list_of_leaves_keeps_only_its_own_keys(opened):
-    """The arrows choose in it; all others are the page's."""
-    browser = opened(squared_error())
-    browser.ask("find('leaf').focus()")
-    browser.press("ArrowDown")
-    assert browser.ask("[N[chosen].name, data[chosen]]") == ["x", 2.0]
-    browser.press("u", "Home", "ArrowRight")
-    assert browser.ask("[costs.length, current]") == [2, 1]
-    browser.press("Escape")
-    assert browser.ask("document.activeElement === document.body")
-
-
-def test_the_number_on_an_edge_has_the_edges_tooltip(opened):
-    browser = opened(squared_error())
-    browser.press("End")
-    labels = "[...document.querySelectorAll('g.edge:not(:has(path)) title')].map(title => title.textContent)"
-    assert browser.ask(labels) == [edge["title"] for edge in browser.ask(EDGES)]
-
-
-def test_the_curve_tells_its_bounds_and_its_number(opened):
-    """However long the label; over a thousandfold, on a scale of logarithms, which is a line where C shrinks evenly."""
-    w = Value(1.0, label="w")
-    cost = w * w
-    cost.label = "a very long label of a cost, which goes on and on"
-    browser = opened(cost)
-    browser.ask("find('delta').value = '0.45'")
-    browser.press(*"u" * 5, "End")
-    told = browser.ask("[...document.querySelectorAll('#curve text')].map(text => text.textContent)")
-    assert told[0].endswith("… = 1e−10")
-    assert told[1:] == ["1", "1e−10", "5 updates, scale logarithmic"]
-    slopes = browser.ask(
-        "(p => [...p].slice(1).map((q, k) => q.y - p[k].y))([...find('curve').querySelector('polyline').points])"
-    )
-    assert max(slopes) - min(slopes) < 0.25, "points are written to a tenth"
-    assert browser.ask("find('curve').querySelector('text').getBBox().width") < 244
-
-
-def test_what_is_not_the_steps_fault_is_not_blamed_on_it(opened):
-    """A NaN that was there before; a result without bound."""
-    browser = opened(Value(math.nan, label="z") * 2)
-    browser.press("u")
-    assert text(browser, "#message") == "The result is NaN: Reset, or change a leaf."
-    browser = opened(Value(1.0, label="x") * 1.0)
-    browser.ask("find('delta').value = '50'")
-    browser.press("r")
-    browser.wait_for("runner === null")
-    assert "falls without bound" in text(browser, "#message")
-
-
-def test_between_layers_operations_are_counted_and_samples_told_apart(opened):
-    """Each name once, with how often; ∂C/∂y of each sample with its k, which its frame has, too."""
-    net = MLP(2, [2, 1], seed=1)
-    browser = opened(sum((quadratic(net([0.5, k]), 1.0) for k in (1.0, 2.0, 3.0)), Value(0.0)))
-    browser.press("l", "End")
-    while browser.ask(PHASE) != "backward 1 of 3":
-        browser.press("ArrowLeft")
-    story = text(browser, "#story")
-    assert "3 × ‘**2’" in story
-    assert all(f"k = {k}: ∂C/∂y⁽²⁾₁" in story for k in (1, 2, 3))
-    assert "layer 2, k = 3" in text(browser, "#graph svg")
 
 
 @pytest.mark.parametrize("bias", [0.0, -1.23e-5])
