@@ -251,7 +251,7 @@ def test_buttons_keys_slider_and_address_go_to_any_step(opened):
 def test_the_keyboard_alone_suffices(opened):
     """A leaf is chosen, typed with a point or a comma, moved by arrows and by its slider; focus found by Tab; an update."""
     browser = opened(expression())
-    w, x = "scene.nodes.findIndex(n => n.name === 'w')", "scene.nodes.findIndex(n => n.name === 'x')"
+    w, x = (f"scene.nodes.findIndex(n => n.name === '{name}')" for name in "wx")
     browser.press("End")
     assert True in (browser.press("n") or browser.ask(f"chosen === {x}") for _ in range(2))
     browser.press("ArrowUp", "ArrowUp", "ArrowDown")
@@ -275,7 +275,7 @@ def test_the_keyboard_alone_suffices(opened):
 
 
 def test_the_list_of_leaves_keeps_only_its_own_keys(opened):
-    """The arrows choose in it; all others are the page's. Back in the browser's history, the fields show what is chosen."""
+    """The arrows choose in it; all others are the page's."""
     browser = opened(expression())
     browser.ask("find('leaf').focus()")
     browser.press("ArrowDown")
@@ -284,12 +284,6 @@ def test_the_list_of_leaves_keeps_only_its_own_keys(opened):
     assert browser.ask("[costs.length, current]") == [2, 1]
     browser.press("Escape")
     assert browser.ask("document.activeElement === document.body")
-    page = browser.ask("location.href")
-    browser.command("Page.navigate", url="about:blank")
-    browser.wait_for("location.href === 'about:blank'")
-    browser.ask("history.back()")
-    browser.wait_for(f"location.href === {json.dumps(page)} && document.readyState === 'complete'")
-    assert browser.ask("Number(find('leaf').value) === chosen && Number(find('number').value) === data[chosen]")
 
 
 def deltas(root: Value, layer: str) -> str:
@@ -506,7 +500,6 @@ def test_a_label_is_text_in_the_page(opened):
     y.label = "<svg onload=window.hacked=1>"
     browser = opened(y)
     browser.press("n", "m", "End", "u", "m", "Home", "ArrowRight")
-    assert browser.ask("document.images.length") == 0
     assert browser.ask("document.title") == y.label
     assert evil in browser.ask(NODES)[0]["title"]
     assert browser.complaints() == []
@@ -539,22 +532,3 @@ def test_a_caption_fits_whatever_font_there_is(browser, tmp_path):
         "return text.getBBox().x + text.getBBox().width; })"
     )
     assert max(right_ends) < browser.ask("document.documentElement.viewBox.baseVal.width")
-
-
-@pytest.mark.parametrize("bias", [0.0, -1.23e-5])
-def test_the_numbers_of_a_slide_stay_in_their_circles(browser, tmp_path, bias):
-    """Small ones, with many characters."""
-    net = MLP(2, [3, 2], seed=1)
-    for p in net.parameters():
-        p.data *= 12.0
-    for neuron in net.layers[0].neurons + net.layers[1].neurons:
-        neuron.b.data = bias
-    browser.open(f"file://{draw(net, x=[1.0, -2.0], r=[1.0, 0.0]).render(outfile=tmp_path / 'slide.svg')}")
-    margins = browser.ask(
-        "[...document.querySelectorAll('g.node:has(ellipse)')].flatMap(g => {"
-        "const {cy, rx} = g.querySelector('ellipse'), [y, r] = [cy, rx].map(length => length.baseVal.value);"
-        "return [...g.querySelectorAll('text')].filter(t => t.textContent.trim()).map(t => t.getBBox()).map(b => "
-        "r - Math.hypot(b.width / 2, Math.abs(b.y + b.height / 2 - y))); })"
-    )
-    assert len(margins) > 10
-    assert min(margins) > 0.0
