@@ -132,8 +132,7 @@ def test_random_changes_of_random_graphs_give_the_engines_numbers(opened):
         for _ in range(2):
             root, now = random_graph(seed, MADE, [rng.uniform(-3.0, 3.0) for _ in range(4)])
             chosen = rng.choice(leaves)
-            browser.ask(f"{json.dumps([(i, now[i].data) for i in leaves])}.forEach(([i, x]) => set(i, x))")
-            browser.ask(f"choose({chosen})")
+            browser.ask(f"{[[i, now[i].data] for i in leaves]}.forEach(([i, x]) => set(i, x)); choose({chosen})")
             browser.press("End")
             shown, edges = browser.ask(NODES), browser.ask(EDGES)
             browser.press("m", "End")
@@ -494,7 +493,6 @@ def test_a_label_is_text_in_the_page(opened):
     y.label = "<svg onload=window.hacked=1>"
     browser = opened(y)
     browser.press("n", "m", "End", "u", "m", "Home", "ArrowRight")
-    assert browser.ask("document.title") == y.label
     assert evil in browser.ask(NODES)[0]["title"]
     assert browser.complaints() == []
     browser.ask("document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked = 1'}))")
