@@ -36,8 +36,7 @@ class Browser:
         self._session = {"sessionId": session}
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.command(f"{domain}.enable")
-        size = {"width": 1366, "height": 700, "deviceScaleFactor": 1, "mobile": False}
-        self.command("Emulation.setDeviceMetricsOverride", **size)
+        self.command("Emulation.setDeviceMetricsOverride", width=1366, height=700, deviceScaleFactor=1, mobile=False)
 
     def close(self) -> None:
         self._process.terminate()

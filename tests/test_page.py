@@ -20,23 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import Maker, random_graph
 
-from microgradnet import (
-    MLP,
-    Value,
-    cross_entropy,
-    dot,
-    draw,
-    grad,
-    jvp,
-    maximum,
-    minimum,
-    nodes,
-    ops,
-    quadratic,
-    train,
-)
+from microgradnet import MLP, Value, cross_entropy, dot, draw, grad, jvp, maximum, minimum, nodes, ops, quadratic, train
 from microgradnet.drawing.text import short
-from microgradnet.graph import rule_of, topological_order
+from microgradnet.graph import topological_order
 
 
 def expression() -> Value:
@@ -121,7 +107,7 @@ def exact(thing: dict, what: str) -> float | None:
 
 # The numbers.
 
-EXACT: list[Maker] = [  # IEEE 754 leaves no choice of the last digit
+MADE: list[Maker] = [  # IEEE 754 leaves no choice of the last digit
     lambda a, b, c: a + b,
     lambda a, b, c: a - b * 0.5,
     lambda a, b, c: a * b,
@@ -133,77 +119,46 @@ EXACT: list[Maker] = [  # IEEE 754 leaves no choice of the last digit
     lambda a, b, c: dot([a, b, c, a], [b, -0.25, 1.7, -b], bias=a),  # sums whose order shows, as do digits lost by it
     lambda a, b, c: dot([a, b, c], [0.3, 0.7, c / (c * c + 1.0)], bias=a + b),
 ]
-ALL = [
-    *EXACT,
-    lambda a, b, c: (a * b).tanh(),
-    lambda a, b, c: a.tanh().exp(),
-    lambda a, b, c: a.tanh().sigmoid() ** b.sigmoid(),
-    lambda a, b, c: (a * a + 0.1).log(),
-    lambda a, b, c: a.softplus() * b.tanh() ** 3,
-    lambda a, b, c: a.sin() + b.cos(),
-    lambda a, b, c: cross_entropy(a.sigmoid(), 0.25) * b,
-]
-ROUNDED_ALIKE = {"", "constant", "+", "-", "*", "/", "neg", "sqrt", "relu", "step", "abs", "maximum", "minimum", "dot"}
 
 
-def how_far_apart(results: list[Value]) -> dict[Value, float]:
-    """How much the page and the engine may differ in each Value under the results.
-
-    They compute the same operations in the same order. exp, tanh and their kin come from two libraries: 4 ulp. What
-    IEEE 754 rounds is alike for equal operands; for others it adds an ulp. The local derivatives pass on a difference of
-    the operands. So operations that round alike must agree bit for bit, and others to 4 ulp times the condition number.
-    """
-    apart: dict[Value, float] = {}
-    for node in nodes(*results):
-        passed_on = sum(abs(slope) * apart[p] for slope, p in zip(node.partials, node.parents, strict=True))
-        ulps = 4 if node.op not in ROUNDED_ALIKE else 1 if passed_on else 0
-        apart[node] = passed_on + ulps * math.ulp(node.data)
-    return apart
-
-
-@pytest.mark.parametrize("made", [EXACT, ALL], ids=["rounded alike", "all"])
-def test_random_changes_of_random_graphs_give_the_engines_numbers(opened, made):
-    """Data, partials, gradients and one leaf's tangents: exact on hover, within `how_far_apart`, and rounded in the picture."""
+def test_random_changes_of_random_graphs_give_the_engines_numbers(opened):
+    """Data, partials, gradients and one leaf's tangents: bit for bit on hover, and rounded in the picture."""
     rng = random.Random(1)
-    for seed in range(6):
-        root, every = random_graph(seed, made)
+    for seed in range(8):
+        root, every = random_graph(seed, MADE)
         asked = [i for i, node in enumerate(every) if node.op != "constant"]  # nobody asks a constant's gradient
         leaves = [i for i in asked if not every[i].parents]
         browser = opened(root)
         for _ in range(2):
-            root, now = random_graph(seed, made, [rng.uniform(-3.0, 3.0) for _ in range(4)])
-            browser.ask(f"{json.dumps([(i, now[i].data) for i in leaves])}.forEach(([i, x]) => set(i, x))")
+            root, now = random_graph(seed, MADE, [rng.uniform(-3.0, 3.0) for _ in range(4)])
+            chosen = rng.choice(leaves)
+            browser.ask(f"{[[i, now[i].data] for i in leaves]}.forEach(([i, x]) => set(i, x)); choose({chosen})")
             browser.press("End")
             shown, edges = browser.ask(NODES), browser.ask(EDGES)
-            chosen = rng.choice(leaves)
-            browser.ask(f"choose({chosen})")
             browser.press("m", "End")
             moving = browser.ask(NODES)
             browser.press("m")
-
-            gradients = grad(root, [now[i] for i in asked], create_graph=True)
-            tangents = jvp(now, {now[chosen]: 1.0}, create_graph=True)
-            slopes = [slope for node in topological_order(root) for slope in rule_of(node, node.parents, node)]
-            found = [exact(node, "data") for node in shown] + [exact(shown[i], "grad") for i in asked]
-            found += [exact(node, "tangent") for node in moving] + [exact(edge, "∂") for edge in edges]
-            wanted = [x if isinstance(x, Value) else Value(x) for x in now + gradients + tangents + slopes]
-            apart = how_far_apart(wanted)
-            assert made is ALL or not any(apart.values()), "bit for bit"
-            for mine, engines in zip(found, wanted, strict=True):
-                assert abs(mine - engines.data) <= apart[engines]
+            gradients = grad(root, [now[i] for i in asked])
+            assert [exact(node, "data") for node in shown] == [node.data for node in now]
+            assert [exact(shown[i], "grad") for i in asked] == gradients
+            assert [exact(node, "tangent") for node in moving] == jvp(now, {now[chosen]: 1.0})
+            assert [exact(edge, "∂") for edge in edges] == [slope for node in now for slope in node.partials]
             assert all(short(node.data) in drawn["lines"] for node, drawn in zip(now, shown, strict=True))
-            assert [shown[i]["lines"][-1][2:] for i in asked] == [short(gradient.data) for gradient in gradients]
+            assert [shown[i]["lines"][-1][2:] for i in asked] == [short(gradient) for gradient in gradients]
 
 
 POINTS = [0.0, 1e-300, 1e-9, 0.3, 0.5, 1.0, 1.5, 2.0, 20.0, 36.8, 345.0, 700.0, 709.5, 710.0, 1e5, math.inf]
+
+
+def within_4_ulp(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b) or abs(a - b) <= 4 * math.ulp(max(abs(a), abs(b), 1e-300))
 
 
 def test_each_operation_is_the_tables_in_the_tails_and_at_the_edges(opened):
     """Value and partials to 4 ulp of the row's at each pair of points; outside the domain an error in both."""
     points = [sign * x for x in POINTS for sign in (1.0, -1.0)]
     rows = [ops.named(name) for name in [*sorted(set(ops.TABLE) - {"dot"}), "**3", "**0.5", "**-2", "detach"]]
-    arity = [op.partials.__code__.co_argcount - 1 for op in rows]
-    made = [op(*[Value(0.5) for _ in range(count)]) for op, count in zip(rows, arity, strict=True)]
+    made = [op(*[Value(0.5)] * (op.partials.__code__.co_argcount - 1)) for op in rows]
     root = sum(made, Value(0.0))
     browser, number = opened(root), {node: i for i, node in enumerate(nodes(root))}
 
@@ -214,8 +169,8 @@ def test_each_operation_is_the_tables_in_the_tails_and_at_the_edges(opened):
             found += op.partials(*place, *found)
         return found
 
-    for op, count, node in zip(rows, arity, made, strict=True):
-        places = list(itertools.product(points, repeat=count))
+    for op, node in zip(rows, made, strict=True):
+        places = list(itertools.product(points, repeat=len(node.parents)))
         pages = browser.ask(
             f"(({{value, partials}}) => {json.dumps(places)}.map(x => {{ const found = []; "
             "try { found.push(value(...x)); found.push(...partials(...x, ...found)) } catch {} return found.map(String) }))"
@@ -223,12 +178,8 @@ def test_each_operation_is_the_tables_in_the_tails_and_at_the_edges(opened):
         )
         for place, found in zip(places, pages, strict=True):
             numbers, wanted = [float(x) for x in found], engines(op, place)
-            assert len(numbers) == len(wanted), (op, place, numbers, wanted)
-            assert all(map(within_4_ulp, numbers, wanted)), (op, place, numbers, wanted)
-
-
-def within_4_ulp(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b) or abs(a - b) <= 4 * math.ulp(max(abs(a), abs(b), 1e-300))
+            alike = len(numbers) == len(wanted) and all(map(within_4_ulp, numbers, wanted))
+            assert alike, (op, place, numbers, wanted)
 
 
 def test_numbers_are_written_as_python_writes_them(opened):
@@ -297,15 +248,15 @@ def test_buttons_keys_slider_and_address_go_to_any_step(opened):
 
 
 def test_the_keyboard_alone_suffices(opened):
-    """A leaf is chosen, typed, moved by arrows and by its slider; an update; everything by keys, focus found by Tab."""
+    """A leaf is chosen, typed with a point or a comma, moved by arrows and by its slider; focus found by Tab; an update."""
     browser = opened(expression())
-    w, x = "scene.nodes.findIndex(n => n.name === 'w')", "scene.nodes.findIndex(n => n.name === 'x')"
+    w, x = (f"scene.nodes.findIndex(n => n.name === '{name}')" for name in "wx")
     browser.press("End")
     assert True in (browser.press("n") or browser.ask(f"chosen === {x}") for _ in range(2))
     browser.press("ArrowUp", "ArrowUp", "ArrowDown")
     assert browser.ask(f"data[{x}]") == 2.1
     assert "number" in (browser.press("Tab") or browser.ask("document.activeElement.id") for _ in range(30))
-    browser.type("-0.75")
+    browser.type("-0,75")
     assert browser.ask(f"data[{x}]") == -0.75
     browser.type("no")
     assert browser.ask('document.activeElement.getAttribute("aria-invalid")') == "true"
@@ -314,7 +265,7 @@ def test_the_keyboard_alone_suffices(opened):
     assert browser.ask(f"document.activeElement.id === 'value' && data[{x}] > -0.75")
     browser.ask("document.activeElement.blur()")
     browser.press("0", "t")
-    browser.type("0.25")
+    browser.type("0,25")
     browser.press("Enter", "u")
     slope_w = 2.0 / math.cosh(-0.5 * 2.0 + 4.0) ** 2
     assert math.isclose(browser.ask(f"data[{w}]"), -0.5 - 0.25 * slope_w, rel_tol=1e-12)
@@ -322,18 +273,30 @@ def test_the_keyboard_alone_suffices(opened):
     assert browser.ask(PHASE) == "forward mode 4 of 4"
 
 
+def test_the_list_of_leaves_keeps_only_its_own_keys(opened):
+    """The arrows choose in it; all others are the page's."""
+    browser = opened(expression())
+    browser.ask("find('leaf').focus()")
+    browser.press("ArrowDown")
+    assert browser.ask("[N[chosen].name, data[chosen]]") == ["x", 2.0]
+    browser.press("u", "Home", "ArrowRight")
+    assert browser.ask("[costs.length, current]") == [2, 1]
+    browser.press("Escape")
+    assert browser.ask("document.activeElement === document.body")
+
+
 def deltas(root: Value, layer: str) -> str:
     return f"({', '.join(short(node.grad) for node in nodes(root) if node.label.startswith(f'z{layer}'))})"
 
 
 def said_of_layers(browser) -> dict[str, str]:
-    """What stands beside each step of a layer, by kind and number; and the same numbers as node by node at the end."""
+    """What stands beside each step, by kind and number of the layer if it has one; and the same numbers as node by node at the end."""
     browser.press("End")
     node_by_node = [node["title"] for node in browser.ask(NODES)]
     browser.press("l")
     told = browser.ask(f"steps.map((_, k) => (show(k), [{PHASE}, find('story').innerText]))")
     assert [node["title"] for node in browser.ask(NODES)] == node_by_node
-    found = [(re.sub(r" \d+ of \d+, layer", "", phase), words) for phase, words in told if "layer" in phase]
+    found = [(re.sub(r" \d+ of \d+, layer", "", phase), words) for phase, words in told]
     assert len(dict(found)) == len(found), "a layer is one step"
     return dict(found)
 
@@ -358,7 +321,8 @@ def test_the_formulas_of_a_layer_are_those_of_its_operations(opened, hidden, out
     root.label = "C"
     root.backward()
     said = said_of_layers(opened(root))
-    assert list(said) == ["forward 1", "forward 2", "forward 3", "backward 3", "backward 2", "backward 1"]
+    layers = [step for step in said if re.fullmatch(r"\w+ \d", step)]
+    assert layers == ["forward 1", "forward 2", "forward 3", "backward 3", "backward 2", "backward 1"]
     name = {"sigmoid": "σ"}.get(hidden, hidden)
     for q, this, above, inputs in ((1, "⁽¹⁾", "⁽²⁾", "x"), (2, "⁽²⁾", "⁽³⁾", "y⁽¹⁾")):
         assert f"z{this} = A{this} {inputs} + b{this}, y{this} = {name}(z{this})" in said[f"forward {q}"]
@@ -371,29 +335,37 @@ def test_the_formulas_of_a_layer_are_those_of_its_operations(opened, hidden, out
 
 
 def test_a_batch_has_a_delta_for_each_sample(opened):
-    """With its k. And what other weights or inputs make of the formulas is said."""
+    """With its k, as ∂C/∂y and the frames have; operations between layers are counted by name."""
     net = MLP(2, [2, 1], seed=1)
-    costs = [quadratic(net([0.5, k]), 1.0) for k in (1.0, 2.0)]
-    root = (costs[0] + costs[1]) / 2
+    costs = [quadratic(net([0.5, k]), 1.0) for k in (1.0, 2.0, 3.0)]
+    root = costs[0] + costs[1] + costs[2]
     root.backward()
-    words = said_of_layers(opened(root))["backward 1"]
-    assert "∂C/∂A⁽¹⁾ = Σₖ δ⁽¹⁾ xᵀ" in words
+    browser = opened(root)
+    assert "layer 2, k = 3" in text(browser, "#graph svg")
+    said = said_of_layers(browser)
+    assert "3 × ‘**2’" in said["backward 1 of 3"]
+    assert "∂C/∂A⁽¹⁾ = Σₖ δ⁽¹⁾ xᵀ" in said["backward 1"]
     for k, cost in enumerate(costs, 1):
-        assert f"k = {k}: δ⁽¹⁾ = {deltas(cost, '⁽¹⁾')}" in words
-    hidden, last = net.layers
+        assert f"k = {k}: ∂C/∂y⁽²⁾₁" in said["backward 1 of 3"]
+        assert f"k = {k}: δ⁽¹⁾ = {deltas(cost, '⁽¹⁾')}" in said["backward 1"]
+
+
+def test_other_weights_or_inputs_change_the_formulas(opened):
+    hidden, last = MLP(2, [2, 1], seed=1).layers
     y = hidden([0.5, 1.0])
-    root = quadratic(last([y[0], y[1] * 2.0]), 1.0) + hidden.neurons[0].w[0] ** 2
-    said = said_of_layers(opened(root))
+    said = said_of_layers(opened(quadratic(last([y[0], y[1] * 2.0]), 1.0) + hidden.neurons[0].w[0] ** 2))
     assert "z⁽²⁾ = A⁽²⁾ inputs + b⁽²⁾" in said["forward 2"]
     assert "⊙ ∂C/∂y⁽¹⁾" in said["backward 1"]
     assert "∂C/∂A⁽¹⁾ gets δ⁽¹⁾ xᵀ" in said["backward 1"]
 
 
 def test_formulas_stand_beside_the_numbers_and_speak_of_no_leaf_by_mistake(opened):
-    """And on hover. Their letters are the operands'; none of them is a label."""
+    """And on hover, over an edge or its number. Their letters are the operands'; none of them is a label."""
     browser, formula = opened(expression(), step=6), "∂tanh(u)/∂u = 4 σ(2 u) σ(−2 u)"
     assert formula in text(browser, "#story")
     assert any(formula in edge["title"] for edge in browser.ask(EDGES))
+    numbers = "[...document.querySelectorAll('g.edge:not(:has(path)) title')].map(title => title.textContent)"
+    assert browser.ask(numbers) == [edge["title"] for edge in browser.ask(EDGES)]
     opened(Value(2.0, label="u") * Value(-3.0, label="v")).press("End")
     assert "to u = 2: ∂(c s)/∂c = s = −3;" in text(browser, "#story")
 
@@ -421,8 +393,8 @@ def test_ten_updates_are_ten_steps_of_the_engine(opened):
     browser.press(*"u" * 10)
     found, costs = browser.ask("[data, costs]")
     epochs = list(train(net, [[0.5, -1.0]], [[1.0]], learning_rate=0.5, epochs=10, compiled=False))
-    assert [found[place[p]] for p in parameters] == pytest.approx([p.data for p in parameters], rel=1e-12)
-    assert costs[:10] == pytest.approx([epoch.cost for epoch in epochs], rel=1e-12)
+    wanted = [p.data for p in parameters] + [epoch.cost for epoch in epochs]
+    assert [found[place[p]] for p in parameters] + costs[:10] == pytest.approx(wanted, rel=1e-12)
     assert "10 updates" in text(browser, "#curve")
 
 
@@ -436,8 +408,9 @@ def test_ten_updates_are_ten_steps_of_the_engine(opened):
         (lambda w: (w * w - 2.0) ** 2, "0.225", range(50, 500), "not fallen below .* in 50 .* Δt = 0.225 is too large"),
         (lambda w: (w - 1.0) ** 2, "1", [1], "No progress: the gradients are 0"),
         (lambda w: (w * 400.0).sigmoid(), "1000", [1], "No progress: the gradients are too small"),
+        (lambda w: w * 1.0, "50", range(5, 99), "falls without bound"),
+        (lambda w: w * math.nan, "1", [0], "^The result is NaN: Reset, or change a leaf.$"),
     ],
-    ids=["ten rises", "a millionfold", "out of the domain", "falls", "up and down", "at the minimum", "saturated"],
 )
 def test_what_diverges_or_goes_nowhere_stops_and_says_why(opened, make, step, updates, said):
     """As soon as it is clear; a Δt is blamed only where a smaller one would help. Reset goes back to the start."""
@@ -451,6 +424,19 @@ def test_what_diverges_or_goes_nowhere_stops_and_says_why(opened, make, step, up
     browser.press("0")
     assert text(browser, "#message") == ""
     assert browser.ask("data[chosen]") == 1.0
+
+
+def test_a_held_leaf_stays(opened):
+    """The story says that all labelled leaves move; `h` holds the chosen one. Of a net the data are held from the start."""
+    browser = opened(expression())
+    assert "Update moves all of w, x: hold (h)" in text(browser, "#story")
+    browser.press("n", "h", "u")
+    assert "x (held)" in text(browser, "#leaf")
+    assert browser.ask("leaves.map(i => N[i].name + (data[i] === recorded[i]))") == ["wfalse", "xtrue"]
+    browser.press("h", "u")
+    assert browser.ask("data[chosen]") != 2.0
+    cost, net = net_cost()
+    assert opened(cost).ask("trained.size") == len(net.parameters())
 
 
 # What is said.
@@ -487,12 +473,10 @@ def test_an_operation_of_a_users_own(opened, monkeypatch):
 
 def test_what_was_assigned_after_recording_is_computed_again(opened):
     """The page shows the leaf's present number and what follows from it, and says so."""
-    w = Value(1.0, label="w")
-    y = w * 2
-    w.data = 5.0
-    browser = opened(y)
-    assert "computed again" in text(browser, "#story")
-    assert browser.ask("data[root]") == 10.0
+    y = Value(1.0, label="w") * 2
+    y.parents[0].data = 5.0
+    assert "computed again" in text(opened(y), "#story")
+    assert opened(y).ask("data[root]") == 10.0
 
 
 def test_a_label_is_text_in_the_page(opened):
@@ -503,8 +487,6 @@ def test_a_label_is_text_in_the_page(opened):
     y.label = "<svg onload=window.hacked=1>"
     browser = opened(y)
     browser.press("n", "m", "End", "u", "m", "Home", "ArrowRight")
-    assert browser.ask("document.images.length") == 0
-    assert browser.ask("document.title") == y.label
     assert evil in browser.ask(NODES)[0]["title"]
     assert browser.complaints() == []
     browser.ask("document.body.append(Object.assign(document.createElement('script'), {text: 'window.hacked = 1'}))")
@@ -531,138 +513,8 @@ def test_a_small_net_and_its_text_are_on_the_screen(opened):
 def test_a_caption_fits_whatever_font_there_is(browser, tmp_path):
     """A picture of one small node, in a font as wide as any that may stand in for Helvetica."""
     browser.open(f"file://{draw(Value(1.0)).render(outfile=tmp_path / 'small.svg')}")
-    margins = browser.ask(
+    right_ends = browser.ask(
         '[...document.querySelectorAll("text")].map(text => { text.style.fontFamily = "DejaVu Sans, Verdana, sans-serif";'
-        "return document.documentElement.viewBox.baseVal.width - text.getBBox().x - text.getBBox().width; })"
+        "return text.getBBox().x + text.getBBox().width; })"
     )
-    assert min(margins) > 0.0
-
-
-# What a reader stumbles over.
-
-
-def squared_error() -> Value:
-    w, x, b, r = (Value(number, label=name) for name, number in zip("wxbr", [0.5, 2.0, 0.25, 3.0], strict=True))
-    return (w * x + b - r) ** 2
-
-
-def test_a_comma_is_a_decimal_point(opened):
-    """In a leaf's field and in that of Δt."""
-    browser = opened(squared_error())
-    browser.ask("find('number').focus()")
-    browser.type("1,5")
-    browser.press("Enter", "t")
-    browser.type("0,125")
-    browser.press("Enter", "u")
-    assert browser.ask("data[0]") == 1.5 - 0.125 * 2.0 * (1.5 * 2.0 + 0.25 - 3.0) * 2.0
-
-
-def test_a_held_leaf_stays(opened):
-    """The story says that all labelled leaves move; `h` holds the chosen one. Of a net the data are held from the start."""
-    browser = opened(squared_error())
-    assert "Update moves all of w, x, b, r: hold (h)" in text(browser, "#story")
-    browser.press("n", "h", "u")
-    assert "x (held)" in text(browser, "#leaf")
-    assert browser.ask("data[1] === 2 && leaves.every(i => i === 1 || data[i] !== recorded[i])")
-    browser.press("h", "u")
-    assert browser.ask("data[1]") != 2.0
-    cost, net = net_cost()
-    assert opened(cost).ask("trained.size") == len(net.parameters())
-
-
-def test_back_in_the_browser_shows_what_is_chosen(opened):
-    """Not what the fields held before."""
-    browser = opened(squared_error())
-    browser.press("n", "n")
-    browser.events.clear()
-    page = browser.ask("location.href")
-    browser.command("Page.navigate", url="about:blank")
-    browser.wait_for("location.href === 'about:blank'")
-    browser.ask("history.back()")
-    browser.wait_for(f"location.href === {json.dumps(page)} && document.readyState === 'complete'")
-    assert (
-        browser.ask("[Number(find('leaf').value) === chosen, Number(find('number').value) === data[chosen]]")
-        == [True] * 2
-    )
-
-
-def test_the_list_of_leaves_keeps_only_its_own_keys(opened):
-    """The arrows choose in it; all others are the page's."""
-    browser = opened(squared_error())
-    browser.ask("find('leaf').focus()")
-    browser.press("ArrowDown")
-    assert browser.ask("[N[chosen].name, data[chosen]]") == ["x", 2.0]
-    browser.press("u", "Home", "ArrowRight")
-    assert browser.ask("[costs.length, current]") == [2, 1]
-    browser.press("Escape")
-    assert browser.ask("document.activeElement === document.body")
-
-
-def test_the_number_on_an_edge_has_the_edges_tooltip(opened):
-    browser = opened(squared_error())
-    browser.press("End")
-    labels = "[...document.querySelectorAll('g.edge:not(:has(path)) title')].map(title => title.textContent)"
-    assert browser.ask(labels) == [edge["title"] for edge in browser.ask(EDGES)]
-
-
-def test_the_curve_tells_its_bounds_and_its_number(opened):
-    """However long the label; over a thousandfold, on a scale of logarithms, which is a line where C shrinks evenly."""
-    w = Value(1.0, label="w")
-    cost = w * w
-    cost.label = "a very long label of a cost, which goes on and on"
-    browser = opened(cost)
-    browser.ask("find('delta').value = '0.45'")
-    browser.press(*"u" * 5, "End")
-    told = browser.ask("[...document.querySelectorAll('#curve text')].map(text => text.textContent)")
-    assert told[0].endswith("… = 1e−10")
-    assert told[1:] == ["1", "1e−10", "5 updates, scale logarithmic"]
-    slopes = browser.ask(
-        "(p => [...p].slice(1).map((q, k) => q.y - p[k].y))([...find('curve').querySelector('polyline').points])"
-    )
-    assert max(slopes) - min(slopes) < 0.25, "points are written to a tenth"
-    assert browser.ask("find('curve').querySelector('text').getBBox().width") < 244
-
-
-def test_what_is_not_the_steps_fault_is_not_blamed_on_it(opened):
-    """A NaN that was there before; a result without bound."""
-    browser = opened(Value(math.nan, label="z") * 2)
-    browser.press("u")
-    assert text(browser, "#message") == "The result is NaN: Reset, or change a leaf."
-    browser = opened(Value(1.0, label="x") * 1.0)
-    browser.ask("find('delta').value = '50'")
-    browser.press("r")
-    browser.wait_for("runner === null")
-    assert "falls without bound" in text(browser, "#message")
-
-
-def test_between_layers_operations_are_counted_and_samples_told_apart(opened):
-    """Each name once, with how often; ∂C/∂y of each sample with its k, which its frame has, too."""
-    net = MLP(2, [2, 1], seed=1)
-    browser = opened(sum((quadratic(net([0.5, k]), 1.0) for k in (1.0, 2.0, 3.0)), Value(0.0)))
-    browser.press("l", "End")
-    while browser.ask(PHASE) != "backward 1 of 3":
-        browser.press("ArrowLeft")
-    story = text(browser, "#story")
-    assert "3 × ‘**2’" in story
-    assert all(f"k = {k}: ∂C/∂y⁽²⁾₁" in story for k in (1, 2, 3))
-    assert "layer 2, k = 3" in text(browser, "#graph svg")
-
-
-@pytest.mark.parametrize("bias", [0.0, -1.23e-5])
-def test_the_numbers_of_a_slide_stay_in_their_circles(browser, tmp_path, bias):
-    """Small ones, with many characters."""
-    net = MLP(2, [3, 2], seed=1)
-    for p in net.parameters():
-        p.data *= 12.0
-    for layer in net.layers:
-        for neuron in layer.neurons:
-            neuron.b.data = bias
-    browser.open(f"file://{draw(net, x=[1.0, -2.0], r=[1.0, 0.0]).render(outfile=tmp_path / 'slide.svg')}")
-    margins = browser.ask(
-        "[...document.querySelectorAll('g.node')].filter(g => g.querySelector('ellipse')).flatMap(g => {"
-        "const {cx, cy, rx} = g.querySelector('ellipse'), [x, y, r] = [cx, cy, rx].map(length => length.baseVal.value);"
-        "return [...g.querySelectorAll('text')].filter(t => t.textContent.trim()).map(t => t.getBBox()).map(b => "
-        "r - Math.hypot(b.width / 2, Math.abs(b.y + b.height / 2 - y))); })"
-    )
-    assert len(margins) > 10
-    assert min(margins) > 0.0
+    assert max(right_ends) < browser.ask("document.documentElement.viewBox.baseVal.width")
