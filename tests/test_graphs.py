@@ -13,13 +13,14 @@ import math
 import operator
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import oracles
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from microgradnet import Value, dot, grad, jacobian, maximum, minimum, nodes, ops, vjp
 from microgradnet.graph import topological_order
@@ -244,6 +245,31 @@ def assert_close(found, wanted, bounds):
 
 TestGrowingGraph = GrowingGraph.TestCase
 TestGrowingGraph.settings = settings(max_examples=settings.default.max_examples // 2, stateful_step_count=30)
+
+
+MISTAKES = ["overwrites", "forgets operands", "goes forward", "stops early", "keeps gradients", "is slightly off"]
+
+
+@pytest.mark.parametrize("mistake", [None, *MISTAKES])
+def test_the_machine_rejects_a_wrong_backward(mistake, monkeypatch):
+    """`Value.backward` once more, with a mistake or without one."""
+
+    def backward(self):
+        sweep = [(node, node.parents, node.partials) for node in topological_order(self)]
+        for node, *_ in sweep:
+            node.grad *= mistake == "keeps gradients"
+        self.grad += 1.0 + 1e-9 * (mistake == "is slightly off")
+        for node, parents, partials in sweep[mistake == "stops early" :][:: 1 if mistake == "goes forward" else -1]:
+            for k, (parent, partial) in enumerate(zip(parents, partials, strict=True)):
+                if k == 0 or mistake != "forgets operands":
+                    parent.grad = parent.grad * (mistake != "overwrites") + partial * node.grad
+
+    monkeypatch.setattr(Value, "backward", backward)
+    steady = settings(
+        max_examples=200 if mistake else 5, phases=[Phase.generate], stateful_step_count=20, database=None
+    )
+    with pytest.raises(AssertionError) if mistake else nullcontext():
+        run_state_machine_as_test(GrowingGraph, settings=settings(steady, report_multiple_bugs=False))
 
 
 @pytest.mark.usefixtures("switching_often")
