@@ -11,8 +11,7 @@ from demo_runs import FOLDER, environment
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name",
-    ["curve", "digits", "forward_vs_backward", "gallery", "moons", "perceptrons", "saturation", "tails"],
+    "name", ["curve", "digits", "forward_vs_backward", "moons", "perceptrons", "saturation", "tails"]
 )
 def test_a_demo_is_a_script(name, tmp_path):
     """Which runs from any folder, with warnings as errors."""

@@ -265,11 +265,9 @@ def test_the_machine_rejects_a_wrong_backward(mistake, monkeypatch):
                     parent.grad = parent.grad * (mistake != "overwrites") + partial * node.grad
 
     monkeypatch.setattr(Value, "backward", backward)
-    steady = settings(
-        max_examples=200 if mistake else 5, phases=[Phase.generate], stateful_step_count=20, database=None
-    )
+    steady = settings(max_examples=200 if mistake else 5, phases=[Phase.generate], stateful_step_count=20)
     with pytest.raises(AssertionError) if mistake else nullcontext():
-        run_state_machine_as_test(GrowingGraph, settings=settings(steady, report_multiple_bugs=False))
+        run_state_machine_as_test(GrowingGraph, settings=settings(steady, database=None, report_multiple_bugs=False))
 
 
 @pytest.mark.usefixtures("switching_often")
