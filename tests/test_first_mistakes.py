@@ -50,11 +50,7 @@ MISTAKES = {
     "an array as a sample": (lambda: OUTPUT(X[0]), ValueError, r"single sample is X\[None\]"),
     "Values as data": (lambda: OUTPUT([[Value(1.0), Value(2.0)]]), TypeError, r"input 1 holds .*Value\(.*\.data"),
     "complex data": (lambda: OUTPUT(1j * X), TypeError, r"holds complex128.*\.real"),
-    "parameters as theta": (
-        lambda: OUTPUT(X, theta=NET.parameters()),
-        TypeError,
-        r"theta holds .*Value\(.*\.theta\(\)",
-    ),
+    "Values as theta": (lambda: OUTPUT(X, theta=NET.parameters()), TypeError, r"theta holds .*Value\(.*\.theta\(\)"),
     "no targets": (lambda: COST(X), TypeError, "1 array arrived where the function takes 2"),
     "labels": (lambda: COST_OF_CLASSES(X, [0, 1, 2, 1]), ValueError, r"input 2 .*np\.eye\(3\)\[labels\]"),
     "a label": (lambda: cross_entropy(CLASSES([1, 2]), 1), ValueError, r"np\.eye\(3\)\[labels\]"),
