@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
 
 _NARROW = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾₀₁₂₃₄₅₆₇₈₉,.:;|!'()[]ijl ")
 _WIDE = frozenset("−+=×≈…%@MWmw")
@@ -23,21 +22,6 @@ def short(x: float | None, digits: int = 4) -> str:
 def exact(x: float | None) -> str:
     """The number as Python writes it, every digit."""
     return _written(x, "{!r}")
-
-
-def result_of(sign: str, a: float, b: float, result: float) -> str:
-    """A sum or a product to be read, with ≈ where the rounded numbers do not give the rounded result.
-
-    >>> result_of("+", 0.5, 0.25, 0.75), result_of("+", 1 / 3, 1 / 3, 2 / 3)
-    ('0.5 + 0.25 = 0.75', '0.3333 + 0.3333 ≈ 0.6667')
-    """
-    x, y, z = (f"{number:.4g}" for number in (a, b, result))
-    try:
-        given = Decimal(x) + Decimal(y) if sign == "+" else Decimal(x) * Decimal(y)
-        equal = "=" if given == Decimal(z) else "≈"
-    except InvalidOperation:  # infinities
-        equal = "="
-    return f"{short(a)} {sign} {short(b)} {equal} {short(result)}"
 
 
 def spread(numbers: Iterable[float], form: Callable[[float], str] = short) -> str:
