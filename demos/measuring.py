@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,9 +36,12 @@ class Row:
     shown: Callable[[float], str] = lambda t: seconds(t)
 
     def run(self, how: Measuring) -> dict[str, float]:
-        """Medians over the rounds, the contestants taking turns; the first round warms up and does not count."""
+        """Medians over the rounds, the contestants taking turns; the first round warms up and does not count.
+
+        Each round has its own order, so that nobody always follows the same one, whose threads may still be spinning.
+        """
         taken: dict[str, list[float]] = {name: [] for name in self.contestants}
-        turns = list(self.contestants.items())
+        turns, shuffle = list(self.contestants.items()), random.Random(0).shuffle
         start = time.perf_counter()
         for done in range(how.rounds + 1):
             if done > 3 and time.perf_counter() - start > BUDGET:
@@ -45,7 +49,7 @@ class Row:
             for name, contestant in turns:
                 gc.collect()  # nobody pays for another's garbage
                 taken[name].append(contestant(how.clock))
-            turns = [*turns[1:], turns[0]]  # nor always for what the same one left in the caches
+            shuffle(turns)
         return {name: median(figures[1:]) for name, figures in taken.items()}
 
 
@@ -74,9 +78,11 @@ def section(
 
 
 def timed(work: Callable[[], object], repeats: int = 1) -> Contestant:
-    """A contestant that takes the mean of so many repetitions."""
+    """A contestant that takes the mean of so many repetitions, after one that brings its data back into the caches."""
 
     def contestant(clock: Clock) -> float:
+        if repeats > 1:
+            work()
         start = clock()
         for _ in range(repeats):
             work()

@@ -211,7 +211,7 @@ def sample_row(
         return [p.grad for p in parameters]
 
     check_same("the compiled program", fast.value_and_grad(X, R)[1], engine())
-    repeats = 1 if quick else max(20, 20_000 // len(fast.source.splitlines()))
+    repeats = 1 if quick else max(20, 400_000 // len(fast.source.splitlines()))
     compiled = timed(partial(fast.value_and_grad, X, R, theta=theta), repeats)
     return Row(name, {"compiled": compiled, "eager": timed(engine, repeats)}, target)
 
@@ -240,7 +240,7 @@ def batch_row(sizes: tuple[int, int, int], K: int, quick: bool) -> Row:
     for name, peer in everyone.items():
         peer.step(X, R)
         check_same(name, peer.theta, everyone["ours"].theta)
-    repeats = 1 if quick else max(1, 3_000 // (K + 15))
+    repeats = 1 if quick else max(3, 40_000 // (K + 60))
     steps = {name: timed(partial(peer.step, X, R), repeats) for name, peer in everyone.items()}
     return Row(f"{'-'.join(map(str, sizes))}, {K:,} samples: gradient + update", steps, "≤ 1.10 of tuned")
 

@@ -5,6 +5,7 @@ All take `out` as NumPy's functions do; it may be one of the operands. The value
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -37,9 +38,8 @@ def logistic(e: Any, out: Any = None) -> Any:
     return np.reciprocal(np.add(e, 1.0, out=out), out=out)
 
 
-def opposite(e: Any, y: Any, out: Any = None) -> Any:
-    """σ(-x) = e y, from e = e⁻ˣ and y = σ(x)."""
-    return np.multiply(e, y, out=out)
+opposite = np.multiply
+"""σ(-x) = e y, from e = e⁻ˣ and y = σ(x)."""
 
 
 def _opposite_apart(x: Any, y: Any, out: Any = None) -> Any:
@@ -102,8 +102,8 @@ def first_smallest(a: Any, out: Any = None) -> Any:
 
 def vdot(a: Any, b: Any) -> Any:
     """The sum of all products; unlike NumPy's, it raises a floating-point error where NumPy's other functions do."""
-    total = np.vdot(a, b)
-    return total if np.isfinite(total) else np.add.reduce(np.multiply(a, b), axis=None)
+    total = float(np.vdot(a, b))
+    return total if math.isfinite(total) else np.add.reduce(np.multiply(a, b), axis=None)
 
 
 def each(value: Callable[..., float]) -> Callable[..., Any]:

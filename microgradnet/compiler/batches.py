@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy import ndarray
 
 from .._readings import Demand
 from .._validation import as_array, counted, one_hot
@@ -14,11 +15,13 @@ from .._validation import as_array, counted, one_hot
 Numbers: TypeAlias = npt.NDArray[Any]
 
 
-def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -> tuple[list[Numbers], int]:
+def as_rows(
+    batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any], demanded: Sequence[Range] = ()
+) -> tuple[list[Numbers], int]:
     """The data as arrays of shape (K, width), and the number of samples K.
 
     batch: an array per input, shape (K, width); for width 1 also (K,). Data of the dtype are not copied. A TypeError or
-    ValueError for what does not fit.
+    ValueError for what does not fit, or lies outside a range that is demanded.
     """
     if len(batch) != len(widths):
         hint = ", and parameters as theta=…" if len(batch) == len(widths) + 1 else ""
@@ -27,16 +30,19 @@ def as_rows(batch: Sequence[Any], widths: Sequence[int], dtype: np.dtype[Any]) -
         )
     rows: list[Numbers] = []
     K = -1
-    for j, data in enumerate(batch):
-        if type(data) is not np.ndarray or data.dtype is not dtype or data.ndim != 2 or data.shape[1] != widths[j]:
-            data = _converted(data, j + 1, widths[j], dtype)
-        if K == -1:
-            K = len(data)
-        elif len(data) != K:
-            raise ValueError(f"the inputs have {K} and {len(data)} samples: give each as many")
+    for data in batch:
+        width = widths[len(rows)]
+        if type(data) is not ndarray or data.dtype is not dtype or len(shape := data.shape) != 2 or shape[1] != width:
+            data = _converted(data, len(rows) + 1, width, dtype)
+            shape = data.shape
+        if shape[0] != K != -1:
+            raise ValueError(f"the inputs have {K} and {shape[0]} samples: give each as many")
+        K = shape[0]
         rows.append(data)
     if K == 0:
         raise ValueError("an empty batch arrived: give at least one sample")
+    if demanded:
+        _refuse_outside(rows, demanded)
     return rows, abs(K)  # 1 without inputs
 
 
@@ -68,7 +74,7 @@ def cast(numbers: Any, dtype: np.dtype[Any], what: str) -> Numbers:
 
 def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
     """Numbers for all parameters as one flat array; a TypeError or ValueError for what does not fit."""
-    if type(theta) is np.ndarray and theta.dtype is dtype and theta.shape == (count,) and theta.flags.c_contiguous:
+    if type(theta) is ndarray and theta.dtype is dtype and theta.shape == (count,) and theta.flags.c_contiguous:
         return theta
     numbers = np.ascontiguousarray(cast(as_array(theta, "theta"), dtype, "theta"))
     if numbers.shape != (count,):
@@ -99,7 +105,7 @@ def ranges(inputs: Sequence[Sequence[Any]], demands: Sequence[Demand]) -> list[R
     ]
 
 
-def refuse_outside(rows: Sequence[Numbers], demanded: Sequence[Range]) -> None:
+def _refuse_outside(rows: Sequence[Numbers], demanded: Sequence[Range]) -> None:
     """A ValueError that names the first number outside a range that is demanded, judged by the extremes of the batch."""
     for j, columns, low, high, why in demanded:
         part = rows[j] if columns is None else rows[j][:, columns]

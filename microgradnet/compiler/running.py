@@ -15,7 +15,7 @@ from .. import ops
 from .._readings import active, note
 from ..value import Value
 from .array_graph import Array
-from .batches import as_rows, as_theta, cast, ranges, refuse_outside
+from .batches import as_rows, as_theta, cast, ranges
 from .execution import Execution
 from .programs import Passes
 from .record import Recording, leaves, record
@@ -116,7 +116,7 @@ class Compiled:
 
     def rows(self, batch: Sequence[Any], theta: npt.ArrayLike | None = None) -> Numbers:
         """All recorded outputs, one row each, the watched ones among them."""
-        rows, K = self._checked(batch)
+        rows, K = as_rows(batch, self._widths, self.dtype, self._ranges)
         return self.execution.values(rows, K, self._theta(theta))
 
     def value_and_grad(self, *batch: npt.ArrayLike, theta: npt.ArrayLike | None = None) -> tuple[float, Numbers]:
@@ -130,7 +130,7 @@ class Compiled:
             raise TypeError(
                 f"the function gives {outputs} outputs, and only one has a gradient: compile a cost of them"
             )
-        rows, K = self._checked(batch)
+        rows, K = as_rows(batch, self._widths, self.dtype, self._ranges)
         return self.execution.value_and_grad(rows, K, self._theta(theta))
 
     def mean_into(
@@ -172,12 +172,6 @@ class Compiled:
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self._widths))
         return f"<compiled function of ({sizes}) inputs and {len(self.parameters)} parameters>"
-
-    def _checked(self, batch: Sequence[Any]) -> tuple[list[Numbers], int]:
-        rows, K = as_rows(batch, self._widths, self.dtype)
-        if self._ranges:
-            refuse_outside(rows, self._ranges)
-        return rows, K
 
     def _numbers(self) -> list[float]:
         if active:
