@@ -121,6 +121,25 @@ def as_array(numbers: Any, name: str) -> npt.NDArray[Any]:
     return array
 
 
+def flat(numbers: Sequence[Any]) -> Sequence[Any]:
+    """A flat sequence of numbers and Values, as a list or tuple. Raises a TypeError for anything else."""
+    if isinstance(numbers, (list, tuple)):
+        return numbers
+    if isinstance(numbers, np.ndarray):
+        if isinstance(numbers, np.ma.MaskedArray):
+            raise TypeError("a masked array arrived where numbers were wanted: fill it, or leave out what is masked")
+        if numbers.ndim != 1:
+            raise TypeError(
+                f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted: use .ravel()"
+            )
+        return numbers.tolist()
+    if isinstance(numbers, (str, bytes)) or not hasattr(numbers, "__iter__"):
+        raise TypeError(
+            f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted: put a single one in a list"
+        )
+    return list(numbers)
+
+
 def one_hot(classes: int) -> str:
     """How class labels become targets, for an error message."""
     return f"class labels become targets with np.eye({classes})[labels]"

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from . import graph, ops
 from ._readings import active, note
-from ._validation import as_number, describe
+from ._validation import as_number, describe, flat
 from .graph import forward, reverse, rule_of, topological_order, value_of
-from .value import Operand, Value, as_value, flat
+from .value import Operand, Value, as_value
 
 
 @overload

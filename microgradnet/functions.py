@@ -15,8 +15,9 @@ from operator import add
 from typing import Any
 
 from . import ops
+from ._validation import flat
 from .graph import Constants
-from .value import Operand, Value, as_value, as_values, empty_node, flat
+from .value import Operand, Value, as_value, as_values, empty_node
 
 
 def maximum(a: Operand, b: Operand) -> Value:

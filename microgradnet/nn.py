@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _net_file
-from ._validation import counted, describe
+from ._validation import counted, describe, flat
 from .functions import dot_inputs, dot_node
-from .value import Operand, Value, flat
+from .value import Operand, Value
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Seed: TypeAlias = "int | np.random.Generator | None"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._validation import as_number
+from ._validation import as_number, flat
 from .functions import dot
-from .value import Operand, Value, flat
+from .value import Operand, Value
 
 
 class Perceptron:

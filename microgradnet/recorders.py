@@ -17,7 +17,7 @@ from .ops import Op
 from .symbols import symbolic
 
 # By identity, for a row outside the table may share a name with one in it.
-_OPERATORS = {
+PYTHON_OPERATORS = {
     id(ops.add): "({} + {})",
     id(ops.sub): "({} - {})",
     id(ops.mul): "({} * {})",
@@ -65,6 +65,23 @@ def make({bound}):
 """
 
 
+class Written:
+    """A method of Value that a recorder becomes when it is first needed: writing all of them would slow the import.
+
+    write: `operator` or `reflected`.
+    """
+
+    def __init__(self, write: Callable[..., Any], op: Op, scope: dict[str, Any]) -> None:
+        self._write, self._op, self._scope = write, op, scope
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: Any, owner: type) -> Any:
+        setattr(owner, self._name, self._write(self._op, self._scope))
+        return getattr(owner if value is None else value, self._name)
+
+
 def unary(op: Op, scope: dict[str, Any]) -> Callable[[Any], Any]:
     """record(x) of an operation, where x is a Value."""
     return _write(op, scope, "left", left=_VALUE)
@@ -98,8 +115,8 @@ def _write(op: Op, scope: dict[str, Any], parameters: str, **sides: str) -> Call
         return f"k{len(bound)}"
 
     def spelling(op: Op, texts: list[str]) -> str:
-        if id(op) in _OPERATORS:
-            return _OPERATORS[id(op)].format(*texts)
+        if id(op) in PYTHON_OPERATORS:
+            return PYTHON_OPERATORS[id(op)].format(*texts)
         if op.exponent is not None:
             return f"({texts[0]} ** {name(op.exponent)})"
         return f"{name(op)}.value({', '.join(texts)})"  # looked up at each call, for a row can be replaced
@@ -116,7 +133,7 @@ def _write(op: Op, scope: dict[str, Any], parameters: str, **sides: str) -> Call
         operands="".join(
             [text.format(side=side, x=x) for (side, text), x in zip(sides.items(), operands, strict=True)]
         ),
-        value=_OPERATORS.get(id(op), "value({}, {})" if len(operands) == 2 else "value({})").format(*operands),
+        value=PYTHON_OPERATORS.get(id(op), "value({}, {})" if len(operands) == 2 else "value({})").format(*operands),
         sides=", ".join(sides),
         second="right" if "right" in sides else "node.d_second = None",
         partials=partials,

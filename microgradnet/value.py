@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _pickling, graph, ops, recorders
 from ._readings import active, note
-from ._validation import as_number, counted, describe, domain_error
+from ._validation import as_number, counted, describe, domain_error, flat
 from .graph import Undefined, backpropagate, differentiable_order
 from .ops import Op
 
@@ -31,26 +31,12 @@ OUTSIDE = (ValueError, ArithmeticError)  # raised by Python's functions on float
 empty_node = object.__new__
 
 
-class _Written:
-    """A method of Value that a recorder becomes when it is first needed: writing all of them would slow the import."""
-
-    def __init__(self, write: Callable[..., Any], op: Op) -> None:
-        self._write, self._op = write, op
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, value: Any, owner: type) -> Any:
-        setattr(owner, self._name, self._write(self._op, globals()))
-        return getattr(owner if value is None else value, self._name)
-
-
 def _operator(op: Op) -> Callable[[Any, Operand], Value]:
-    return _Written(recorders.operator, op)  # type: ignore[return-value]
+    return recorders.Written(recorders.operator, op, globals())  # type: ignore[return-value]
 
 
 def _reflected(op: Op) -> Callable[[Any, Number], Value]:
-    return _Written(recorders.reflected, op)  # type: ignore[return-value]
+    return recorders.Written(recorders.reflected, op, globals())  # type: ignore[return-value]
 
 
 def number(x: Any) -> float:
@@ -383,25 +369,6 @@ class Value:
 
 
 Operand: TypeAlias = Value | Number
-
-
-def flat(numbers: Sequence[Operand]) -> Sequence[Operand]:
-    """A flat sequence of numbers and Values, as a list or tuple. Raises a TypeError for anything else."""
-    if isinstance(numbers, (list, tuple)):
-        return numbers
-    if isinstance(numbers, np.ndarray):
-        if isinstance(numbers, np.ma.MaskedArray):
-            raise TypeError("a masked array arrived where numbers were wanted: fill it, or leave out what is masked")
-        if numbers.ndim != 1:
-            raise TypeError(
-                f"an array of shape {numbers.shape} arrived where a flat sequence of numbers was wanted: use .ravel()"
-            )
-        return numbers.tolist()
-    if isinstance(numbers, (str, bytes, Value)) or not hasattr(numbers, "__iter__"):
-        raise TypeError(
-            f"{describe(numbers)} arrived where a sequence of numbers and Values was wanted: put a single one in a list"
-        )
-    return list(numbers)
 
 
 def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from .. import ops
 from ..graph import dot_parts, reverse, topological_order
 from ..ops import Op
+from ..recorders import PYTHON_OPERATORS
 from ..symbols import Arithmetic
 from ..value import Value
 
@@ -212,8 +213,8 @@ class Python:
 
     def spelling(self, op: Op, operands: list[str]) -> str:
         """An operation on float expressions, with the value and the errors that the table's row has."""
-        if id(op) in _OPERATORS:
-            return _OPERATORS[id(op)].format(*operands)
+        if id(op) in PYTHON_OPERATORS:
+            return PYTHON_OPERATORS[id(op)].format(*operands)
         operands = [_without_parentheses(text) if op.exponent is None else text for text in operands]
         if op.exponent is not None and op.exponent.is_integer():
             return f"({operands[0]} ** {python_number(op.exponent)})"
@@ -222,15 +223,6 @@ class Python:
             name = str(op)
         self.functions[name] = op
         return f"{name}({', '.join(operands)})"
-
-
-_OPERATORS = {  # by identity, for a row outside the table may share a name with one in it
-    id(ops.add): "({} + {})",
-    id(ops.sub): "({} - {})",
-    id(ops.mul): "({} * {})",
-    id(ops.div): "({} / {})",
-    id(ops.neg): "(-{})",
-}
 
 
 def python_number(number: float) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 from .. import ops
 from .._readings import Readings
 from .._tables import html_table
-from .._validation import as_number, check_call, describe
+from .._validation import as_number, check_call, describe, flat
 from ..derivatives import grad, jvp
 from ..graph import dot_parts, reverse, topological_order
-from ..value import Value, flat
+from ..value import Value
 from .differences import EPS, TINY, Estimate, slopes
 
 
