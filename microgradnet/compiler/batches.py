@@ -74,9 +74,9 @@ def cast(numbers: Any, dtype: np.dtype[Any], what: str) -> Numbers:
 
 def as_theta(theta: Any, count: int, dtype: np.dtype[Any]) -> Numbers:
     """Numbers for all parameters as one flat array; a TypeError or ValueError for what does not fit."""
-    if type(theta) is ndarray and theta.dtype is dtype and theta.shape == (count,) and theta.flags.c_contiguous:
+    if type(theta) is ndarray and theta.dtype is dtype and theta.ndim == 1 and theta.size == count:
         return theta
-    numbers = np.ascontiguousarray(cast(as_array(theta, "theta"), dtype, "theta"))
+    numbers = cast(as_array(theta, "theta"), dtype, "theta")
     if numbers.shape != (count,):
         raise ValueError(f"theta has shape {numbers.shape}: it must be ({count},), one number per parameter")
     return numbers
@@ -115,11 +115,11 @@ def _refuse_outside(rows: Sequence[Numbers], demanded: Sequence[Range]) -> None:
             raise ValueError(f"sample {sample}: input {j + 1} holds {part[sample, column]} in column {place}: {why}")
 
 
-def refuse_nan(columns: Sequence[Numbers]) -> None:
+def refuse_nan(rows: Sequence[Numbers]) -> None:
     """A ValueError that names the first NaN among the data, if there is one."""
-    for j, x in enumerate(columns, 1):
+    for j, x in enumerate(rows, 1):
         if np.isnan(x).any():
-            row, sample = np.argwhere(np.isnan(x))[0]
+            sample, column = np.argwhere(np.isnan(x))[0]
             raise ValueError(
-                f"sample {sample} of input {j} is NaN in column {row}, and so is the result: drop or mend it"
+                f"sample {sample} of input {j} is NaN in column {column}, and so is the result: drop or mend it"
             )

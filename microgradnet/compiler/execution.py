@@ -78,25 +78,25 @@ class Execution:
             found = self._by_sample().values(rows, theta)
             if found is not None and not np.isnan(found).any():
                 return found
-        columns, theta = [data.T for data in rows], np.asarray(theta, self.dtype)
+        theta = np.ascontiguousarray(theta, self.dtype)
         out = np.empty((len(self.recording.outputs), K), self.dtype)
         try:
-            self.programs.values(columns, K, theta, out)
+            self.programs.values(rows, K, theta, out)
         except FloatingPointError:
-            self._again(lambda mode: self.programs.values(columns, K, theta, out, mode), columns, K, theta, False)
+            self._again(lambda mode: self.programs.values(rows, K, theta, out, mode), rows, K, theta, False)
         if np.isnan(out).any():
-            refuse_nan(columns)
+            refuse_nan(rows)
         return out
 
     def value_and_grad(self, rows: Sequence[Numbers], K: int, theta: Any) -> tuple[float, Numbers]:
         """The mean of the first output, and its gradient, shape (parameters,)."""
         if self.few >= K:
             gradient = np.empty(len(self.parameters))
-            mean = self._by_sample().mean_into(gradient, rows, K, theta)
+            mean = (self._one_sample or self._by_sample()).mean_into(gradient, rows, K, theta)
             if mean is not None:
                 return mean, gradient
         gradient = np.empty(len(self.parameters), self.dtype)
-        return self._in_numpy(gradient, rows, K, np.asarray(theta, self.dtype), None)[0], gradient
+        return self._in_numpy(gradient, rows, K, np.ascontiguousarray(theta, self.dtype), None)[0], gradient
 
     def mean_into(self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None) -> float:
         """Like `value_and_grad`, into given arrays. Raises a FloatingPointError if the gradient is not finite."""
@@ -113,23 +113,22 @@ class Execution:
         self, gradient: Numbers, rows: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None
     ) -> tuple[float, bool]:
         """The mean, and whether it was computed without a floating-point error."""
-        columns = [data.T for data in rows]
         if watched is None and self.watched:
             watched = np.empty((self.watched, K), self.dtype)
         clean = True
         try:
-            mean = self.programs.gradient(columns, K, theta, gradient, watched)
+            mean = self.programs.gradient(rows, K, theta, gradient, watched)
         except FloatingPointError:
             clean = False
             mean = self._again(
-                lambda mode: self.programs.gradient(columns, K, theta, gradient, watched, mode), columns, K, theta, True
+                lambda mode: self.programs.gradient(rows, K, theta, gradient, watched, mode), rows, K, theta, True
             )
         if math.isnan(mean):
-            refuse_nan(columns)
+            refuse_nan(rows)
         return mean, clean
 
     def _again(
-        self, compute: Callable[[str], Any], columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
+        self, compute: Callable[[str], Any], rows: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool
     ) -> Any:
         """Compute again after a floating-point error, with bounded exponentials; if that fails too, raise its cause.
 
@@ -138,24 +137,24 @@ class Execution:
         try:
             return compute(BOUNDED)
         except FloatingPointError:
-            self._blame(columns, K, theta, derivatives)
+            self._blame(rows, K, theta, derivatives)
             return compute(SILENT)
 
-    def _blame(self, columns: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool) -> None:
+    def _blame(self, rows: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool) -> None:
         """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats give the same.
 
         Where they give something else, a number left the range inside an operation: in a dot, or in the array form of a row.
         """
         start = 0
-        while start < K and self._fails(columns, slice(start, K), theta, derivatives):
-            k = first_failing(lambda part: self._fails(columns, part, theta, derivatives), start, K)
-            sample = [x[:, k].tolist() for x in columns]
+        while start < K and self._fails(rows, slice(start, K), theta, derivatives):
+            k = first_failing(lambda part: self._fails(rows, part, theta, derivatives), start, K)
+            sample = [x[k].tolist() for x in rows]
             single = self.dtype == np.float32
             try:
                 wanted = np.array(replay(self.recording, self.parameters, sample, theta.tolist(), derivatives, single))
             except (ArithmeticError, ValueError) as error:
                 raise type(error)(f"sample {k}: {error}") from None
-            found = self._numbers(columns, slice(k, k + 1), theta, derivatives, SILENT)
+            found = self._numbers(rows, slice(k, k + 1), theta, derivatives, SILENT)
             known = np.isfinite(wanted) | (np.isnan(found) & ~np.isnan(wanted))
             if not np.allclose(found[known], wanted[known], _ALIKE, np.finfo(self.dtype).tiny):
                 raise OverflowError(
@@ -164,18 +163,16 @@ class Execution:
                 )
             start = k + 1
 
-    def _fails(self, columns: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool) -> bool:
+    def _fails(self, rows: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool) -> bool:
         try:
-            self._numbers(columns, part, theta, derivatives, BOUNDED)
+            self._numbers(rows, part, theta, derivatives, BOUNDED)
         except FloatingPointError:
             return True
         return False
 
-    def _numbers(
-        self, columns: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool, mode: str
-    ) -> Numbers:
+    def _numbers(self, rows: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool, mode: str) -> Numbers:
         """The values of these samples or, with derivatives, their mean and its gradient, one after the other."""
-        xs, K = [x[:, part] for x in columns], part.stop - part.start
+        xs, K = [x[part] for x in rows], part.stop - part.start
         if not derivatives:
             out = np.empty((len(self.recording.outputs), K), self.dtype)
             self.programs.values(xs, K, theta, out, mode)

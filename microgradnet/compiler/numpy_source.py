@@ -250,6 +250,8 @@ class Program:
         """The source of both functions."""
         views = "".join([f"{view}, " for view in self._views.values()]).rstrip()
         body = [f"({views}) = work"] if views else []
+        if self.names.inputs:
+            body.append(f"{', '.join(self.names.inputs)} = {', '.join([f'{x}.T' for x in self.names.inputs])}")
         if "K" in self._scalars:
             body.append(f"K = {self.names.inputs[0]}.shape[1]" if self.names.inputs else "K = 1")
         if "share" in self._scalars:

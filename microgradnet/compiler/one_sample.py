@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..value import Value
 from .normal_form import DOT, ELEMENTWISE, NormalForm
 from .record import Recording
-from .scalar_source import python_programs
+from .scalar_source import MOST_PUT, python_programs
 
 # The cost model, in microseconds (measured).
 _CALL, _OPERATION = 1.5, 0.025
@@ -47,10 +47,10 @@ class OneSample:
     def __init__(self, recording: Recording, parameters: Sequence[Value], names: Sequence[str]) -> None:
         self.source, functions = python_programs(recording.inputs, recording.outputs, parameters, names)
         namespace: dict[str, Any] = {name: op.value for name, op in functions.items()}
+        namespace |= {f"put{n}": Struct(f"{n}d").pack_into for n in range(1, MOST_PUT + 1)}
         exec(compile(self.source, "<compiled by microgradnet>", "exec"), namespace)
         self._value: Callable[..., list[float]] = namespace["value"]
-        self._gradient: Callable[..., tuple[float, list[float], Any]] = namespace["value_and_gradient"]
-        self._pack_into: Callable[..., None] = Struct(f"{len(parameters)}d").pack_into
+        self._gradient: Callable[..., tuple[float, Sequence[Any]]] = namespace["value_and_gradient"]
 
     def values(self, rows: Sequence[npt.NDArray[Any]], theta: Any) -> npt.NDArray[Any] | None:
         """All outputs, one row each; None where an operation fails."""
@@ -75,12 +75,13 @@ class OneSample:
         theta = theta if type(theta) is list else theta.tolist()
         try:
             if K == 1:
-                mean, slopes, others = self._gradient(theta, *[data.tolist()[0] for data in rows])
-                self._pack_into(gradient, 0, *slopes)  # NumPy would take twice as long to look at each float
+                mean, others = self._gradient(gradient, theta, *rows)
             else:
-                values, gradients, others = zip(*[self._gradient(theta, *xs) for xs in _samples(rows)], strict=True)
+                each = np.empty((K, len(theta)))
+                found = [self._gradient(row, theta, *xs) for row, xs in zip(each, _samples(rows), strict=True)]
+                values, others = zip(*found, strict=True)
                 mean = sum(values) / K
-                gradient[...] = np.array(gradients).mean(axis=0)
+                each.mean(axis=0, out=gradient)
         except (ValueError, ArithmeticError):
             return None
         if watched is not None:
@@ -88,5 +89,6 @@ class OneSample:
         return mean if isfinite(mean) else None
 
 
-def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[list[float], ...]]:
-    return zip(*[data.tolist() for data in rows], strict=True) if rows else [()]
+def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[npt.NDArray[Any], ...]]:
+    """The inputs of one sample after the other, as arrays of one row."""
+    return zip(*[data[:, None] for data in rows], strict=True) if rows else [()]

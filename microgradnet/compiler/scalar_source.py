@@ -19,6 +19,7 @@ from ..symbols import Arithmetic
 from ..value import Value
 
 _LONGEST = 40  # operations in one statement
+MOST_PUT = 24  # numbers written by one call; for some more, Python would build a list of the arguments first
 
 
 class Symbol(Arithmetic):
@@ -234,10 +235,11 @@ def python_number(number: float) -> str:
 def python_programs(
     inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value], names: Sequence[str]
 ) -> tuple[str, dict[str, Op]]:
-    """Python source of two functions of lists of floats, and the functions that it calls.
+    """Python source of two functions that compute on floats, and the functions that it calls. names: of the inputs.
 
-    `value(theta, x, …)` gives a list of all outputs, `value_and_gradient(theta, x, …)` the first output, the list of its
-    derivatives by the parameters, and the list of the other outputs. names: of the inputs.
+    `value(theta, x, …)` takes a list and, per input, an array of one row, and gives a list of all outputs.
+    `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others. It puts the derivatives of
+    the first by the parameters into an array: `put24(gradient, byte, …)` writes 24 doubles from that byte on.
     """
     python = Python()
     text = []
@@ -253,16 +255,20 @@ def python_programs(
         values = [now[output] if output in now else float(output._data) for output in outputs]
         slopes = gradients(statements, outputs[0], now, parameters) if name == "value_and_gradient" else []
         printer = Printer(statements, [*values, *slopes], python.spelling, python_number)
-        lines = [
-            f"({''.join([f'{vector}{i}, ' for i in range(len(values))])}) = {vector}"
-            for vector, values in vectors.items()
-            if len(values) > 0
-        ]
-        texts = [
-            ", ".join([_without_parentheses(printer.text(result)) for result in results])
-            for results in (values, values[:1], slopes, values[1:])
-        ]
-        result = f"[{texts[0]}]" if name == "value" else f"{texts[1]}, [{texts[2]}], [{texts[3]}]"
-        text += [f"def {name}({', '.join(vectors)}):", *[f"    {line}" for line in [*lines, *printer.lines]]]
-        text += [f"    return {result}", "", ""]
+        lines = []
+        for vector, numbers in vectors.items():
+            if len(numbers) > 0:
+                unpacked = "".join([f"{vector}{i}, " for i in range(len(numbers))])
+                lines.append(f"({unpacked}) = {vector}" if vector == "theta" else f"[({unpacked})] = {vector}.tolist()")
+        lines += printer.lines
+        texts, slopes = [[_without_parentheses(printer.text(a)) for a in part] for part in (values, slopes)]
+        for start in range(0, len(slopes), MOST_PUT):
+            part = slopes[start : start + MOST_PUT]
+            lines.append(f"put{len(part)}(gradient, {8 * start}, {', '.join(part)})")
+        if name == "value":
+            arguments, result = [*vectors], f"[{', '.join(texts)}]"
+        else:
+            arguments, result = ["gradient", *vectors], f"{texts[0]}, [{', '.join(texts[1:])}]"
+        lines.append(f"return {result}")
+        text += [f"def {name}({', '.join(arguments)}):", *[f"    {line}" for line in lines], "", ""]
     return "\n".join(text), python.functions

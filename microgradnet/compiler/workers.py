@@ -11,7 +11,8 @@ arrays of its own, and puts it back afterwards. A worker has one of three modes:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import Context, copy_context
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,17 +54,17 @@ class Programs:
         fast, bounded = namespace | kernels.HALVES, namespace | kernels.APART
         self._sources, self._defined = sources, set[str]()
         self._namespaces = {FAST: fast, BOUNDED: bounded, SILENT: bounded}
-        self._workers: dict[tuple[str, int, str], list[_Worker]] = {}
+        self._workers: dict[tuple[str, int, str], list[Callable[..., Any]]] = {}
 
-    def values(self, columns: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:
-        """Put all recorded outputs, one per row, into `out`. columns: the inputs, a sample per column."""
+    def values(self, rows: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:
+        """Put all recorded outputs, one per row, into `out`. rows: the inputs, a sample per row."""
         for part in self._chunks(K):
-            xs = [_aligned(x[:, part]) for x in columns]
+            xs = [x[part] for x in rows]
             self._run("values", part.stop - part.start, mode, theta, out[:, part], *xs)
 
     def gradient(
         self,
-        columns: Sequence[Numbers],
+        rows: Sequence[Numbers],
         K: int,
         theta: Numbers,
         gradient: Numbers,
@@ -72,12 +73,11 @@ class Programs:
     ) -> float:
         """The mean of the first output over all samples; its gradient is put into `gradient`, other outputs into `watched`."""
         if self.chunk >= K:
-            xs = [_aligned(x) for x in columns]
-            return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *xs)  # type: ignore[no-any-return]
+            return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *rows)  # type: ignore[no-any-return]
         total, share = 0.0, np.empty_like(gradient)
         gradient[...] = 0.0
         for part in self._chunks(K):
-            xs = [_aligned(x[:, part]) for x in columns]
+            xs = [x[part] for x in rows]
             noted = None if watched is None else watched[:, part]
             total += self._run("gradient", part.stop - part.start, mode, theta, share, noted, 1.0 / K, *xs)
             np.add(gradient, share, out=gradient)
@@ -95,9 +95,9 @@ class Programs:
             worker = workers.pop()
         except IndexError:  # checking first would race with other threads
             self._define(program)
-            worker = _Worker(self._namespaces[mode], program, K, self._dtype, _SILENT if mode == SILENT else _RAISING)
+            worker = _worker(self._namespaces[mode], program, K, self._dtype, _SILENT if mode == SILENT else _RAISING)
         try:
-            return worker.run(worker.function, worker.work, *arguments)
+            return worker(*arguments)
         finally:
             workers.append(worker)
 
@@ -108,28 +108,17 @@ class Programs:
             exec(code, self._namespaces[BOUNDED])
             self._defined.add(program)
 
-    def _new_size(self, program: str, K: int, mode: str) -> list[_Worker]:
+    def _new_size(self, program: str, K: int, mode: str) -> list[Callable[..., Any]]:
         while len(self._workers) >= 2 * _SIZES:  # the oldest goes
             self._workers.pop(next(iter(self._workers)), None)
         return self._workers.setdefault((program, K, mode), [])
 
 
-class _Worker:
-    """One set of work arrays, and the context in which floating-point errors are raised or ignored."""
-
-    __slots__ = ("function", "run", "work")
-
-    def __init__(self, namespace: dict[str, Any], program: str, K: int, dtype: np.dtype[Any], errors: Any) -> None:
-        self.function: Callable[..., Any] = namespace[program]
-        self.work = namespace[f"{program}_work"](K, dtype)
-        context: Context = copy_context()
-        context.run(np.seterr, **errors)
-        self.run = context.run
-
-
-def _aligned(x: Numbers) -> Numbers:
-    """The array, or a copy at an address where NumPy need not copy it at every call: data from a wire may lie anywhere."""
-    return x if x.flags.aligned else np.require(x, requirements="A")
+def _worker(namespace: dict[str, Any], program: str, K: int, dtype: np.dtype[Any], errors: Any) -> Callable[..., Any]:
+    """A program with one set of work arrays, run where floating-point errors are raised or ignored."""
+    context = copy_context()
+    context.run(np.seterr, **errors)
+    return partial(context.run, namespace[program], namespace[f"{program}_work"](K, dtype))
 
 
 def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numbers:

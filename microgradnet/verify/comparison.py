@@ -163,10 +163,9 @@ class _Gradient:
         if tally is None:
             return self.program.value_and_grad(self.X, self.R)[1]
         gradient, K = np.empty(len(self.program.parameters)), len(self.X)
-        x, theta = counted(self.X.T, tally), counted(self.program.theta(), tally)
-        self.program.execution.programs.gradient(
-            [x, self.R.T], K, theta, gradient, None
-        )  # those for batches, even of one
+        X, theta = counted(self.X, tally), counted(self.program.theta(), tally)
+        batches = self.program.execution.programs  # even for one sample
+        batches.gradient([X, self.R], K, theta, gradient, None)
         return gradient
 
     def delta_recursion(self, tally: Tally | None = None) -> Floats:
