@@ -18,7 +18,7 @@ import numpy as np
 from . import _pickling, graph, ops, recorders
 from ._readings import active, note
 from ._validation import as_number, counted, describe, domain_error, flat
-from .graph import Undefined, backpropagate, differentiable_order
+from .graph import Undefined, backpropagate, zeroed_order
 from .ops import Op
 
 Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
@@ -207,15 +207,14 @@ class Value:
         Gradients of leaves add up over calls: set them to 0 in between, or call a net's `zero_grad`. Gradients of other
         nodes start from 0 at every call.
 
-        Raises the error of an operation whose derivative does not exist at its number, before any gradient changes.
+        Raises the error of an operation whose derivative does not exist at its number; no gradient of a leaf changes then,
+        and those of the other nodes are 0.
         """
         if active:
             note(self)
-        order, missing = differentiable_order(self)
+        order, missing = zeroed_order(self)
         if missing:
             raise missing.error()
-        for node in order:
-            node.grad = 0.0
         try:
             self.grad += 1.0
             backpropagate(order)

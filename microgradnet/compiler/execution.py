@@ -67,6 +67,10 @@ class Execution:
         batches = "one sample" if few == 1 else f"up to {few} samples, one by one"
         return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{source}"
 
+    def one_sample(self) -> OneSample | None:
+        """What computes value and gradient of one sample on plain floats, if that is faster."""
+        return self._one_sample or (self._by_sample() if self.few else None)
+
     def _by_sample(self) -> OneSample:
         if self._one_sample is None:
             self._one_sample = OneSample(self.recording, self.parameters, self._names)
@@ -90,12 +94,11 @@ class Execution:
 
     def value_and_grad(self, rows: Sequence[Numbers], K: int, theta: Any) -> tuple[float, Numbers]:
         """The mean of the first output, and its gradient, shape (parameters,)."""
+        gradient = np.empty(len(self.parameters), self.dtype)
         if self.few >= K:
-            gradient = np.empty(len(self.parameters))
-            mean = (self._one_sample or self._by_sample()).mean_into(gradient, rows, K, theta)
+            mean = self._by_sample().mean_into(gradient, rows, K, theta)
             if mean is not None:
                 return mean, gradient
-        gradient = np.empty(len(self.parameters), self.dtype)
         return self._in_numpy(gradient, rows, K, np.ascontiguousarray(theta, self.dtype), None)[0], gradient
 
     def mean_into(self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None) -> float:

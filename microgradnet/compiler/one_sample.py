@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy import empty, ndarray
 
 from ..value import Value
 from .normal_form import DOT, ELEMENTWISE, NormalForm
@@ -38,6 +39,10 @@ def worthwhile(form: NormalForm, statements: int, gradient: bool) -> int:
     return int((_NUMPY_CALL + _STATEMENT * statements) / (_CALL + _OPERATION * operations))
 
 
+_FLOAT64 = np.dtype(np.float64)
+_FAILURES = (ValueError, ArithmeticError)
+
+
 class OneSample:
     """The scalar programs of a recording. names: of its inputs.
 
@@ -51,14 +56,30 @@ class OneSample:
         exec(compile(self.source, "<compiled by microgradnet>", "exec"), namespace)
         self._value: Callable[..., list[float]] = namespace["value"]
         self._gradient: Callable[..., tuple[float, Sequence[Any]]] = namespace["value_and_gradient"]
+        self._count, self._shapes = len(parameters), [(1, len(values)) for values in recording.inputs]
 
     def values(self, rows: Sequence[npt.NDArray[Any]], theta: Any) -> npt.NDArray[Any] | None:
         """All outputs, one row each; None where an operation fails."""
-        theta = theta if type(theta) is list else theta.tolist()
         try:
             return np.array([self._value(theta, *xs) for xs in _samples(rows)]).T
-        except (ValueError, ArithmeticError):
+        except _FAILURES:
             return None
+
+    def value_and_grad(self, batch: Sequence[Any], theta: Any) -> tuple[float, npt.NDArray[Any]] | None:
+        """The first output and its gradient; None unless the data, which nobody has checked, are one sample in arrays of
+        float64, no operation fails, and the value is finite.
+        """
+        if len(batch) != len(self._shapes):
+            return None
+        for x, shape in zip(batch, self._shapes):  # noqa: B905  # equally long
+            if type(x) is not ndarray or x.dtype is not _FLOAT64 or x.shape != shape:
+                return None
+        gradient = empty(self._count)
+        try:
+            value, _ = self._gradient(gradient, theta, *batch)
+        except _FAILURES:
+            return None
+        return (value, gradient) if isfinite(value) else None
 
     def mean_into(
         self,
@@ -72,17 +93,17 @@ class OneSample:
 
         Its gradient is put into `gradient`, a contiguous array, and the other outputs, one row each, into `watched`.
         """
-        theta = theta if type(theta) is list else theta.tolist()
         try:
             if K == 1:
                 mean, others = self._gradient(gradient, theta, *rows)
             else:
-                each = np.empty((K, len(theta)))
+                theta = theta if type(theta) is list else theta.tolist()
+                each = empty((K, self._count))
                 found = [self._gradient(row, theta, *xs) for row, xs in zip(each, _samples(rows), strict=True)]
                 values, others = zip(*found, strict=True)
                 mean = sum(values) / K
                 each.mean(axis=0, out=gradient)
-        except (ValueError, ArithmeticError):
+        except _FAILURES:
             return None
         if watched is not None:
             watched.T[...] = others

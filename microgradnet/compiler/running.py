@@ -93,6 +93,7 @@ class Compiled:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        self.dtype = np.dtype(self.dtype.type)  # the one that arrays have: checks of data compare by identity
         for op, found in self._rows.items():
             if ops.sample(op) != found:
                 raise ValueError(f"the row {str(op)!r} has changed since this function was compiled: compile it again")
@@ -125,13 +126,18 @@ class Compiled:
         Arguments and errors as for a call. Gives a float and an array of shape (parameters,). A TypeError for a
         function with several outputs.
         """
+        numbers = self._theta(theta)
+        one = None if self._ranges else self.execution.one_sample()
+        found = one.value_and_grad(batch, numbers) if one else None
+        if found is not None:
+            return found
         if self.execution.recording.several:
             outputs = len(self.execution.recording.outputs)
             raise TypeError(
                 f"the function gives {outputs} outputs, and only one has a gradient: compile a cost of them"
             )
         rows, K = as_rows(batch, self._widths, self.dtype, self._ranges)
-        return self.execution.value_and_grad(rows, K, self._theta(theta))
+        return self.execution.value_and_grad(rows, K, numbers)
 
     def mean_into(
         self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None = None

@@ -237,9 +237,9 @@ def python_programs(
 ) -> tuple[str, dict[str, Op]]:
     """Python source of two functions that compute on floats, and the functions that it calls. names: of the inputs.
 
-    `value(theta, x, …)` takes a list and, per input, an array of one row, and gives a list of all outputs.
-    `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others. It puts the derivatives of
-    the first by the parameters into an array: `put24(gradient, byte, …)` writes 24 doubles from that byte on.
+    `value(theta, x, …)` takes a list or array of the parameters and, per input, an array of one row, and gives a list of all
+    outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others, and puts the
+    derivatives of the first by the parameters into an array: `put24(gradient, byte, …)` writes 24 doubles from that byte on.
     """
     python = Python()
     text = []
@@ -259,7 +259,8 @@ def python_programs(
         for vector, numbers in vectors.items():
             if len(numbers) > 0:
                 unpacked = "".join([f"{vector}{i}, " for i in range(len(numbers))])
-                lines.append(f"({unpacked}) = {vector}" if vector == "theta" else f"[({unpacked})] = {vector}.tolist()")
+                given = "theta if type(theta) is list else theta.tolist()"
+                lines.append(f"({unpacked}) = {given}" if vector == "theta" else f"[({unpacked})] = {vector}.tolist()")
         lines += printer.lines
         texts, slopes = [[_without_parentheses(printer.text(a)) for a in part] for part in (values, slopes)]
         for start in range(0, len(slopes), MOST_PUT):
