@@ -25,9 +25,11 @@ class Ours:
     """The net as `MLP` records it, compiled."""
 
     def __init__(self, sizes: tuple[int, int, int], theta: Array) -> None:
-        net = MLP(sizes[0], sizes[1:])
-        self.fast = compile(lambda x, r: quadratic(self.outputs(net, x), r), sizes[0], sizes[2])
-        self.theta = theta.copy()
+        self.fast, self.theta = self.compiled(MLP(sizes[0], sizes[1:])), theta.copy()
+
+    def compiled(self, net: MLP) -> Any:
+        """Its quadratic cost."""
+        return compile(lambda x, r: quadratic(self.outputs(net, x), r), net.nin, net.nout)
 
     def outputs(self, net: MLP, x: list[Value]) -> Any:
         """f(x)."""
