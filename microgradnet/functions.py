@@ -141,7 +141,7 @@ def dot_node(weights: Sequence[Operand], bias: Operand, inputs: tuple[Value, ...
     if len(w) != len(x):
         raise ValueError(f"{len(w) - 1} weights met {len(x) - 1} inputs: give one weight per input")
     op = ops.dot
-    node = empty_node(Value)
+    node = empty_node()
     node._data = y = op.value(w, x)
     node.grad = 0.0
     node.label = ""

@@ -26,7 +26,7 @@ PYTHON_OPERATORS = {
 }
 
 # What the text of a recorder takes from the scope it is given:
-#     Value, empty_node     the class, and what makes an instance of it with empty slots
+#     Value, empty_node     the class, and what makes an instance of it, with empty slots
 #     number                makes a float of a plain number, or gives NotImplemented
 #     OUTSIDE, domain_error the errors of operations outside their domain, and the one that says so
 #     undefined             the four slots of a node without derivatives
@@ -49,7 +49,7 @@ def make({bound}):
             y = {value}
         except OUTSIDE as error:
             raise domain_error(op, error, {sides}) from None
-        node = empty_node(Value)
+        node = empty_node()
         node._data = y
         node.grad = 0.0
         node.label = ""
