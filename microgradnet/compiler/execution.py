@@ -68,8 +68,8 @@ class Execution:
         return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{source}"
 
     def one_sample(self) -> OneSample | None:
-        """What computes value and gradient of one sample on plain floats, if that is faster."""
-        return self._one_sample or (self._by_sample() if self.few else None)
+        """What computes value and gradient of one sample on plain floats, if there is a gradient and that is faster."""
+        return (self._one_sample or self._by_sample()) if self.few else None
 
     def _by_sample(self) -> OneSample:
         if self._one_sample is None:
