@@ -46,7 +46,7 @@ def test_source_is_what_runs():
     namespace["values"](work["values"], fast.theta(), out, X, R)
     mean = namespace["gradient"](work["gradient"], fast.theta(), gradient, None, 1 / 100, X, R)
     assert (out[0].tolist(), mean, gradient.tolist()) == results(fast, X, R)
-    value, _ = namespace["value_and_gradient"](gradient, fast.theta().tolist(), X[:1], R[:1])
+    value, _ = namespace["value_and_gradient"](gradient, fast.theta().tolist(), X[:1].tolist(), R[:1].tolist())
     assert ([value], value, gradient.tolist()) == results(fast, X[:1], R[:1])
 
 

@@ -80,7 +80,7 @@ class Execution:
         """All recorded outputs, shape (outputs, K)."""
         if self.few_values >= K:
             found = self._by_sample().values(rows, theta)
-            if found is not None and not np.isnan(found).any():
+            if found is not None:
                 return found
         theta = np.ascontiguousarray(theta, self.dtype)
         out = np.empty((len(self.recording.outputs), K), self.dtype)

@@ -7,7 +7,7 @@ program runs instead and finds the cause.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import isfinite
+from math import isfinite, isnan
 from struct import Struct
 from typing import Any
 
@@ -59,11 +59,13 @@ class OneSample:
         self._count, self._shapes = len(parameters), [(1, len(values)) for values in recording.inputs]
 
     def values(self, rows: Sequence[npt.NDArray[Any]], theta: Any) -> npt.NDArray[Any] | None:
-        """All outputs, one row each; None where an operation fails."""
+        """All outputs, one row each; None where an operation fails, or an output is NaN."""
+        theta = theta if type(theta) is list else theta.tolist()
         try:
-            return np.array([self._value(theta, *xs) for xs in _samples(rows)]).T
+            found = [self._value(theta, *xs) for xs in _samples(rows)]
         except _FAILURES:
             return None
+        return None if isnan(sum(map(sum, found))) else np.array(found).T  # the sum of ∞ and −∞ is NaN too: no harm
 
     def value_and_grad(self, batch: Sequence[Any], theta: Any) -> tuple[float, npt.NDArray[Any]] | None:
         """The first output and its gradient; None unless the data, which nobody has checked, are one sample in arrays of
@@ -74,9 +76,9 @@ class OneSample:
         for x, shape in zip(batch, self._shapes):  # noqa: B905  # equally long
             if type(x) is not ndarray or x.dtype is not _FLOAT64 or x.shape != shape:
                 return None
-        gradient = empty(self._count)
+        gradient, theta = empty(self._count), theta if type(theta) is list else theta.tolist()
         try:
-            value, _ = self._gradient(gradient, theta, *batch)
+            value, _ = self._gradient(gradient, theta, *map(ndarray.tolist, batch))
         except _FAILURES:
             return None
         return (value, gradient) if isfinite(value) else None
@@ -93,11 +95,11 @@ class OneSample:
 
         Its gradient is put into `gradient`, a contiguous array, and the other outputs, one row each, into `watched`.
         """
+        theta = theta if type(theta) is list else theta.tolist()
         try:
             if K == 1:
-                mean, others = self._gradient(gradient, theta, *rows)
+                mean, others = self._gradient(gradient, theta, *map(ndarray.tolist, rows))
             else:
-                theta = theta if type(theta) is list else theta.tolist()
                 each = empty((K, self._count))
                 found = [self._gradient(row, theta, *xs) for row, xs in zip(each, _samples(rows), strict=True)]
                 values, others = zip(*found, strict=True)
@@ -110,6 +112,6 @@ class OneSample:
         return mean if isfinite(mean) else None
 
 
-def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[npt.NDArray[Any], ...]]:
-    """The inputs of one sample after the other, as arrays of one row."""
-    return zip(*[data[:, None] for data in rows], strict=True) if rows else [()]
+def _samples(rows: Sequence[npt.NDArray[Any]]) -> Iterable[tuple[list[list[float]], ...]]:
+    """The inputs of one sample after the other, as lists of one row."""
+    return zip(*[data[:, None].tolist() for data in rows], strict=True) if rows else [()]

@@ -235,10 +235,10 @@ def python_number(number: float) -> str:
 def python_programs(
     inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value], names: Sequence[str]
 ) -> tuple[str, dict[str, Op]]:
-    """Python source of two functions that compute on floats, and the functions that it calls. names: of the inputs.
+    """Python source of two functions of lists of floats, and the functions that it calls. names: of the inputs.
 
-    `value(theta, x, …)` takes a list or array of the parameters and, per input, an array of one row, and gives a list of all
-    outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others, and puts the
+    `value(theta, x, …)` takes the parameters and, per input, a list of one list, as an array of one row gives, and gives a list
+    of all outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others, and puts the
     derivatives of the first by the parameters into an array: `put24(gradient, byte, …)` writes 24 doubles from that byte on.
     """
     python = Python()
@@ -259,8 +259,7 @@ def python_programs(
         for vector, numbers in vectors.items():
             if len(numbers) > 0:
                 unpacked = "".join([f"{vector}{i}, " for i in range(len(numbers))])
-                given = "theta if type(theta) is list else theta.tolist()"
-                lines.append(f"({unpacked}) = {given}" if vector == "theta" else f"[({unpacked})] = {vector}.tolist()")
+                lines.append(f"({unpacked}) = theta" if vector == "theta" else f"[({unpacked})] = {vector}")
         lines += printer.lines
         texts, slopes = [[_without_parentheses(printer.text(a)) for a in part] for part in (values, slopes)]
         for start in range(0, len(slopes), MOST_PUT):
