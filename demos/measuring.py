@@ -105,4 +105,4 @@ def check_same(who: str, found: npt.ArrayLike, wanted: npt.ArrayLike) -> None:
     """Stop unless the numbers agree to 1e-12 of the largest: contestants that compute something else are not compared."""
     found, wanted = np.asarray(found, float), np.asarray(wanted, float)
     if found.shape != wanted.shape or not np.all(np.abs(found - wanted) <= 1e-12 * np.abs(wanted).max()):
-        raise SystemExit(f"{who} computes something else than ours: there is nothing to compare")
+        raise SystemExit(f"{who} computes something else than the others: there is nothing to compare")

@@ -1,4 +1,4 @@
-"""One neuron that starts terribly wrong: why the cross-entropy replaces the quadratic cost.
+"""One neuron that starts out badly wrong: why the cross-entropy replaces the quadratic cost.
 
     python demos/saturation.py            some ten seconds
     python demos/saturation.py --quick    without the longest runs, some four seconds
@@ -56,7 +56,7 @@ class Run(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = command_line.parse(
-        argv, "How one neuron learns from a terribly wrong start, with two costs.", quick="leave the longest runs out"
+        argv, "How one neuron learns from a badly wrong start, with two costs.", quick="leave the longest runs out"
     )
     if wrong := meaningless():
         sys.exit(f"saturation.py: {wrong}")

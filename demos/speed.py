@@ -4,7 +4,7 @@
 
 Every row is one piece of work, done by each contestant in turn (ours, theirs, ours, …) for a number of rounds; printed
 are the medians over the rounds, and our median over each peer's. One thread, float64; before times are compared, the
-contestants are checked to compute the same. Who is not installed is left out; the extra `peers` brings them all. On a busy
+contestants are checked to compute the same. Peers that are not installed are skipped; the extra `peers` installs them all. On a busy
 machine, `--cpu-time` counts the seconds of the processor instead (which flatters JAX: it waits for a thread of its own).
 `--readme` runs what the README shows, and writes the figures into it.
 
@@ -175,7 +175,7 @@ def chain_rows(length: int) -> list[Row]:
 
 
 def deeply_timed(contestant: Contestant, depth: int, clock: Clock) -> float:
-    """What a contestant takes that recurses so deep."""
+    """Time a contestant that needs this recursion depth."""
     return in_deep_thread(partial(contestant, clock), depth)
 
 
@@ -223,7 +223,7 @@ def sample_row(
 
 
 def batches(quick: bool, how: Measuring) -> Figures:
-    """A step of training, by everybody."""
+    """One training step by each contestant."""
     notes = [
         "The same step by all: mean quadratic cost of a sigmoid net, its gradient, θ ← θ − Δt ∇C.",
         "'naive' is our net written with one node per product; ratios below 1 mean that ours takes less time.",
@@ -455,7 +455,7 @@ def readme_table(figures: Figures, setting: str) -> str:
     """Our time for each piece of work, and every peer's as a multiple of it; the columns of those that took part."""
     peers = {peer: names for peer, names in PEERS.items() if any(set(names) & set(row) for row in figures.values())}
     heads = [f"{peer} {version(peer)}" if peer in DISTRIBUTIONS else peer for peer in peers]
-    lines = [f"| value and gradient | ours | {' | '.join(heads)} |", f"|---|{'---|' * (1 + len(peers))}"]
+    lines = [f"| work | ours | {' | '.join(heads)} |", f"|---|{'---|' * (1 + len(peers))}"]
     for work, row in figures.items():
         if any(word in work for word in NOT_IN_README):
             continue
@@ -463,7 +463,7 @@ def readme_table(figures: Figures, setting: str) -> str:
         for names in peers.values():
             times = [row[name] / row["ours"] for name in names if name in row]
             cells.append(f"{times[0]:.{2 if times[0] < 10 else 0}f}" if times else "–")
-        lines.append(f"| {work.removesuffix(': gradient + update')} | {' | '.join(cells)} |")
+        lines.append(f"| {work} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", setting])
 
 
@@ -541,8 +541,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if name in options.sections or not options.sections:
             figures |= show(options.quick, how)
     if options.readme:
-        clock = ", seconds of the processor" if options.cpu_time else ""
-        write_readme(readme_table(figures, f"{setting}{clock}; {datetime.date.today():%B %Y}."))
+        command = f"`speed.py --readme{' --cpu-time' * options.cpu_time} --rounds {rounds}`"
+        write_readme(readme_table(figures, f"{setting}, by {command}; {datetime.date.today():%B %Y}."))
 
 
 if __name__ == "__main__":

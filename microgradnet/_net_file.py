@@ -2,7 +2,7 @@
 
 A file is written whole or not at all, to where a symlink leads, and keeps its mode. It is read member by member: first
 their names and sizes, then, if these make a net, the numbers. So a file that is damaged or foreign takes no more memory
-than its own size, and no code from it is ever run. What the activations are, and how a net is made, is the business of
+than its own size, and no code from it is ever run. What the activations are, and how a net is made, is left to
 `nn`.
 """
 
@@ -32,7 +32,7 @@ def write(path: str | os.PathLike[str], activations: Sequence[str], A: Sequence[
     """Write a net: for each layer an activation, the matrix A⁽q⁾ and the vector b⁽q⁾.
 
     The new file is written beside the old one, and takes its place at the end. An OSError for a path that is a folder or
-    another thing that is no regular file, or that may not be written.
+    anything else that is not a regular file, or that may not be written.
     """
     import json
 
@@ -54,7 +54,7 @@ def read(path: str | os.PathLike[str]) -> tuple[list[str], list[Floats], list[Fl
     from pathlib import Path
 
     if not stat.S_ISREG(Path(path).stat().st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
     with Path(path).open("rb") as file:
         try:
             return _read(file)
@@ -147,7 +147,7 @@ def _replace(path: str | os.PathLike[str], write_content: Callable[[IO[bytes]], 
 
 
 def _replaceable(target: Path, path: str | os.PathLike[str]) -> os.stat_result | None:
-    """What the system says of an existing file; None if there is none. An OSError for what must not be replaced."""
+    """The `stat` of an existing file; None if there is none. An OSError for what must not be replaced."""
     import stat
 
     try:
@@ -157,7 +157,7 @@ def _replaceable(target: Path, path: str | os.PathLike[str]) -> os.stat_result |
     if stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(f"{os.fspath(path)!r} is a folder: name a file in it")
     if not stat.S_ISREG(old.st_mode):
-        raise OSError(f"{os.fspath(path)!r} is no regular file, and would be replaced by one: name another")
+        raise OSError(f"{os.fspath(path)!r} is not a regular file, and would be replaced by one: name another")
     if not os.access(target, os.W_OK):
         raise PermissionError(f"{os.fspath(path)!r} is read-only: make it writable, or name another")
     return old

@@ -52,7 +52,7 @@ def reduce(root: Any) -> Any:
     node gives its slots alone, because the pickler has its operands already. The pickler sees every node, so nodes keep
     their identity, whatever else the pickle contains.
     """
-    trail = _passing.trails.pop(id(root), None)  # each node is on its way once; another pickler makes its own trail
+    trail = _passing.trails.pop(id(root), None)  # each node is pickled once; another pickler makes its own trail
     if root.first is None or (trail is not None and trail() is not None):
         return _restore, _state(root)
     return _last, (_Trail(topological_order(root)),)

@@ -82,14 +82,14 @@ def _is_library(file: str) -> bool:
 
 
 def note(*values: Any) -> None:
-    """Tell all active Readings that the numbers of these Values are read."""
+    """Notify all active Readings that the numbers of these Values are read."""
     for readings in [*active]:
         for value in values:
             readings.add(value)
 
 
 def demand(value: Any, low: float, high: float, why: str) -> None:
-    """Tell all active Readings that this Value's number, which has been checked, must lie in a range whatever it is."""
+    """Notify all active Readings that this Value's number, which has been checked, must lie in a range whatever it is."""
     for readings in [*active]:
         readings.demands.append(Demand(value, low, high, why))
 

@@ -62,7 +62,7 @@ def judge(R: Floats) -> Judge | None:
     """The function that gives the accuracy for outputs, shape (outputs, K), and targets, shape (K, outputs).
 
     With several outputs, a sample is right if its largest output is where its largest target is; with one output, if the
-    output is on its target's side of the middle of the two targets that occur in R. None if R names no classes.
+    output is on its target's side of the middle of the two targets that occur in R. None if R does not define classes.
     """
     if R.shape[1] > 1:
         if not (np.sum(R.max(axis=1, keepdims=True) == R, axis=1) == 1).all():

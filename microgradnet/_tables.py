@@ -1,4 +1,4 @@
-"""Tables as HTML: what a result shows of itself in a notebook. Whoever has a table formats its cells, for text and for this."""
+"""Tables as HTML: how results appear in a notebook. The caller formats the cells, for text and for HTML."""
 
 from __future__ import annotations
 

@@ -173,8 +173,9 @@ _POINTS = (0.5, 1.5, -0.5, 30.0, -2.25, 0.015625, 700.0)
 
 def check_row(
     name: str, value: Callable[..., Any], array: Callable[..., Any] | None, partials: Callable[..., Any], count: int
-) -> None:
-    """A TypeError unless an operation has the form of a row, tried at those of several points that are in its domain.
+) -> bool:
+    """A TypeError unless an operation has the form of a row, tried at those of several points that are in its domain. Returns
+    whether all its values were floats of Python's own.
 
     count: of its operands, one or two. A float as its value, the same one at 0.0 and -0.0; as its partials a tuple with a real number for
     each operand; an array form that gives the same values and writes them into `out`. A ValueError if no point is in its
@@ -201,6 +202,7 @@ def check_row(
     _check_zeros(name, value, count)
     if array is not None:
         _check_array_form(name, array, np.array(inside).T[:, :, None], np.array(values)[:, None])
+    return {*map(type, values)} == {float}
 
 
 def _value(name: str, value: Callable[..., Any], point: list[float]) -> float | None:
@@ -242,7 +244,7 @@ def _check_zeros(name: str, value: Callable[..., Any], count: int) -> None:
 
 
 def _tried(what: str, where: str, function: Callable[..., Any], point: list[float], *y: float) -> Any:
-    """What a function of a row gives at a point; None if it raises what it should, and a TypeError if it fails otherwise."""
+    """What a function of a row gives at a point; None if it raises what it should, and a TypeError for any other failure."""
     try:
         return function(*point, *y)
     except (ValueError, ArithmeticError):

@@ -325,7 +325,7 @@ def _net(
 
 def _samples(A: list[Floats], X: Any, R: Any, kinds: list[str], cost: str) -> tuple[Floats, Floats]:
     if cost not in ("quadratic", "cross_entropy"):
-        raise ValueError(f"{cost!r} is no cost of the lecture's: choose quadratic or cross_entropy")
+        raise ValueError(f"{cost!r} is not one of the lecture's costs: choose quadratic or cross_entropy")
     X = _array(X, "X", ("K", A[0].shape[1]), column=True)
     R = _array(R, "R", (len(X), len(A[-1])), column=True)
     if cost == "cross_entropy":

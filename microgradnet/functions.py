@@ -57,7 +57,7 @@ def softmax(values: Sequence[Operand]) -> list[Value]:
     """The shares e^{z_j} / Σ_i e^{z_i}, one per number: positive, with the sum 1.
 
     values: a flat sequence of at least one number or Value, of any size; a ValueError if it is empty. −∞ beside a finite number
-    is a mask: its share is 0. With +∞, or −∞ alone, all is NaN, as ∞ − ∞ is.
+    is a mask: its share is 0. +∞ among them, or −∞ alone, makes every share NaN, as ∞ − ∞ is.
 
     Derivatives are right entry by entry where one share is nearly 1: that of p_j is p_j (1 − p_j) down to the smallest
     floats.
@@ -107,7 +107,7 @@ def log_of_powers(d: Sequence[Value]) -> Value:
 def _some(values: Sequence[Operand], name: str) -> tuple[Value, ...]:
     z = as_values(values)
     if not z:
-        raise ValueError(f"no number arrived in {name}: give it one at least")
+        raise ValueError(f"no number arrived in {name}: give at least one")
     return z
 
 

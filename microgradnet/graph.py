@@ -2,11 +2,11 @@
 
 A graph is made of nodes. A node has `parents`, its operands in order; a leaf has none. The two general sweeps need
 nothing else: the caller passes a function that gives a node's local derivatives. What an operation computes is stated
-in `ops`. Every walk is a loop, so a chain of a million nodes is no problem. No walk marks the nodes, so several threads
-can walk one graph at the same time; only that of a backward pass does, which writes into the nodes anyway.
+in `ops`. Every walk is a loop, so a chain of a million nodes is no problem. Walks leave the nodes unchanged, so several
+threads can walk one graph at the same time. The exception is `zeroed_order`, the walk of `backward`, which writes to `grad`.
 
-A graph can have millions of Values, so a Value packs its operands into four slots. Only this module, and the functions
-that record nodes, know how:
+A graph can have millions of Values, so a Value packs its operands into four slots. Only this module, what records nodes
+(`value`, `functions`, `recorders`) and what copies them (`_pickling`) know how:
 
     first, second      the operands. A leaf has none (None, None), a unary operation the first, a binary operation both.
                        Each is a node or a float: a plain number, which is made a node when `parents` is first read. A
@@ -55,17 +55,18 @@ def depth_first(roots: Sequence[Any], operands: Callable[[Any], Sequence[Any]]) 
     order: list[Any] = []
     seen: set[Any] = set()
     stack: list[Any] = [*reversed(roots)]
+    pop, see, append = stack.pop, seen.add, order.append
     while stack:
-        node = stack.pop()
+        node = pop()
         if node is None:  # all operands of the node below are in the order
-            order.append(stack.pop())
+            append(pop())
         elif node not in seen:
-            seen.add(node)
+            see(node)
             below = operands(node)
             if below:
-                stack += (node, None, *reversed(below))
+                stack += (node, None, *below[::-1])
             else:
-                order.append(node)
+                append(node)
     return order
 
 
@@ -87,16 +88,19 @@ def _computed(node: Any) -> Sequence[Any]:
 
 
 def zeroed_order(root: Any) -> tuple[list[Any], Undefined | None]:
-    """The topological order, after setting the `grad` of every node in it to 0, and the first `Undefined` in it, or None.
+    """Set `grad` to 0 on every computed node. Returns their topological order, and the first `Undefined` in it or None.
 
-    Every backward pass needs this walk, so it is written out on the slots, and recognises a node it has seen by the very
-    object 0.0 that it put there: it takes a third of the time of `topological_order`.
+    Every backward pass needs this walk, so it is written out on the slots, and takes a half to a fifth of the time of
+    `topological_order`. It recognises a visited node by the zero object that it has put into its `grad`.
     """
-    zero = float("0")  # a new object at every call
+    # A new object at every call, or the zeros of the last pass would pass for visited. CPython tells equal floats apart.
+    zero = float("0")
     order: list[Any] = []
     all_differentiable = True
     stack: list[Any] = [] if root.first is None else [root]
-    run: list[Any] = []  # a chain: each node is the only operand of the one before that is not a leaf
+    # A chain, each node the only computed operand of the one before, needs no entries on the stack. If it ends in a visited
+    # node, that node is in the order: a graph has no cycles.
+    run: list[Any] = []
     push, pop, append, extend = stack.append, stack.pop, order.append, run.append
     while stack:
         node = pop()
@@ -146,7 +150,7 @@ def zeroed_order(root: Any) -> tuple[list[Any], Undefined | None]:
             else:
                 node = inner.pop()
                 stack += inner
-        if run:  # what the chain ends in is in the order
+        if run:
             run.reverse()
             order += run
             run.clear()
@@ -198,7 +202,7 @@ def reverse(order: list[Any], adjoints: dict[Any, Any], partials: Callable[[Any]
 def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any], Any]) -> None:
     """Given ∂node/∂t for the first nodes, put ∂node/∂t for all nodes after them into `tangents`.
 
-    partials(node) gives one partial per parent; None for a parent whose tangent makes no difference.
+    partials(node) gives one partial per parent; None for a parent whose tangent is not needed.
     """
     for node in order:
         if tangents.keys().isdisjoint(node.parents):

@@ -211,10 +211,16 @@ def row(name: str, value: Callable[..., float], array: Any, partials: Partials, 
         raise ValueError(f"the name {name!r} does not print: give one without control characters or spaces around it")
     if name in _OWN or name.startswith("**"):
         raise ValueError(f"the table has an operation {name!r} of its own: choose another name")
-    check_row(name, value, array, partials, arity(partials))
+    plain = check_row(name, value, array, partials, arity(partials))
+    if not plain:  # NumPy's floats would not raise what Python's do
+        value = _converted(value)
     array = array or kernels.each(value)
     TABLE[name] = op = Op(name, value, array, partials, domain)
     return op
+
+
+def _converted(value: Callable[..., Any]) -> Callable[..., float]:
+    return lambda *x: float(value(*x))
 
 
 def arity(partials: Partials) -> int:
@@ -248,7 +254,7 @@ def power(n: float) -> Op:
     """The row of xⁿ for a fixed number n: exact for every base where the result is real."""
     return Op(
         f"**{repr(float(n)).removesuffix('.0')}",
-        lambda x: math.pow(x, n),
+        (lambda x: math.pow(x, n)) if float(n).is_integer() else (lambda x: math.pow(-1.0 if x == -math.inf else x, n)),
         _POWERS.get(n) or (lambda x, out=None: np.power(x, n, out=out)),
         lambda x, y: (n * x ** (n - 1.0) if n != 0.0 else 0.0,),
         "the result is real and at most 1.8e308 (a negative base takes whole exponents, 0 takes none below 0)",

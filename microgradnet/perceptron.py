@@ -1,4 +1,4 @@
-"""The lecture's first unit, which decides and cannot learn by steepest descent: its derivative is 0."""
+"""The lecture's first unit: it decides, and cannot learn by steepest descent, because its derivative is 0."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Recording a node by calling its row's functions takes longer than all the rest, so a recorder has the row's value and
 partials written into it. A rule that cannot be written out is called. This module knows how Python spells the
-operations and how a node packs its operands (see `graph`); what a Value accepts is the business of `value`.
+operations and how a node packs its operands (see `graph`); what a Value accepts is left to `value`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def make({bound}):
 
 
 class Written:
-    """A method of Value that a recorder becomes when it is first needed: writing all of them would slow the import.
+    """A method of Value whose recorder is written on first use: writing all of them would slow the import.
 
     write: `operator` or `reflected`.
     """

@@ -1,7 +1,7 @@
 """`train`: mini-batch stochastic descent, as in the lecture, or with another optimizer.
 
 Checks are made once per training or once per epoch; a batch pays for its gradient and its step. How a gradient is
-computed is the business of `_batch_gradients`; what a step does, of `optimizers`; what data and targets mean, of
+computed is left to `_batch_gradients`; what a step does, of `optimizers`; what data and targets mean, of
 `_samples`.
 
 A step is finished when its parameters are known to be finite. The last finished step is written into the net, and into
@@ -181,7 +181,7 @@ def _check_count(n: object, name: str, most: int | None) -> None:
 
 
 def _check_targets(net: Any, cost: Cost, X: Floats, R: Floats, prefix: str) -> None:
-    """Try the cost on the extreme targets, as a compiled cost no longer refuses any."""
+    """Try the cost on the extreme targets, because a compiled cost no longer checks them."""
     for k in extremes(R):
         try:
             found = run(net, X[k], R[k], cost)[0]

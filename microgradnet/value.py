@@ -204,10 +204,12 @@ class Value:
         """Set `.grad` of every value this one depends on to ∂self/∂value.
 
         Gradients of leaves add up over calls: set them to 0 in between, or call a net's `zero_grad`. Gradients of other
-        nodes start from 0 at every call.
+        nodes start from 0 at every call. Two threads must not call it at the same time on graphs that share nodes; `grad`
+        leaves the graph as it is.
 
-        Raises the error of an operation whose derivative does not exist at its number; no gradient of a leaf changes then,
-        and those of the other nodes are 0.
+        Raises the error of an operation whose derivative does not exist at its number. In that case the gradients of leaves
+        are unchanged, and all others are 0. A TypeError for a leaf whose gradient is not a number; others may have been
+        added to by then.
         """
         if active:
             note(self)
@@ -221,7 +223,8 @@ class Value:
             for node in graph.nodes(self):
                 if not isinstance(node.grad, (float, int)):
                     raise TypeError(
-                        f"the gradient of {node!r} is no number: set it to 0.0, as `zero_grad` does"
+                        f"the gradient of {node!r} is not a number, and others may have been added to: set the gradients of all "
+                        "leaves to 0.0, as `zero_grad` does"
                     ) from None
             raise
 
@@ -345,7 +348,7 @@ class Value:
 
     @staticmethod
     def _record(op: Op, operands: tuple[Any, ...]) -> Value:
-        """What an operation of the table does when it meets a Value. Its recorder is written when it is first needed."""
+        """Record an operation whose operands include a Value. Its recorder is written when it is first needed."""
         if op.recorder is op:
             op.recorder = (recorders.unary if len(operands) == 1 else recorders.binary)(op, globals())
         return op.recorder(*operands)
@@ -369,7 +372,7 @@ class Value:
 Operand: TypeAlias = Value | Number
 
 empty_node: Callable[[], Value] = partial(object.__new__, Value)
-"""Makes a node without `__init__`: only a user's numbers need its checks. A partial passes its argument on in less time."""
+"""Makes a node without `__init__`, which checks what users give. A partial is the fastest way to make it."""
 
 
 def as_values(numbers: Sequence[Operand]) -> tuple[Value, ...]:

@@ -105,7 +105,7 @@ MIXED.layers[0].neurons[1].activation = "tanh"
     ("call", "error", "message"),
     [
         (lambda: compare(Neuron(2), [0.0, 0.0], 0.0), TypeError, "Neuron"),
-        (lambda: compare(SMALL, [0.0, 0.0], 0.0, max), ValueError, "is no cost of the lecture's"),
+        (lambda: compare(SMALL, [0.0, 0.0], 0.0, max), ValueError, "not one of the lecture's costs"),
         (lambda: compare(SMALL, [0.0] * 3, 0.0), ValueError, r"x has shape \(3,\): give \(2,\)"),
         (lambda: compare(SMALL, [[0.0, 0.0]], [0.0, 1.0]), ValueError, r"r has shape \(2,\): give \(1, 1\)"),
         (lambda: compare(SMALL, [0.0, math.nan], 0.0), ValueError, r"x\[1, 0\] is nan"),

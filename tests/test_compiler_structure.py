@@ -102,5 +102,5 @@ def test_a_net_number_by_number_is_the_same_program(bias_first, sizes):
 
     dots, sums = [m.compile(lambda x, r, y=y: m.quadratic(y(x), r), 3, sizes[-1]) for y in (net, naive)]
     assert [*map(id, sums.parameters)] == [*map(id, dots.parameters)]
-    batches = [fast.source.partition("# larger batches")[2] for fast in (dots, sums)]
+    batches = [fast.source.partition("# in NumPy")[2] for fast in (dots, sums)]
     assert batches[0] == batches[1] != ""

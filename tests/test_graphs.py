@@ -275,8 +275,7 @@ def test_the_machine_rejects_a_wrong_backward(mistake, monkeypatch):
 @pytest.mark.usefixtures("switching_often")
 def test_threads_may_walk_one_graph_at_once():
     """Orders, gradients and copies are those of one thread, however often the threads take turns."""
-    x = Value(1.0)
-    y = x
+    y = x = Value(1.0)
     for _ in range(200):
         y = (y * 0.999 + x * y).tanh() if y.data < 1.0 else y - x
     walks = [

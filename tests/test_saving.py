@@ -139,11 +139,11 @@ def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to("pipe")
     (tmp_path / "circle").symlink_to("circle")
-    refused = {"pipe": "no regular file", "link": "no regular file", "folder": "folder", "circle": "circle"}
+    refused = {"pipe": "not a regular file", "link": "not a regular file", "folder": "folder", "circle": "circle"}
     for name, words in (refused | {"missing/net": "missing"}).items():
         with pytest.raises(OSError, match=words):
             NEW.save(tmp_path / name)
-    with pytest.raises(ValueError, match="no regular file"):
+    with pytest.raises(ValueError, match="not a regular file"):
         MLP.load(tmp_path / "pipe")
     with pytest.raises(FileNotFoundError, match="missing"):
         MLP.load(tmp_path / "missing")

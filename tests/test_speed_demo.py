@@ -40,7 +40,7 @@ def test_the_readme_gets_the_figures_and_keeps_the_rest(tmp_path):
     assert re.fullmatch(r"before\n<!--.*-->\nafter\n", text, re.DOTALL)
     head, _, *rows = [line for line in text.splitlines() if line.startswith("|")]
     assert re.fullmatch(r"\| \S.* \| ours \| NumPy by hand \| PyTorch .*\|", head)
-    assert rows == ["| net | 2.00 ms | 0.50 | 2.50 |", "| chain | 1.00 s | – | – |"]
+    assert rows == ["| net: gradient + update | 2.00 ms | 0.50 | 2.50 |", "| chain | 1.00 s | – | – |"]
 
 
 @pytest.mark.parametrize("wrong", [[1.0, 2.0 + 1e-11], [[1.0, 2.0]], [1.0, np.nan]])

@@ -12,7 +12,7 @@ from ..ops import Op
 
 
 def _structural(name: str, array: Any = None) -> Op:
-    """An operation of ours: the space in front keeps its name apart from those of rows, which begin with none."""
+    """An operation of ours: its name begins with a space, so that it is not the name of a row."""
     op = Op(f" {name}", float, array, _not_here)  # `numpy_source` prints each in its own way
     _STRUCTURAL.add(id(op))
     return op

@@ -121,5 +121,5 @@ def refuse_nan(rows: Sequence[Numbers]) -> None:
         if np.isnan(x).any():
             sample, column = np.argwhere(np.isnan(x))[0]
             raise ValueError(
-                f"sample {sample} of input {j} is NaN in column {column}, and so is the result: drop or mend it"
+                f"sample {sample} of input {j} is NaN in column {column}, and so is the result: drop or correct it"
             )

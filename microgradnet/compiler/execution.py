@@ -19,7 +19,7 @@ from .one_sample import OneSample
 from .programs import Passes
 from .record import Recording
 from .replay import first_failing, replay
-from .workers import BOUNDED, SILENT, Programs
+from .workers import BOUNDED, OVERFLOW, SILENT, Programs
 
 Numbers: TypeAlias = npt.NDArray[Any]
 
@@ -60,12 +60,11 @@ class Execution:
     @property
     def source(self) -> str:
         """The source of all programs, and for which batches each is run."""
-        few = max(self.few, self.few_values)
         source = "\n\n".join(self._sources.values())
-        if not few:
+        if not self.few and not self.few_values:
             return source
-        batches = "one sample" if few == 1 else f"up to {few} samples, one by one"
-        return f"# {batches}, as plain floats\n\n{self._by_sample().source}\n# larger batches\n\n{source}"
+        few = f"values of up to {self.few_values} samples, gradients of up to {self.few}"
+        return f"# as plain floats: {few}\n\n{self._by_sample().source}\n# in NumPy: larger batches\n\n{source}"
 
     def one_sample(self) -> OneSample | None:
         """What computes value and gradient of one sample on plain floats, if there is a gradient and that is faster."""
@@ -146,7 +145,8 @@ class Execution:
     def _blame(self, rows: Sequence[Numbers], K: int, theta: Numbers, derivatives: bool) -> None:
         """Raise the error of the operation outside its domain, naming the sample; nothing where plain floats give the same.
 
-        Where they give something else, a number left the range inside an operation: in a dot, or in the array form of a row.
+        Where they give something else, a number left the range inside an operation (in a dot, or in the array form of a row),
+        or rounding in a dot or a sum, whose order is open, left an operation's domain.
         """
         start = 0
         while start < K and self._fails(rows, slice(start, K), theta, derivatives):
@@ -160,15 +160,23 @@ class Execution:
             found = self._numbers(rows, slice(k, k + 1), theta, derivatives, SILENT)
             known = np.isfinite(wanted) | (np.isnan(found) & ~np.isnan(wanted))
             if not np.allclose(found[known], wanted[known], _ALIKE, np.finfo(self.dtype).tiny):
-                raise OverflowError(
-                    f"sample {k}: numbers inside a dot, or in the array form of an operation, leave the range of "
-                    f"{self.dtype}, and the result is lost: scale the data{', or compile with float64' if single else ''}"
+                remedy = ", or compile with float64" if single else ""
+                if self._fails(rows, slice(k, k + 1), theta, derivatives, OVERFLOW):
+                    raise OverflowError(
+                        f"sample {k}: numbers inside a dot, or in the array form of an operation, leave the range of "
+                        f"{self.dtype}, and the result is lost: scale the data{remedy}"
+                    )
+                raise ValueError(
+                    f"sample {k}: the operand of an operation lies on the edge of its domain, and rounding in a dot, whose "
+                    f"order is open, takes it out: keep away from that edge{remedy}"
                 )
             start = k + 1
 
-    def _fails(self, rows: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool) -> bool:
+    def _fails(
+        self, rows: Sequence[Numbers], part: slice, theta: Numbers, derivatives: bool, mode: str = BOUNDED
+    ) -> bool:
         try:
-            self._numbers(rows, part, theta, derivatives, BOUNDED)
+            self._numbers(rows, part, theta, derivatives, mode)
         except FloatingPointError:
             return True
         return False

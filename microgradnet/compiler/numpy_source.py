@@ -231,7 +231,7 @@ class Program:
         return self._view_of(run if shape is None else run._replace(shape=shape))
 
     def _view_of(self, run: Run, owner: str = "") -> str:
-        """The name of a view of a work array, made with it once and for all."""
+        """The name of a view of a work array, which is made together with the array."""
         if run not in self._views:
             slots, _ = self.work.sizes[run.work]
             whole = run.start == 0 and run.shape.slots == slots

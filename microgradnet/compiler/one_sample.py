@@ -65,11 +65,13 @@ class OneSample:
             found = [self._value(theta, *xs) for xs in _samples(rows)]
         except _FAILURES:
             return None
-        return None if isnan(sum(map(sum, found))) else np.array(found).T  # the sum of ∞ and −∞ is NaN too: no harm
+        if isnan(sum(map(sum, found))):  # so is the sum of ∞ and −∞; then NumPy computes all again
+            return None
+        return np.array(found).T
 
     def value_and_grad(self, batch: Sequence[Any], theta: Any) -> tuple[float, npt.NDArray[Any]] | None:
-        """The first output and its gradient; None unless the data, which nobody has checked, are one sample in arrays of
-        float64, no operation fails, and the value is finite.
+        """The first output and its gradient, for data that have not been checked; None if they are not exactly one sample in
+        arrays of float64, if an operation fails, or if the value is not finite.
         """
         if len(batch) != len(self._shapes):
             return None
@@ -104,7 +106,7 @@ class OneSample:
                 found = [self._gradient(row, theta, *xs) for row, xs in zip(each, _samples(rows), strict=True)]
                 values, others = zip(*found, strict=True)
                 mean = sum(values) / K
-                each.mean(axis=0, out=gradient)
+                np.multiply(each, 1.0 / K, out=each).sum(axis=0, out=gradient)  # in this order, the sum cannot overflow
         except _FAILURES:
             return None
         if watched is not None:

@@ -87,7 +87,7 @@ class Passes:
         cast(np.array(numbers), dtype, "the function")
 
     def found(self) -> str:
-        """How much became how little."""
+        """Operation counts before and after compiling."""
         operations = sum([term.kind >= ELEMENTWISE for term in self.form.terms])
         return f"{operations:,} operations on numbers became {len(self.likeness.classes):,} arrays"
 
@@ -95,13 +95,17 @@ class Passes:
         """What was found, in a few lines."""
         products = [f"  {which}: {shape}" for which, shape in self._products()]
         statements = ", ".join([f"{name} {count}" for name, count in zip(self.sources, self.statements, strict=True)])
-        small = f"up to {self.few} samples as plain floats; larger batches" if self.few else "all batches"
+        limits = (
+            {"values": self.few_values, "gradients": self.few} if len(self.sources) > 1 else {"values": self.few_values}
+        )
+        small = " and ".join([f"{which} of up to {few} samples" for which, few in limits.items() if few])
         return "\n".join(
             [
                 f"{self.found()}, among them the products",
                 *(products or ["  (none)"]),
                 f"statements: {statements}",
-                f"gradients: {small} in NumPy, {self.chunk} samples at a time",
+                *([f"as plain floats: {small}"] if small else []),
+                f"in NumPy: {'larger' if small else 'all'} batches, {self.chunk} samples at a time",
                 f"work arrays: {8 * self.slots:,} bytes a sample",
             ]
         )

@@ -44,18 +44,22 @@ def replay(
 ) -> list[float]:
     """Record the graph again with these numbers; the operation that caused the error raises it.
 
-    sample: the numbers of each input; theta: of the parameters. derivatives: take them, too. single: round every number
-    to float32, where what becomes infinite is an OverflowError. Gives the outputs or, with derivatives, the first output
-    and its gradient.
+    sample: the numbers of each input; theta: of the parameters. derivatives: take those by the parameters, too. single:
+    round every number to float32, where what becomes infinite is an OverflowError. Gives the outputs or, with derivatives,
+    the first output and its gradient.
     """
     now = {p: Value(number, p.label) for p, number in zip(parameters, theta, strict=True)}
     for values, numbers in zip(recording.inputs, sample, strict=True):
         now |= {value: Value(number, value.label) for value, number in zip(values, numbers, strict=True)}
-    order = topological_order(*recording.outputs)
-    for node in order:
+    moved = {*parameters}  # what depends on a parameter
+    for node in topological_order(*recording.outputs):
         now[node] = recorded_again(node, now)
         if single:
             _refuse_overflow(now[node])
+        if moved.isdisjoint(node.parents):
+            now[node] = Value(now[node]._data, node.label)  # no derivative by a parameter goes through it
+        else:
+            moved.add(node)
     outputs = [now.get(output, output) for output in recording.outputs]
     if not derivatives:
         return [output._data for output in outputs]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .. import ops
 from .._readings import active, note
+from .._validation import counted
 from ..value import Value
 from .array_graph import Array
 from .batches import as_rows, as_theta, cast, ranges
@@ -177,7 +178,7 @@ class Compiled:
 
     def __repr__(self) -> str:
         sizes = ", ".join(map(str, self._widths))
-        return f"<compiled function of ({sizes}) inputs and {len(self.parameters)} parameters>"
+        return f"<compiled function of ({sizes}) inputs and {counted(len(self.parameters), 'parameter')}>"
 
     def _numbers(self) -> list[float]:
         if active:

@@ -8,6 +8,7 @@ operation is written is left to a spelling, so the same graph prints in several 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -41,12 +42,14 @@ class Statements:
     """Operations on symbols and numbers. Equal operations are stated once, trivial ones not at all.
 
     σ(x) is written as y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) as y times e y, and σ(−x), too, as e y if σ(x) is known. Below
-    x = −709, e overflows.
+    x = −709, e overflows, which Python's `exp` says, but not at x = −∞: then e y would be ∞ · 0.
     `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
+    `must_be_finite`: the exponentials e in products e y.
     """
 
     def __init__(self) -> None:
         self.backward = False  # whether derivatives are being computed
+        self.must_be_finite: dict[int, Symbol] = {}  # by number
         self.operations: list[tuple[Op | None, tuple[Any, ...]]] = []
         self._known: dict[Any, Symbol] = {}
 
@@ -75,9 +78,11 @@ class Statements:
             x = x if opposite is None else opposite
             e = self.add(ops.exp, self.add(ops.neg, x))
             y = self._known.setdefault((ops.sigmoid, x.number), self.add(ops.div, 1.0, self.add(ops.add, 1.0, e)))
-            if op is ops.sigmoid_slope:
-                return self.add(ops.mul, y, self.add(ops.mul, e, y))
-            return y if opposite is None else self.add(ops.mul, e, y)
+            if op is ops.sigmoid and opposite is None:
+                return y
+            self.must_be_finite[e.number] = e
+            other = self.add(ops.mul, e, y)
+            return self.add(ops.mul, y, other) if op is ops.sigmoid_slope else other
         return self._statement(op, operands)
 
     def _opposite_of_a_sigmoid(self, x: Symbol) -> Symbol | None:
@@ -237,8 +242,8 @@ def python_programs(
 ) -> tuple[str, dict[str, Op]]:
     """Python source of two functions of lists of floats, and the functions that it calls. names: of the inputs.
 
-    `value(theta, x, …)` takes the parameters and, per input, a list of one list, as an array of one row gives, and gives a list
-    of all outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others, and puts the
+    `value(theta, x, …)` takes the parameters and, per input, a nested list with one row, as `tolist()` of an array gives it. It
+    returns a list of all outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others, and puts the
     derivatives of the first by the parameters into an array: `put24(gradient, byte, …)` writes 24 doubles from that byte on.
     """
     python = Python()
@@ -254,13 +259,17 @@ def python_programs(
         now = run(statements, outputs, leaves)
         values = [now[output] if output in now else float(output._data) for output in outputs]
         slopes = gradients(statements, outputs[0], now, parameters) if name == "value_and_gradient" else []
-        printer = Printer(statements, [*values, *slopes], python.spelling, python_number)
+        exponentials = [*statements.must_be_finite.values()]
+        printer = Printer(statements, [*values, *slopes, *exponentials], python.spelling, python_number)
         lines = []
         for vector, numbers in vectors.items():
             if len(numbers) > 0:
                 unpacked = "".join([f"{vector}{i}, " for i in range(len(numbers))])
                 lines.append(f"({unpacked}) = theta" if vector == "theta" else f"[({unpacked})] = {vector}")
         lines += printer.lines
+        for start in range(0, len(exponentials), _LONGEST):
+            total = " + ".join([printer.text(e) for e in exponentials[start : start + _LONGEST]])
+            lines += [f"if not {total} <= {sys.float_info.max}:", "    raise OverflowError"]
         texts, slopes = [[_without_parentheses(printer.text(a)) for a in part] for part in (values, slopes)]
         for start in range(0, len(slopes), MOST_PUT):
             part = slopes[start : start + MOST_PUT]

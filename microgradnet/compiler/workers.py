@@ -1,11 +1,12 @@
 """Workers: from source to calls, in chunks of samples and in several threads.
 
 A program keeps its work arrays from call to call. Calls may overlap in several threads: each takes a worker, which has work
-arrays of its own, and puts it back afterwards. A worker has one of three modes:
+arrays of its own, and puts it back afterwards. A worker has one of four modes:
 
-    FAST     floating-point errors are raised
-    BOUNDED  likewise, but no exponential in a sigmoid overflows, which takes longer
-    SILENT   like BOUNDED, and infinities and NaN are results, as with plain floats
+    FAST      floating-point errors are raised
+    BOUNDED   likewise, but no exponential in a sigmoid overflows, which takes longer
+    OVERFLOW  like BOUNDED, but only overflow is raised
+    SILENT    like BOUNDED, and infinities and NaN are results, as with plain floats
 """
 
 from __future__ import annotations
@@ -26,16 +27,21 @@ Numbers: TypeAlias = npt.NDArray[Any]
 _NUMPY = ("add", "maximum", "minimum", "matmul", "broadcast_to", "empty")
 _OURS = ("first_largest", "first_smallest", "vdot")
 _SIZES = 4  # numbers of samples for which work arrays are kept
-FAST, BOUNDED, SILENT = "fast", "bounded", "silent"
+FAST, BOUNDED, OVERFLOW, SILENT = "fast", "bounded", "overflow", "silent"
 _RAISING: Any = {"divide": "raise", "invalid": "raise", "over": "raise", "under": "ignore"}
-_SILENT: Any = {"all": "ignore"}
+_ERRORS: Any = {
+    FAST: _RAISING,
+    BOUNDED: _RAISING,
+    OVERFLOW: {"all": "ignore", "over": "raise"},
+    SILENT: {"all": "ignore"},
+}
 
 
 class Programs:
     """The functions that a source defines, ready to be called.
 
-    sources: of `values` and perhaps `gradient`, as `numpy_source` writes them, each compiled when it is first called. tables, functions: what they refer to. chunk: samples that are computed at a
-    time.
+    sources: of `values` and perhaps `gradient`, as `numpy_source` writes them, each compiled when it is first called.
+    tables, functions: what they refer to. chunk: samples that are computed at a time.
     """
 
     def __init__(
@@ -53,7 +59,7 @@ class Programs:
         namespace |= {name: table.astype(dtype) if table.dtype.kind == "f" else table for name, table in tables.items()}
         fast, bounded = namespace | kernels.HALVES, namespace | kernels.APART
         self._sources, self._defined = sources, set[str]()
-        self._namespaces = {FAST: fast, BOUNDED: bounded, SILENT: bounded}
+        self._namespaces = {FAST: fast, BOUNDED: bounded, OVERFLOW: bounded, SILENT: bounded}
         self._workers: dict[tuple[str, int, str], list[Callable[..., Any]]] = {}
 
     def values(self, rows: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:
@@ -95,7 +101,7 @@ class Programs:
             worker = workers.pop()
         except IndexError:  # checking first would race with other threads
             self._define(program)
-            worker = _worker(self._namespaces[mode], program, K, self._dtype, _SILENT if mode == SILENT else _RAISING)
+            worker = _worker(self._namespaces[mode], program, K, self._dtype, _ERRORS[mode])
         try:
             return worker(*arguments)
         finally:

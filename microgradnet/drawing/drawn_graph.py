@@ -25,7 +25,7 @@ class DrawnGraph:
     """A recorded graph under one root or several.
 
     nodes: all, operands first; order: those with operands; names: of the nodes in DOT, n0, n1 … gradients: those that there are to show, by default what
-    `backward` left in `.grad`: none before it ran, and none of constants, which nobody wants.
+    `backward` left in `.grad`: none before it ran, and none of constants.
     """
 
     def __init__(self, roots: Sequence[Value], gradients: dict[Value, float] | None = None) -> None:

@@ -156,7 +156,7 @@ def _outputs(call: LayerCall) -> tuple[Value, ...]:
 
 
 def _activation(op: Op | str, z: str) -> tuple[str, str]:
-    """y, and what the gradient of y is multiplied by. op: a row, or the name of what is another for each neuron."""
+    """y, and what the gradient of y is multiplied by. op: a row, or the name of an operation that differs from neuron to neuron."""
     if not isinstance(op, Op):
         return f"{op}({z}), not the same {op} for all", f"{op}′({z}) ⊙ "
     y = formula(op(Expression(z)))

@@ -76,12 +76,12 @@ class Picture(graphviz.Digraph):  # type: ignore[misc]
         return super().__iter__(*args, **options)
 
     def pipe(self, *args: Any, **options: Any) -> Any:
-        """As in `graphviz.Digraph`, without the renderer's remarks about fonts; `quiet=False` lets them through."""
+        """As in `graphviz.Digraph`, without the renderer's warnings about fonts; `quiet=False` lets them through."""
         with _renderer():
             return super().pipe(*args, **{"quiet": True} | options)
 
     def render(self, filename: Any = None, *args: Any, **options: Any) -> Any:
-        """As in `graphviz.Digraph`, with the format of the name's suffix, and without the renderer's remarks about fonts.
+        """As in `graphviz.Digraph`, with the format of the name's suffix, and without the renderer's warnings about fonts.
 
         render("net.png") writes net.png, and render("net") writes net.svg. `cleanup=False` keeps the DOT source;
         `quiet=False` lets the remarks through.

@@ -1,4 +1,4 @@
-"""A large graph without layers that does the same again and again, as a simulation does: its first and its last time.
+"""A large graph without layers that repeats the same steps, as a simulation does: its first and its last repetition.
 
 What repeats is read off the engine's order: a stretch in which the same operations on the same kinds of operands come
 round with a period.

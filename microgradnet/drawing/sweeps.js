@@ -17,7 +17,7 @@ function divided(a, b) {
   return a / b;
 }
 
-const power = (a, n) => a === 1 || n === 0 ? 1 : checked(Math.pow, a, n);
+const power = (a, n) => a === 1 || n === 0 ? 1 : checked(Math.pow, a === -Infinity && !Number.isInteger(n) ? -1 : a, n);
 
 function positivePower(a, b) {
   if (!(a > 0)) throw new RangeError();

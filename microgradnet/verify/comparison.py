@@ -1,7 +1,7 @@
 """Forward against backward on one net: what each costs, and whether they agree.
 
 `compare` runs the two sweeps of `graph`, the compiled program, and the lecture's two sets of formulas, and puts their
-costs and results side by side. It changes no `.grad`. How multiplications are counted is the business of `counting`.
+costs and results side by side. It changes no `.grad`. How multiplications are counted is left to `counting`.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def compare(net: MLP, x: npt.ArrayLike, r: npt.ArrayLike, cost: Callable[[Any, A
     if not isinstance(net, MLP):
         raise TypeError(f"{describe(net)} arrived where an MLP was wanted: compare takes a whole net")
     if cost not in _COSTS:
-        raise ValueError(f"{describe(cost)} is no cost of the lecture's: choose quadratic or cross_entropy")
+        raise ValueError(f"{describe(cost)} is not one of the lecture's costs: choose quadratic or cross_entropy")
     task = _Gradient(net, *_samples(net, x, r), cost)
     nodes, edges = sum(map(len, task.A)), sum(a.size for a in task.A)
     forward_pass = Tally()
