@@ -62,13 +62,21 @@ class Tables:
 class Program:
     """The source of one program.
 
-    order: what is computed, operands first; roots: what is read at the end; elsewhere: what is not computed in work
-    arrays, as text per array. Statements are added by `compute`; `lines` are those so far.
+    name, arguments: of its function; the inputs follow. roots: what is read at the end; `order`: what is computed for them,
+    operands first. elsewhere: what is not computed in work arrays, as text per array. Statements are added by
+    `compute_all`; `lines` are those so far.
     """
 
     def __init__(
-        self, names: Names, tables: Tables, roots: Sequence[Array], elsewhere: dict[Array, str] | None = None
+        self,
+        name: str,
+        arguments: str,
+        names: Names,
+        tables: Tables,
+        roots: Sequence[Array],
+        elsewhere: dict[Array, str] | None = None,
     ) -> None:
+        self.name, self.arguments = name, arguments
         self.names, self.tables = names, tables
         self.elsewhere = elsewhere or {}
         self.order = [node for node in depth_first(roots, attrgetter("parents")) if is_computed(node)]
@@ -89,8 +97,12 @@ class Program:
 
     # Statements.
 
-    def compute(self, number: int, node: Array) -> None:
-        """The statement for a node, the one with this number in the order."""
+    def compute_all(self) -> None:
+        """Add the statements for all nodes of the order."""
+        for number, node in enumerate(self.order):
+            self._compute(number, node)
+
+    def _compute(self, number: int, node: Array) -> None:
         if node in self.names.comments:
             self.lines.append(f"# {self.names.comments[node]}")
         if node.op == array_ops.stack:
@@ -246,8 +258,8 @@ class Program:
             self._views[run] = name
         return self._views[run]
 
-    def definition(self, name: str, arguments: str) -> str:
-        """The source of both functions."""
+    def source(self) -> str:
+        """Of both functions."""
         views = "".join([f"{view}, " for view in self._views.values()]).rstrip()
         body = [f"({views}) = work"] if views else []
         if self.names.inputs:
@@ -256,8 +268,12 @@ class Program:
             body.append(f"K = {self.names.inputs[0]}.shape[1]" if self.names.inputs else "K = 1")
         if "share" in self._scalars:
             body.append("share = K * inv_K")
-        work = [f"def {name}_work(K, dtype):", *_indented([*self._work_lines(), f"return ({views})"]), "", ""]
-        code = [f"def {name}({', '.join([arguments, *self.names.inputs])}):", *_indented([*body, *self.lines]), ""]
+        work = [f"def {self.name}_work(K, dtype):", *_indented([*self._work_lines(), f"return ({views})"]), "", ""]
+        code = [
+            f"def {self.name}({', '.join([self.arguments, *self.names.inputs])}):",
+            *_indented([*body, *self.lines]),
+            "",
+        ]
         return "\n".join(work + code)
 
     def _work_lines(self) -> list[str]:

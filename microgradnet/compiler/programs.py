@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -20,11 +19,11 @@ from .derivative import Gradient, differentiate, refuse_rules_of_numbers
 from .likeness import Likeness
 from .names import Names
 from .normal_form import CONSTANT, ELEMENTWISE, NormalForm
-from .numpy_source import Program, Tables, lattice
+from .numpy_programs import gradient_program, values_program
+from .numpy_source import Program, Tables
 from .one_sample import worthwhile
 from .record import Recording, collection_paused
 from .rewrites import LAYERS, PROGRAM, Rewriting
-from .work_arrays import is_computed
 
 _MOST_CLASSES = 100_000  # more are refused
 _MOST = 1000  # samples per chunk, at most
@@ -125,21 +124,7 @@ class Passes:
 
     def _values(self) -> str:
         now = Rewriting(self.graph, [self.forward], PROGRAM)
-        program = Program(self.names.rewritten(now), self.tables, [now[self.forward]])
-        for number, node in enumerate(program.order):
-            program.compute(number, node)
-        program.lines.append(f"out[...] = {program.text(now[self.forward])}")
-        self._count(program)
-        return program.definition("values", "work, theta, out")
-
-    def _count(self, program: Program) -> None:
-        self.statements.append(len(program.lines))
-        slots = sum([slots for slots, varies in program.work.sizes if varies])
-        computed = [node.shape.slots for node in program.order if node.shape.varies]
-        in_cache = _CACHE / (8 * max(1, slots))
-        worth_a_call = _NUMBERS * len(computed) / max(1, sum(computed))
-        self.slots = max(self.slots, slots)
-        self.chunk = min(self.chunk, max(1, int(max(in_cache, worth_a_call))))
+        return self._counted(values_program(self.names.rewritten(now), self.tables, now[self.forward]))
 
     def _gradient(self, gradient: Gradient, noted: list[Array], theta: Array) -> str:
         """The program that computes the mean, its gradient and the other outputs."""
@@ -147,57 +132,22 @@ class Passes:
         self.derived = [gradient.mean, *noted, *[array for _, array in gradient.parts]]
         now = Rewriting(self.graph, self.derived, PROGRAM)
         self.rewritten = [now[array] for array in self.derived]
-        mean = now[gradient.mean]
-        noted = [now[output] for output in noted]
         parts = [(slots, now[array]) for slots, array in gradient.parts]
         names = self.names.rewritten(now)
         for matrix, name in list(names.of.items()):  # A1 in theta has its dA1 in the gradient
             for slots, array in parts:
                 if matrix.op == array_ops.take and matrix.args[0] is theta and matrix.detail == slots:
                     names.of.setdefault(array, f"d{name}")
-        roots = [*mean.args, *noted, *[array for _, array in parts]]
-        elsewhere = _written_directly(parts, theta.shape.rows, roots)
-        program = Program(names, self.tables, roots, elsewhere)
-        counted = Counter([slot for slots, _ in parts for slot in slots])
-        if len(counted) < theta.shape.rows or max(counted.values(), default=0) > 1:
-            program.lines.append("gradient[...] = 0.0")
-        for number, node in enumerate(program.order):
-            program.compute(number, node)
-        for slots, array in parts:
-            if array not in elsewhere:
-                view = lattice("gradient", theta.shape.rows, slots, array.shape[:2])
-                place = view or f"gradient[{self.tables.table(slots, array.shape[:2])}]"
-                if all([counted[slot] == 1 for slot in slots]):
-                    program.lines.append(f"{place}{'[...]' if view else ''} = {program.text(array)}")
-                elif view is not None and len(set(slots)) == len(slots):
-                    program.lines.append(f"add({view}, {program.text(array)}, out={view})")
-                else:
-                    table = self.tables.table(slots, array.shape[:2])
-                    program.lines.append(f"add.at(gradient, {table}, {program.text(array)})")
-        for output in noted:
-            program.lines.append(f"watched[...] = {program.text(output)}")
-        total = program.full(mean.args[0])
-        squared = mean.op == array_ops.squared_length
-        total = f"vdot({total}, {total})" if squared else f"add.reduce({total}, axis=None)"
-        scale = program.scaled(mean.detail, not mean.args[0].shape.varies)
-        program.lines.append(f"return {scale} * float({total})")
-        self._count(program)
-        return program.definition("gradient", "work, theta, gradient, watched, inv_K")
+        noted = [now[output] for output in noted]
+        return self._counted(gradient_program(names, self.tables, now[gradient.mean], noted, parts, theta.shape.rows))
 
-
-def _written_directly(
-    parts: Sequence[tuple[tuple[int, ...], Array]], size: int, roots: list[Array]
-) -> dict[Array, str]:
-    """Arrays that are computed directly in the gradient: their slots lie regularly and belong to no other part."""
-    counted = Counter([slot for slots, _ in parts for slot in slots])
-    read = Counter(roots)
-    for node in depth_first(roots, attrgetter("parents")):
-        read.update(node.parents)
-    written = {}
-    for slots, array in parts:
-        view = lattice("gradient", size, slots, array.shape[:2])
-        alone = all([counted[slot] == 1 for slot in slots])
-        one_statement = is_computed(array) and array.op not in (array_ops.stack, array_ops.take)
-        if view and alone and read[array] == 1 and one_statement:
-            written[array] = view
-    return written
+    def _counted(self, program: Program) -> str:
+        """Its source, once it is counted what it takes."""
+        self.statements.append(len(program.lines))
+        slots = sum([slots for slots, varies in program.work.sizes if varies])
+        computed = [node.shape.slots for node in program.order if node.shape.varies]
+        in_cache = _CACHE / (8 * max(1, slots))
+        worth_a_call = _NUMBERS * len(computed) / max(1, sum(computed))
+        self.slots = max(self.slots, slots)
+        self.chunk = min(self.chunk, max(1, int(max(in_cache, worth_a_call))))
+        return program.source()
