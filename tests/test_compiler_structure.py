@@ -32,9 +32,6 @@ def assert_as_by_hand(fast, by_numpy, data, theta):
         np.testing.assert_allclose(slopes, gradient, rtol=1e-12, atol=1e-12 * abs(gradient).max())
 
 
-# The transformer of demos/transformer.py, and the convolution of demos/convolution.py.
-
-
 @pytest.mark.parametrize(
     ("T", "inner"),
     [(2, dot), (2, transformer.sum_of_products), pytest.param(7, dot, marks=pytest.mark.slow)],
@@ -72,9 +69,6 @@ def test_convolution_is_im2col_by_hand(inner):
     assert found == [(convolution.MAPS, convolution.WINDOWS), (convolution.OUTPUTS, 1)]
 
 
-# Small ones.
-
-
 @pytest.mark.parametrize(("rows", "windows"), [(1, 7), (2, 4)])
 def test_weights_that_meet_many_vectors_are_one_product(rows, windows):
     """Whatever is done with the results."""
@@ -85,6 +79,25 @@ def test_weights_that_meet_many_vectors_are_one_product(rows, windows):
         return reduce(lambda y, z: y + z.sin(), dots, 0.0)
 
     assert products(function, windows + 1) == [(rows, windows)]
+
+
+def test_equal_steps_are_a_loop():
+    """A recurrent net reads as one, forward and backward, however many its steps; its numbers are the engine's."""
+    p = [Value(number) for number in np.random.default_rng(0).normal(size=8).tolist()]
+
+    def run(x):
+        h = [0.5, 0.5]
+        for t in range(0, len(x), 2):
+            h = [dot(p[4 * i : 4 * i + 4], [*h, *x[t : t + 2]]).tanh() for i in (0, 1)]
+        return h[0] * h[1]
+
+    fast, longer = [m.compile(run, 2 * T) for T in (9, 40)]
+    programs = [f.source.partition("# in NumPy")[2] for f in (fast, longer)]
+    assert [text.count("\n    for ") for text in programs] == [3, 3]
+    assert len({text.count("\n") for text in programs}) == 1
+    X = np.random.default_rng(1).normal(size=(60, 18))
+    mean = sum([run(x) for x in X.tolist()]) / len(X)
+    assert fast.value_and_grad(X) == (pytest.approx(mean.data, rel=1e-13), pytest.approx(m.grad(mean, p), rel=1e-12))
 
 
 @pytest.mark.parametrize("bias_first", [True, False])

@@ -14,10 +14,9 @@ from demo_runs import FOLDER, environment, not_blank
 def test_a_name_is_one_hot_tokens_and_the_letters_that_follow():
     """The boundary in front and behind; targets of a name add up to 1; padding is 0."""
     X, R = [data.reshape(demo.POSITIONS, demo.TOKENS) for data in demo.as_data(["rio"])]
-    assert [demo.LETTERS[row.argmax()] for row in X[:4]] == [demo.BOUNDARY, *"rio"]
-    assert [demo.LETTERS[row.argmax()] for row in R[:4]] == [*"rio", demo.BOUNDARY]
-    assert (X.sum(axis=1) == [1] * 4 + [0] * 8).all()
-    assert (R.sum(axis=1) == [0.25] * 4 + [0] * 8).all()
+    for data, letters, total in ((X, [demo.BOUNDARY, *"rio"], 1.0), (R, [*"rio", demo.BOUNDARY], 0.25)):
+        assert [demo.LETTERS[row.argmax()] for row in data[:4]] == letters
+        assert data.sum(axis=1).tolist() == [total] * 4 + [0.0] * 8
 
 
 def test_the_model_is_the_one_in_arrays():

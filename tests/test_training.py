@@ -121,8 +121,7 @@ def test_a_training_that_was_stopped_goes_on_with_the_same_bits(make, compiled):
             break
     net, optimizer, rng = pickle.loads(pickle.dumps((net, optimizer, rng)))
     list(train(net, XOR, ODD, epochs=4, optimizer=optimizer, seed=rng, **how))
-    assert state(net) == state(never_stopped)
-    assert optimizer.steps == 14
+    assert (state(net), optimizer.steps) == (state(never_stopped), 14)
 
 
 @pytest.mark.parametrize("where", ["inside", "outside"])
