@@ -121,7 +121,7 @@ class Rolled:
         numbers: dict[tuple[Any, ...], int] = {}
         keys = []
         for texts, marks in zip(self._texts, self._marks, strict=True):
-            key = ("#",) if texts[0].startswith("#") else (*texts, *[widths[k] for k in marks if k in widths])
+            key = ("#",) if texts[0].startswith("#") else (*texts, *[widths.get(k) for k in marks])
             keys.append(numbers.setdefault(key, len(numbers)))
         return keys
 
