@@ -73,7 +73,7 @@ KINDS = {
     "net_number_by_number": (number_by_number, 2),
     "convolution": (convolution, 4),
     "attention": (attention, 4),
-    "recurrent": (recurrent, 3),
+    "recurrent": (recurrent, 9),
     "scalar_function": (scalar_function, 2),
     "three_inputs": (three_inputs, 1, 1, 1),
 }

@@ -44,8 +44,10 @@ class Names:
         self.of.setdefault(matrix, f"A{q}")
         comment = f"layer {q}"
         if y.op == array_ops.stack and y.args[-1].op == array_ops.constants:
-            self.of[matrix] = f"W{q}"
-            comment = f"layer {q}: W{q} = [A{q} b{q}]"
+            if not self.of[matrix].startswith("W"):  # weights that several layers share have the name of the first
+                self.of[matrix] = f"W{q}"
+            number = self.of[matrix][1:]
+            comment = f"layer {q}: W{number} = [A{number} b{number}]"
             if len(y.args) == 2 and y.args[0] in self.of:
                 self.of[y] = f"{self.of[y.args[0]]}_and_1"
         if product.shape.columns > 1:
