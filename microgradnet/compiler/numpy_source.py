@@ -313,7 +313,8 @@ class Program:
                 made.setdefault(run.work, []).append((view, f"{self._rows(run, loops)}{_columns(run)}"))
         lines += [" = ".join(map(", ".join, zip(*pairs, strict=True))) for pairs in made.values()]
         for name, sequences in loops:
-            lines.append(f"{name} = [*zip({', '.join(map(_each, sequences))})]")
+            each = ", ".join(map(_each, sequences))
+            lines.append(f"{name} = {each if len(sequences) == 1 else f'[*zip({each})]'}")
         return lines
 
     def _rows(self, run: Run, loops: Sequence[Sequences]) -> str:
