@@ -140,7 +140,11 @@ class Rolled:
 
     def _line_ids(self) -> list[int]:
         """A number per line, the same for equal lines."""
-        kinds = [p.run.shape if p.run else p.rows and (p.rows[0], p.rows[2] - p.rows[1]) for p in self._places]
+        alike: dict[Any, int] = {}
+        kinds = [
+            alike.setdefault(p.run.shape if p.run else p.rows and (p.rows[0], p.rows[2] - p.rows[1]), len(alike))
+            for p in self._places
+        ]
         ids: dict[tuple[Any, ...], int] = {}
         found = []
         for texts, marks in zip(self._texts, self._marks, strict=True):
@@ -181,12 +185,13 @@ class Rolled:
 
     def _variable(self, body: _Body, places: npt.NDArray[Any]) -> str | Run:
         """The loop's variable for these places, or the run in which all lie."""
-        key = self._run_ids[places].tobytes()
+        ids = self._run_ids[places]
+        key = ids.tobytes()
         if key not in body.variables:
             runs: list[Run] = [run for k in places if (run := self._places[k].run)]
             if len(runs) < len(places):
                 raise _IrregularError(1)
-            if len({*runs}) == 1:
+            if (ids == ids[0]).all():
                 return runs[0]
             body.variables[key] = self._new("v", len(body.variables) + 1), runs
         name, runs = body.variables[key]
