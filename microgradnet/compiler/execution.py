@@ -46,12 +46,15 @@ class Execution:
         self._start()
 
     def _start(self) -> None:
-        """Make what is not pickled."""
+        """Make what is not pickled. `one_sample`, once it has been used, computes a sample's value and gradient on floats."""
+        self.one_sample: OneSample | None = None
         self._one_sample: OneSample | None = None
         self.programs = Programs(self._sources, self._tables.tables, self._tables.functions, self._chunk, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: part for name, part in vars(self).items() if name not in ("programs", "_one_sample")}
+        return {
+            name: part for name, part in vars(self).items() if name not in ("programs", "one_sample", "_one_sample")
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -66,13 +69,10 @@ class Execution:
         few = f"values of up to {self.few_values} samples, gradients of up to {self.few}"
         return f"# as plain floats: {few}\n\n{self._by_sample().source}\n# in NumPy: larger batches\n\n{source}"
 
-    def one_sample(self) -> OneSample | None:
-        """What computes value and gradient of one sample on plain floats, if there is a gradient and that is faster."""
-        return (self._one_sample or self._by_sample()) if self.few else None
-
     def _by_sample(self) -> OneSample:
         if self._one_sample is None:
             self._one_sample = OneSample(self.recording, self.parameters, self._names)
+            self.one_sample = self._one_sample if self.few else None
         return self._one_sample
 
     def values(self, rows: Sequence[Numbers], K: int, theta: Any) -> Numbers:

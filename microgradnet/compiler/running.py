@@ -127,11 +127,12 @@ class Compiled:
         Arguments and errors as for a call. Gives a float and an array of shape (parameters,). A TypeError for a
         function with several outputs.
         """
-        numbers = self._theta(theta)
-        one = None if self._ranges else self.execution.one_sample()
-        found = one.value_and_grad(batch, numbers) if one else None
-        if found is not None:
-            return found
+        numbers = self._theta(None) if theta is None else as_theta(theta, len(self.parameters), self.dtype)
+        one = self.execution.one_sample
+        if one is not None and not self._ranges:
+            found = one.value_and_grad(batch, numbers)
+            if found is not None:
+                return found
         if self.execution.recording.several:
             outputs = len(self.execution.recording.outputs)
             raise TypeError(

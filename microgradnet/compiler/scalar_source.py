@@ -243,7 +243,7 @@ def python_programs(
     """Python source of two functions of lists of floats, and the functions that it calls. names: of the inputs.
 
     `value(theta, x, …)` takes the parameters and, per input, a nested list with one row, as `tolist()` of an array gives it. It
-    returns a list of all outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a list of the others, and puts the
+    returns a list of all outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a tuple of the others, and puts the
     derivatives of the first by the parameters into an array: `put24(gradient, byte, …)` writes 24 doubles from that byte on.
     """
     python = Python()
@@ -277,7 +277,7 @@ def python_programs(
         if name == "value":
             arguments, result = [*vectors], f"[{', '.join(texts)}]"
         else:
-            arguments, result = ["gradient", *vectors], f"{texts[0]}, [{', '.join(texts[1:])}]"
+            arguments, result = ["gradient", *vectors], f"{texts[0]}, ({''.join([f'{text}, ' for text in texts[1:]])})"
         lines.append(f"return {result}")
         text += [f"def {name}({', '.join(arguments)}):", *[f"    {line}" for line in lines], "", ""]
     return "\n".join(text), python.functions
