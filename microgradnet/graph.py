@@ -24,7 +24,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 from ._validation import describe
 
@@ -87,8 +88,16 @@ def _computed(node: Any) -> Sequence[Any]:
     return (second,) if type(first) is float or first.first is None else (first, second)
 
 
-def zeroed_order(root: Any) -> tuple[list[Any], Undefined | None]:
-    """Set `grad` to 0 on every computed node. Returns their topological order, and the first `Undefined` in it or None.
+def refuse_undefined(root: Any) -> None:
+    """Raise the error of the first operation under the root whose derivative does not exist at its number."""
+    if Undefined.alive:  # seldom, so that nobody else pays for the walk
+        for node in topological_order(root):
+            if node.d_first.__class__ is Undefined:
+                raise node.d_first.error()
+
+
+def zeroed_order(root: Any) -> list[Any]:
+    """Set `grad` to 0 on every computed node, and return them in topological order.
 
     Every backward pass needs this walk, so it is written out on the slots, and takes a half to a fifth of the time of
     `topological_order`. It recognises a visited node by the zero object that it has put into its `grad`.
@@ -96,7 +105,6 @@ def zeroed_order(root: Any) -> tuple[list[Any], Undefined | None]:
     # A new object at every call, or the zeros of the last pass would pass for visited. CPython tells equal floats apart.
     zero = float("0")
     order: list[Any] = []
-    all_differentiable = True
     stack: list[Any] = [] if root.first is None else [root]
     # A chain, each node the only computed operand of the one before, needs no entries on the stack. If it ends in a visited
     # node, that node is in the order: a graph has no cycles.
@@ -115,8 +123,6 @@ def zeroed_order(root: Any) -> tuple[list[Any], Undefined | None]:
                 if type(node.d_second) is not list:
                     inner += [operand for operand in first if operand.first is not None]
                 if type(second) is tuple:
-                    if not second and node.d_first.__class__ is Undefined:
-                        all_differentiable = False
                     for operand in second:  # a comprehension would cost a call, before Python 3.12
                         if operand.first is not None and operand.grad is not zero:
                             inner.append(operand)
@@ -154,9 +160,7 @@ def zeroed_order(root: Any) -> tuple[list[Any], Undefined | None]:
             run.reverse()
             order += run
             run.clear()
-    if all_differentiable:
-        return order, None
-    return order, next(node.d_first for node in order if node.d_first.__class__ is Undefined)
+    return order
 
 
 def backpropagate(order: list[Any]) -> None:
@@ -220,7 +224,14 @@ def forward(order: list[Any], tangents: dict[Any, Any], partials: Callable[[Any]
 class Undefined:
     """Takes the place of local derivatives that do not exist at the recorded numbers, and knows the error that says so."""
 
-    __slots__ = ("_kind", "_message")
+    __slots__ = ("__weakref__", "_kind", "_message")
+
+    alive: ClassVar[WeakSet[Undefined]] = WeakSet()
+
+    def __new__(cls, *_: Any) -> Undefined:  # copies and unpickled ones are made without `__init__`
+        made = super().__new__(cls)
+        cls.alive.add(made)
+        return made
 
     def __init__(self, error: Exception) -> None:
         self._kind, self._message = type(error), str(error)

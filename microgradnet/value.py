@@ -19,7 +19,7 @@ import numpy as np
 from . import _pickling, graph, ops, recorders
 from ._readings import active, note
 from ._validation import as_number, counted, describe, domain_error, flat
-from .graph import Undefined, backpropagate, zeroed_order
+from .graph import Undefined, backpropagate, refuse_undefined, zeroed_order
 from .ops import Op
 
 Number: TypeAlias = float | int | np.floating[Any] | np.integer[Any]
@@ -207,15 +207,13 @@ class Value:
         nodes start from 0 at every call. Two threads must not call it at the same time on graphs that share nodes; `grad`
         leaves the graph as it is.
 
-        Raises the error of an operation whose derivative does not exist at its number. In that case the gradients of leaves
-        are unchanged, and all others are 0. A TypeError for a leaf whose gradient is not a number; others may have been
-        added to by then.
+        Raises the error of an operation whose derivative does not exist at its number, before any gradient changes. A
+        TypeError for a leaf whose gradient is not a number; others may have been added to by then.
         """
         if active:
             note(self)
-        order, missing = zeroed_order(self)
-        if missing:
-            raise missing.error()
+        refuse_undefined(self)
+        order = zeroed_order(self)
         try:
             self.grad += 1.0
             backpropagate(order)
@@ -223,8 +221,8 @@ class Value:
             for node in graph.nodes(self):
                 if not isinstance(node.grad, (float, int)):
                     raise TypeError(
-                        f"the gradient of {node!r} is not a number, and others may have been added to: set the gradients of all "
-                        "leaves to 0.0, as `zero_grad` does"
+                        f"the gradient of {node!r} is not a number, and others may have been added to: set the gradients of "
+                        "all leaves to 0.0, as `zero_grad` does"
                     ) from None
             raise
 

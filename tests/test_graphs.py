@@ -151,14 +151,12 @@ class GrowingGraph(RuleBasedStateMachine):
 
     @rule(root=node)
     def backward(self, root):
-        """Adds to the leaves, sets the inner nodes; where a slope is missing, only sets the inner nodes to 0."""
+        """Adds to the leaves, sets the inner nodes; where a slope is missing, nothing changes."""
         (root,) = self.places([root])
         expected = self.derivatives(root)
         if expected is None:
             with pytest.raises(REFUSED):
                 self.nodes[root].backward()
-            inner = set(map(id, topological_order(self.nodes[root])))
-            self.grads = [(0.0, 0.0) if id(n) in inner else g for n, g in zip(self.nodes, self.grads, strict=True)]
             return
         self.nodes[root].backward()
         for k, (derivative, bound) in expected.items():

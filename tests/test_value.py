@@ -209,7 +209,7 @@ assert {op for op, _ in NO_SLOPE} >= {"sqrt", "**0.5", "xlogy", "xlog1my"}
 
 @pytest.mark.parametrize(("op", "point"), NO_SLOPE, ids=str)
 def test_a_value_without_derivative_is_said_by_every_mode(op, point):
-    """As √0: backward through it, or through a copy, raises, naming it, before a leaf's gradient changes."""
+    """As √0: backward through it, or through a copy, raises, naming it, before any gradient changes."""
     x, w = [Value(number, f"x{k}") for k, number in enumerate(point)], Value(3.0)
     y = w * 2.0 + op(*x) * w
     assert jvp(y, {w: 1.0}) == 2.0 + op(*point)  # the others are held fixed
