@@ -4,9 +4,9 @@
 
 Every row is one piece of work, done by each contestant in turn (ours, theirs, ours, …) for a number of rounds; printed
 are the medians over the rounds, and our median over each peer's. One thread, float64; before times are compared, the
-contestants are checked to compute the same. Peers that are not installed are skipped; the extra `peers` installs them all. On a busy
-machine, `--cpu-time` counts the seconds of the processor instead (which flatters JAX: it waits for a thread of its own).
-`--readme` runs what the README shows, and writes the figures into it.
+contestants are checked to compute the same. Peers that are not installed are skipped; the extra `peers` installs them
+all. On a busy machine, `--cpu-time` counts the seconds of the processor instead (which flatters JAX: it waits for a
+thread of its own). `--readme` runs what the README shows, and writes the figures into it.
 
 Sections: `eager`, the engine beside other engines of scalars (`scalar_peers.py`); `sample`, one sample compiled beside
 the same by the engine; `batches`, a step of training on a batch (`matrix_peers.py`); `programs`, what was written number

@@ -2,8 +2,7 @@
 
 A file is written whole or not at all, to where a symlink leads, and keeps its mode. It is read member by member: first
 their names and sizes, then, if these make a net, the numbers. So a file that is damaged or foreign takes no more memory
-than its own size, and no code from it is ever run. What the activations are, and how a net is made, is left to
-`nn`.
+than its own size, and no code from it is ever run. What the activations are, and how a net is made, is left to `nn`.
 """
 
 from __future__ import annotations

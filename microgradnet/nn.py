@@ -230,8 +230,7 @@ class MLP(Module):
 
         An existing file is replaced at the end, so that no half-written one is ever there; a symlink is followed, and the
         file keeps its mode. Raises a ValueError for a net whose parameters are not finite or whose layers mix
-        activations, and an
-        OSError for a path that is not a regular file.
+        activations, and an OSError for a path that is not a regular file.
 
         >>> import pathlib, tempfile
         >>> net = MLP(2, [3, 1], "tanh", seed=1)

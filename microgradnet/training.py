@@ -1,7 +1,7 @@
 """`train`: mini-batch stochastic descent, as in the lecture, or with another optimizer.
 
 Checks are made once per training or once per epoch; a batch pays for its gradient and its step. How a gradient is
-computed is left to `_batch_gradients`; what a step does, of `optimizers`; what data and targets mean, of
+computed is left to `_batch_gradients`; what a step does, to `optimizers`; what data and targets mean, to
 `_samples`.
 
 A step is finished when its parameters are known to be finite. The last finished step is written into the net, and into

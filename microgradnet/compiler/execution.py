@@ -46,15 +46,12 @@ class Execution:
         self._start()
 
     def _start(self) -> None:
-        """Make what is not pickled. `one_sample`, once it has been used, computes a sample's value and gradient on floats."""
-        self.one_sample: OneSample | None = None
-        self._one_sample: OneSample | None = None
+        """Make what is not pickled."""
+        self.one_sample: OneSample | None = None  # written when it is first needed
         self.programs = Programs(self._sources, self._tables.tables, self._tables.functions, self._chunk, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: part for name, part in vars(self).items() if name not in ("programs", "one_sample", "_one_sample")
-        }
+        return {name: part for name, part in vars(self).items() if name not in ("programs", "one_sample")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -70,10 +67,9 @@ class Execution:
         return f"# as plain floats: {few}\n\n{self._by_sample().source}\n# in NumPy: larger batches\n\n{source}"
 
     def _by_sample(self) -> OneSample:
-        if self._one_sample is None:
-            self._one_sample = OneSample(self.recording, self.parameters, self._names)
-            self.one_sample = self._one_sample if self.few else None
-        return self._one_sample
+        if self.one_sample is None:
+            self.one_sample = OneSample(self.recording, self.parameters, self._names, gradient=self.few > 0)
+        return self.one_sample
 
     def values(self, rows: Sequence[Numbers], K: int, theta: Any) -> Numbers:
         """All recorded outputs, shape (outputs, K)."""
@@ -94,27 +90,24 @@ class Execution:
     def value_and_grad(self, rows: Sequence[Numbers], K: int, theta: Any) -> tuple[float, Numbers]:
         """The mean of the first output, and its gradient, shape (parameters,)."""
         gradient = np.empty(len(self.parameters), self.dtype)
-        if self.few >= K:
-            mean = self._by_sample().mean_into(gradient, rows, K, theta)
-            if mean is not None:
-                return mean, gradient
-        return self._in_numpy(gradient, rows, K, np.ascontiguousarray(theta, self.dtype), None)[0], gradient
+        return self._mean(gradient, rows, K, theta, None)[0], gradient
 
     def mean_into(self, gradient: Numbers, rows: Sequence[Numbers], theta: Numbers, watched: Numbers | None) -> float:
         """Like `value_and_grad`, into given arrays. Raises a FloatingPointError if the gradient is not finite."""
-        K = len(rows[0])
-        mean = self._by_sample().mean_into(gradient, rows, K, theta, watched) if self.few >= K else None
-        clean = False
-        if mean is None:
-            mean, clean = self._in_numpy(gradient, rows, K, theta, watched)
+        mean, clean = self._mean(gradient, rows, len(rows[0]), theta, watched)
         if not clean and not np.isfinite(gradient).all():
             raise FloatingPointError("the gradient is not finite")
         return mean
 
-    def _in_numpy(
-        self, gradient: Numbers, rows: Sequence[Numbers], K: int, theta: Numbers, watched: Numbers | None
+    def _mean(
+        self, gradient: Numbers, rows: Sequence[Numbers], K: int, theta: Any, watched: Numbers | None
     ) -> tuple[float, bool]:
-        """The mean, and whether it was computed without a floating-point error."""
+        """The mean, and whether the gradient is known to be finite: no floating-point error was raised."""
+        if self.few >= K:
+            found = self._by_sample().mean_into(gradient, rows, K, theta, watched)
+            if found is not None:
+                return found, False
+        theta = np.ascontiguousarray(theta, self.dtype)
         if watched is None and self.watched:
             watched = np.empty((self.watched, K), self.dtype)
         clean = True

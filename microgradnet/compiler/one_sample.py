@@ -44,18 +44,18 @@ _FAILURES = (ValueError, ArithmeticError)
 
 
 class OneSample:
-    """The scalar programs of a recording. names: of its inputs.
+    """The scalar programs of a recording. names: of its inputs. gradient: whether that of the first output is wanted.
 
     Data are arrays of float64, one per input, of shape (K, size); theta is a list of floats or an array.
     """
 
-    def __init__(self, recording: Recording, parameters: Sequence[Value], names: Sequence[str]) -> None:
-        self.source, functions = python_programs(recording.inputs, recording.outputs, parameters, names)
+    def __init__(self, recording: Recording, parameters: Sequence[Value], names: Sequence[str], gradient: bool) -> None:
+        self.source, functions = python_programs(recording.inputs, recording.outputs, parameters, names, gradient)
         namespace: dict[str, Any] = {name: op.value for name, op in functions.items()}
         namespace |= {f"put{n}": Struct(f"{n}d").pack_into for n in range(1, MOST_PUT + 1)}
         exec(compile(self.source, "<compiled by microgradnet>", "exec"), namespace)
         self._value: Callable[..., list[float]] = namespace["value"]
-        self._gradient: Callable[..., tuple[float, Sequence[Any]]] = namespace["value_and_gradient"]
+        self._gradient: Any = namespace.get("value_and_gradient")  # None without gradient
         self._count, self._shapes = len(parameters), [(1, len(values)) for values in recording.inputs]
 
     def values(self, rows: Sequence[npt.NDArray[Any]], theta: Any) -> npt.NDArray[Any] | None:
@@ -73,7 +73,7 @@ class OneSample:
         """The first output and its gradient, for data that have not been checked; None if they are not exactly one sample in
         arrays of float64, if an operation fails, or if the value is not finite.
         """
-        if len(batch) != len(self._shapes):
+        if self._gradient is None or len(batch) != len(self._shapes):
             return None
         for x, shape in zip(batch, self._shapes):  # noqa: B905  # equally long
             if type(x) is not ndarray or x.dtype is not _FLOAT64 or x.shape != shape:

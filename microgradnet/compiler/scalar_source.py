@@ -238,17 +238,22 @@ def python_number(number: float) -> str:
 
 
 def python_programs(
-    inputs: Sequence[Sequence[Value]], outputs: Sequence[Value], parameters: Sequence[Value], names: Sequence[str]
+    inputs: Sequence[Sequence[Value]],
+    outputs: Sequence[Value],
+    parameters: Sequence[Value],
+    names: Sequence[str],
+    gradient: bool,
 ) -> tuple[str, dict[str, Op]]:
-    """Python source of two functions of lists of floats, and the functions that it calls. names: of the inputs.
+    """Python source of one or, with the gradient, two functions of lists of floats, and the functions that it calls.
 
-    `value(theta, x, …)` takes the parameters and, per input, a nested list with one row, as `tolist()` of an array gives it. It
-    returns a list of all outputs. `value_and_gradient(gradient, theta, x, …)` gives the first output and a tuple of the others, and puts the
-    derivatives of the first by the parameters into an array: `put24(gradient, byte, …)` writes 24 doubles from that byte on.
+    names: of the inputs. `value(theta, x, …)` takes the parameters and, per input, a nested list with one row, as `tolist()`
+    of an array gives it, and returns a list of all outputs. `value_and_gradient(gradient, theta, x, …)` returns the first
+    output and a tuple of the others, and puts the derivatives of the first by the parameters into an array:
+    `put24(gradient, byte, …)` writes 24 doubles from that byte on.
     """
     python = Python()
     text = []
-    for name in ("value", "value_and_gradient"):
+    for name in ("value", "value_and_gradient") if gradient else ("value",):
         statements = Statements()
         vectors = {"theta": parameters, **dict(zip(names, inputs, strict=True))}
         leaves = {

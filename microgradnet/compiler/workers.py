@@ -65,7 +65,7 @@ class Programs:
     def values(self, rows: Sequence[Numbers], K: int, theta: Numbers, out: Numbers, mode: str = FAST) -> None:
         """Put all recorded outputs, one per row, into `out`. rows: the inputs, a sample per row."""
         for part in self._chunks(K):
-            xs = [x[part] for x in rows]
+            xs = _aligned([x[part] for x in rows])
             self._run("values", part.stop - part.start, mode, theta, out[:, part], *xs)
 
     def gradient(
@@ -79,11 +79,11 @@ class Programs:
     ) -> float:
         """The mean of the first output over all samples; its gradient is put into `gradient`, other outputs into `watched`."""
         if self.chunk >= K:
-            return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *rows)  # type: ignore[no-any-return]
+            return self._run("gradient", K, mode, theta, gradient, watched, 1.0 / K, *_aligned(rows))  # type: ignore[no-any-return]
         total, share = 0.0, np.empty_like(gradient)
         gradient[...] = 0.0
         for part in self._chunks(K):
-            xs = [x[part] for x in rows]
+            xs = _aligned([x[part] for x in rows])
             noted = None if watched is None else watched[:, part]
             total += self._run("gradient", part.stop - part.start, mode, theta, share, noted, 1.0 / K, *xs)
             np.add(gradient, share, out=gradient)
@@ -125,6 +125,14 @@ def _worker(namespace: dict[str, Any], program: str, K: int, dtype: np.dtype[Any
     context = copy_context()
     context.run(np.seterr, **errors)
     return partial(context.run, namespace[program], namespace[f"{program}_work"](K, dtype))
+
+
+def _aligned(rows: Sequence[Numbers]) -> Sequence[Numbers]:
+    """The arrays, or copies at addresses where NumPy need not copy at every use: data from a wire may lie anywhere."""
+    for x in rows:
+        if not x.flags.aligned:
+            return [np.require(x, requirements="A") for x in rows]
+    return rows
 
 
 def _view(flat: Numbers, shape: tuple[int, int], steps: tuple[int, int]) -> Numbers:
