@@ -65,23 +65,6 @@ def make({bound}):
 """
 
 
-class Written:
-    """A method of Value whose recorder is written on first use: writing all of them would slow the import.
-
-    write: `operator` or `reflected`.
-    """
-
-    def __init__(self, write: Callable[..., Any], op: Op, scope: dict[str, Any]) -> None:
-        self._write, self._op, self._scope = write, op, scope
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, value: Any, owner: type) -> Any:
-        setattr(owner, self._name, self._write(self._op, self._scope))
-        return getattr(owner if value is None else value, self._name)
-
-
 def unary(op: Op, scope: dict[str, Any]) -> Callable[[Any], Any]:
     """record(x) of an operation, where x is a Value."""
     return _write(op, scope, "left", left=_VALUE)

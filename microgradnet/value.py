@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast, final, overload
 import numpy as np
 
 from . import _pickling, graph, ops, recorders
+from ._descriptors import KeptElsewhere, OnFirstUse
 from ._readings import active, note
 from ._validation import as_number, counted, describe, domain_error, flat
 from .graph import Undefined, backpropagate, refuse_undefined, zeroed_order
@@ -31,11 +32,11 @@ OUTSIDE = (ValueError, ArithmeticError)  # raised by Python's functions on float
 
 
 def _operator(op: Op) -> Callable[[Any, Operand], Value]:
-    return recorders.Written(recorders.operator, op, globals())  # type: ignore[return-value]
+    return OnFirstUse(recorders.operator, op, globals())  # type: ignore[return-value]
 
 
 def _reflected(op: Op) -> Callable[[Any, Number], Value]:
-    return recorders.Written(recorders.reflected, op, globals())  # type: ignore[return-value]
+    return OnFirstUse(recorders.reflected, op, globals())  # type: ignore[return-value]
 
 
 def number(x: Any) -> float:
@@ -49,24 +50,6 @@ def undefined(op: Op, error: Exception, *operands: Any) -> tuple[tuple[Value, ..
     """The four slots of a node whose derivatives do not exist at its numbers."""
     missing = Undefined(domain_error(op, error, *operands, what="the derivative of "))
     return tuple(map(as_value, operands)), (), missing, missing
-
-
-class _KeptElsewhere:
-    """An attribute that other engines' optimizers set on their values. A `__setattr__` would slow every node down."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, value: Any, owner: type) -> Any:
-        if value is None:
-            return self
-        raise AttributeError(f"'Value' object has no attribute {self._name!r}")
-
-    def __set__(self, value: Any, content: Any) -> None:
-        raise AttributeError(
-            f"a Value takes no attribute {self._name!r}: keep it in a list beside the parameters, or in a dict whose keys "
-            "are the Values"
-        )
 
 
 @final
@@ -117,13 +100,13 @@ class Value:
     d_second: Any
     """@private"""
 
-    m = _KeptElsewhere()
+    m = KeptElsewhere()
     """@private"""
-    v = _KeptElsewhere()
+    v = KeptElsewhere()
     """@private"""
-    velocity = _KeptElsewhere()
+    velocity = KeptElsewhere()
     """@private"""
-    momentum = _KeptElsewhere()
+    momentum = KeptElsewhere()
     """@private"""
 
     def __init_subclass__(cls) -> None:

@@ -7,7 +7,6 @@ call allocates almost nothing. Lines name the arrays by marks until the end, whe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -19,9 +18,10 @@ from .. import kernels, ops
 from ..graph import depth_first
 from . import array_ops
 from .array_graph import Array, Shape
-from .loops import Place, Places, Rolled, Sequences, counting
+from .loops import Place, Places, Rolled
 from .names import Names
 from .work_arrays import Run, WorkArrays, is_computed, owner_of
+from .work_source import literal, numpy_shape, work_lines
 
 _KERNELS = {
     array_ops.minus_exponential: "exp_minus",
@@ -88,11 +88,11 @@ class Program:
         self._taken_names: set[str] = set(names.inputs)
         self._text: dict[Array, str] = {}
         self._holder: dict[str, Array] = {}
-        self._readers = self.work_readers(roots)
+        self._readers = self._last_readers(roots)
         self._temporaries = 0
         self._scalars: set[str] = set()  # K and share, if the statements use them
 
-    def work_readers(self, roots: Sequence[Array]) -> dict[Array, int]:
+    def _last_readers(self, roots: Sequence[Array]) -> dict[Array, int]:
         """Until when a name is needed: the number of the last statement that reads the array."""
         last = {owner_of(parent): i for i, node in enumerate(self.order) for parent in node.parents}
         return last | {owner_of(root): len(self.order) for root in roots}
@@ -227,7 +227,7 @@ class Program:
 
     def _numpy_shape(self, shape: Shape) -> str:
         self._scalars |= {"K"} if shape.varies else set()
-        return _numpy_shape(shape)
+        return numpy_shape(shape)
 
     # Names and views.
 
@@ -277,82 +277,15 @@ class Program:
             body.append(f"K = {self.names.inputs[0]}.shape[1]" if self.names.inputs else "K = 1")
         if "share" in self._scalars:
             body.append("share = K * inv_K")
-        lines = self._work_lines(views, rolled.sequences)
+        lines = work_lines(self.work, views, rolled.sequences)
         work = [f"def {self.name}_work(K, dtype):", *_indented([*lines, f"return ({names})"]), "", ""]
         arguments = ", ".join([self.arguments, *self.names.inputs])
         code = [f"def {self.name}({arguments}):", *_indented([*body, *rolled.lines]), ""]
         return "\n".join(work + code)
 
-    def _work_lines(self, views: dict[Run, str], loops: Sequence[Sequences]) -> list[str]:
-        """Statements that make the work arrays and the views of them; with loops, the work arrays are a list."""
-        lines = []
-        if loops:
-            sizes = ", ".join([f"({slots}, {'K' if varies else 1})" for slots, varies in self.work.sizes])
-            lines.append(f"w = [empty(size, dtype) for size in [{sizes}]]")
-        for samples in () if loops else ("K", "1"):
-            numbered = {f"w{i}": n for i, (n, varies) in enumerate(self.work.sizes) if varies == (samples == "K")}
-            if len(numbered) == 1:
-                ((work, size),) = numbered.items()
-                lines.append(f"{work} = empty(({size}, {samples}), dtype)")
-            elif numbered:
-                lines.append(f"{', '.join(numbered)} = [empty((n, {samples}), dtype) for n in {[*numbered.values()]}]")
-        alike: dict[tuple[int, int, str], list[Run]] = {}
-        for run, text in self.work.fixed:
-            alike.setdefault((run.start, run.shape.slots, text) if loops else (run.work, run.start, text), []).append(
-                run
-            )
-        for (*_, text), runs in alike.items():
-            if len(runs) == 1:
-                lines.append(f"{self._rows(runs[0], loops)} = {literal(float(text))}")
-            else:
-                lines.append(f"for i in {counting([run.work for run in runs])}:")
-                lines.append(f"    w[i]{_slice(runs[0])} = {literal(float(text))}")
-        made: dict[int, list[tuple[str, str]]] = {}
-        for run, view in views.items():
-            if loops or view != f"w{run.work}":
-                made.setdefault(run.work, []).append((view, f"{self._rows(run, loops)}{_columns(run)}"))
-        lines += [" = ".join(map(", ".join, zip(*pairs, strict=True))) for pairs in made.values()]
-        for name, sequences in loops:
-            each = ", ".join(map(_each, sequences))
-            lines.append(f"{name} = {each if len(sequences) == 1 else f'[*zip({each})]'}")
-        return lines
-
-    def _rows(self, run: Run, loops: Sequence[Sequences]) -> str:
-        slots, _ = self.work.sizes[run.work]
-        whole = run.start == 0 and run.shape.slots == slots
-        return f"{f'w[{run.work}]' if loops else f'w{run.work}'}{'' if whole else _slice(run)}"
-
-
-def _each(runs: Sequence[Run]) -> str:
-    """The views of one variable of a loop, step by step."""
-    numbers, starts = counting([run.work for run in runs]), [run.start for run in runs]
-    if len({*starts}) == 1:
-        return f"[w[i]{_slice(runs[0])}{_columns(runs[0])} for i in {numbers}]"
-    rows = f"[a:a + {runs[0].shape.slots}]"
-    return f"[w[i]{rows}{_columns(runs[0])} for i, a in zip({numbers}, {counting(starts)})]"
-
-
-def _slice(run: Run) -> str:
-    return f"[{run.start}:{run.start + run.shape.slots}]"
-
-
-def _columns(run: Run) -> str:
-    return "" if run.shape.columns == 1 else f".reshape({_numpy_shape(run.shape)})"
-
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in lines]
-
-
-def _numpy_shape(shape: Shape) -> str:
-    columns = "K" if shape.columns == 1 else f"{shape.columns} * K"
-    return f"{shape.rows}, {columns if shape.varies else shape.columns}"
-
-
-def literal(number: float) -> str:
-    """A number as source."""
-    text = repr(float(number))
-    return text if math.isfinite(number) else f'float("{text}")'
 
 
 def lattice(name: str, size: int, slots: tuple[int, ...], shape: tuple[int, ...]) -> str | None:
