@@ -18,6 +18,7 @@ from ..ops import Op
 from ..recorders import PYTHON_OPERATORS
 from ..symbols import Arithmetic
 from ..value import Value
+from .array_graph import in_range
 
 _LONGEST = 40  # operations in one statement
 MOST_PUT = 24  # numbers written by one call; for some more, Python would build a list of the arguments first
@@ -44,7 +45,7 @@ class Statements:
     σ(x) is written as y = 1 / (1 + e) with e = e⁻ˣ, σ′(x) as y times e y, and σ(−x), too, as e y if σ(x) is known. Below
     x = −709, e overflows, which Python's `exp` says, but not at x = −∞: then e y would be ∞ · 0.
     `operations`: per symbol, the operation and its operands (symbols or floats); a given symbol has None and its name.
-    `must_be_finite`: the exponentials e in products e y.
+    `must_be_finite`: the exponentials e in products e y, and x x, which stands for x² and does not say that it overflows.
     """
 
     def __init__(self) -> None:
@@ -72,6 +73,10 @@ class Statements:
                 return b if op is ops.add else self.add(ops.neg, b)
         if op == "**1":
             return operands[0]
+        if op == "**2":
+            square = self.add(ops.mul, operands[0], operands[0])
+            self.must_be_finite[square.number] = square
+            return square
         if op is ops.sigmoid or op is ops.sigmoid_slope:
             (x,) = operands
             opposite = self._opposite_of_a_sigmoid(x)
@@ -101,6 +106,12 @@ class Statements:
                 return 0.0  # 0 times an infinite derivative counts as 0
             if _is(number, -1.0):
                 return self.add(ops.neg, other)
+            if (
+                type(number) is float and abs(math.frexp(number)[0]) == 0.5
+            ):  # a power of two: it only moves the exponent
+                inner, factors = self.operations[other.number]
+                if inner is ops.mul and type(factors[0]) is float and in_range(number * factors[0]):
+                    return self._product(number * factors[0], factors[1])
         return self._statement(ops.mul, (a, b))
 
     def _statement(self, op: Op, operands: tuple[Any, ...]) -> Symbol:
@@ -264,16 +275,16 @@ def python_programs(
         now = run(statements, outputs, leaves)
         values = [now[output] if output in now else float(output._data) for output in outputs]
         slopes = gradients(statements, outputs[0], now, parameters) if name == "value_and_gradient" else []
-        exponentials = [*statements.must_be_finite.values()]
-        printer = Printer(statements, [*values, *slopes, *exponentials], python.spelling, python_number)
+        finite = [*statements.must_be_finite.values()]
+        printer = Printer(statements, [*values, *slopes, *finite], python.spelling, python_number)
         lines = []
         for vector, numbers in vectors.items():
             if len(numbers) > 0:
                 unpacked = "".join([f"{vector}{i}, " for i in range(len(numbers))])
                 lines.append(f"({unpacked}) = theta" if vector == "theta" else f"[({unpacked})] = {vector}")
         lines += printer.lines
-        for start in range(0, len(exponentials), _LONGEST):
-            total = " + ".join([printer.text(e) for e in exponentials[start : start + _LONGEST]])
+        for start in range(0, len(finite), _LONGEST):
+            total = " + ".join([printer.text(number) for number in finite[start : start + _LONGEST]])
             lines += [f"if not {total} <= {sys.float_info.max}:", "    raise OverflowError"]
         texts, slopes = [[_without_parentheses(printer.text(a)) for a in part] for part in (values, slopes)]
         for start in range(0, len(slopes), MOST_PUT):
